@@ -1,0 +1,78 @@
+"""Where each part of the stack listens: documented ports on the loopback, each movable by its own variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORTS: Mapping[str, int] = {
+    "demo": 8000,
+    "pagerduty": 8089,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "exporter": 9180,
+    "preview": 3000,
+    "grafana": 3000,
+    "otlp_grpc": 4317,
+    "otlp_http": 4318,
+    "collector": 8888,
+    "span_metrics": 8889,
+    "jaeger": 16686,
+}
+
+
+def _defaults() -> dict[str, str]:
+    return {part: f"{LOOPBACK}:{port}" for part, port in DEFAULT_PORTS.items()}
+
+
+class PortError(ValueError):
+    """A MODELWATCH_PORT_ variable that is no port. ``variable`` and ``value`` say which."""
+
+    def __init__(self, variable: str, value: str) -> None:
+        super().__init__(f"{variable}={value!r} is no port: give a number from 1 to 65535, or unset it")
+        self.variable, self.value = variable, value
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """``host:port`` of every part, as seen from the other parts (``internal``) and from a person's browser (``public``)."""
+
+    internal: Mapping[str, str] = field(default_factory=_defaults)
+    public: Mapping[str, str] = field(default_factory=_defaults)
+
+    @classmethod
+    def native(cls, environ: Mapping[str, str]) -> Addresses:
+        """All parts on the loopback, moved by ``MODELWATCH_PORT_<NAME>``. Raises PortError."""
+        found = {part: f"{LOOPBACK}:{port}" for part, port in ports(environ).items()}
+        return cls(internal=found, public=found)
+
+    def translate(self, address: str) -> str:
+        """A documented default address in a spec follows its part when that is moved; any other stays as it is."""
+        host, _, port = address.rpartition(":")
+        if host in (LOOPBACK, "localhost"):
+            for part, default in DEFAULT_PORTS.items():
+                if port == str(default):
+                    return self.internal[part]
+        return address
+
+    def translate_public(self, url: str) -> str:
+        """The same for a link that a person follows."""
+        for part, port in DEFAULT_PORTS.items():
+            for host in (LOOPBACK, "localhost"):
+                prefix = f"http://{host}:{port}"
+                if url == prefix or url.startswith(prefix + "/"):
+                    return f"http://{self.public[part]}{url[len(prefix) :]}"
+        return url
+
+
+def ports(environ: Mapping[str, str]) -> dict[str, int]:
+    """Port of every part. Raises PortError for a value that is none."""
+    found = {}
+    for part, default in DEFAULT_PORTS.items():
+        variable = f"MODELWATCH_PORT_{part.upper()}"
+        text = environ.get(variable, "")
+        if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+            raise PortError(variable, text)
+        found[part] = int(text) if text else default
+    return found

@@ -1,0 +1,244 @@
+"""The spec as frozen objects. Nothing downstream of the loader sees a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from modelwatch.model.addresses import Addresses
+from modelwatch.model.units import Duration
+
+Tier = Literal["critical", "standard", "low"]
+TaskType = Literal["classification", "regression", "ranking"]
+ServingMode = Literal["online", "batch"]
+FeatureType = Literal["numeric", "categorical"]
+DriftMethod = Literal["psi", "js"]
+SliKind = Literal["errors", "latency", "valid_rows"]
+ReceiverType = Literal["pagerduty", "slack", "webhook", "none"]
+Severity = Literal["page", "ticket", "info"]
+DestinationType = Literal["jaeger", "otlp", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    repository: str | None = None
+    runbook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """``job`` is Prometheus' job label and OpenTelemetry's service.name. Several models may share one job.
+
+    ``targets`` are host:port; with none, Prometheus finds the job by service discovery of its own.
+    ``every`` is how often a batch model scores.
+    """
+
+    job: str
+    environment: str
+    mode: ServingMode
+    targets: tuple[str, ...]
+    metrics_path: str
+    every: Duration | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    type: TaskType
+    classes: tuple[str, ...] = ()
+    positive_class: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Thresholds are scores of ``method``; PSI and the base-2 Jensen-Shannon distance are not interchangeable."""
+
+    method: DriftMethod
+    warning: Decimal
+    critical: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """``range`` is inclusive. ``missing_max_ratio`` is the share of missing values above which someone is told."""
+
+    name: str
+    type: FeatureType
+    drift: Drift
+    missing_max_ratio: Decimal
+    range: tuple[Decimal, Decimal] | None = None
+    max_categories: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPolicy:
+    """How drift is judged: windows, samples a window needs, and the false-alarm rate across all features."""
+
+    windows: tuple[Duration, ...]
+    min_samples: int
+    false_alarm_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Paths relative to the spec's folder, made absolute by the loader. ``profile`` wins over ``data``."""
+
+    data: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sli:
+    kind: SliKind
+    threshold: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """``objective`` is a percentage such as 99.9, exact."""
+
+    name: str
+    objective: Decimal
+    window: Duration
+    sli: Sli
+
+    @property
+    def error_budget(self) -> Decimal:
+        """Share of events that may be bad: 0.001 for 99.9."""
+        return (Decimal(100) - self.objective) / Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Thresholds of the symptom alerts; the defaults suit an interactive service."""
+
+    error_ratio: Decimal
+    latency_p99: Duration
+    saturation: Decimal
+    traffic_drop: Decimal
+    feature_age: Duration
+    row_age: Duration
+    rejected_ratio: Decimal
+    out_of_range_ratio: Decimal
+    new_category_ratio: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Minimum accuracy over ``window`` of predictions whose label has arrived; None where the spec sets none."""
+
+    label_delay: Duration
+    window: Duration
+    min_accuracy: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept."""
+
+    sample: Decimal
+    keep: tuple[Literal["errors", "slow", "low_confidence"], ...]
+    slow: Duration
+    low_confidence: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    name: str
+    owner: str
+    tier: Tier
+    description: str
+    links: Links
+    serving: Serving
+    task: Task
+    features: tuple[Feature, ...]
+    drift: DriftPolicy
+    baseline: Baseline | None
+    slos: tuple[Slo, ...]
+    limits: Limits
+    performance: Performance
+    tracing: Tracing
+    routes: Mapping[Severity, str]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A place that notifications go to. Secrets stay in files: ``key_file`` is a routing key, ``url_file`` a webhook URL."""
+
+    name: str
+    type: ReceiverType
+    key_file: str | None = None
+    url_file: str | None = None
+    url: str | None = None
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    name: str
+    routes: Mapping[Severity, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where ``pages`` is false nobody is woken: pages become tickets."""
+
+    name: str
+    pages: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the Collector sends a signal: an OTLP endpoint, Jaeger's, or a file's path."""
+
+    name: str
+    type: DestinationType
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Oldest versions that the generated files must run on, as (major, minor)."""
+
+    prometheus: tuple[int, int]
+    alertmanager: tuple[int, int]
+    collector: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the models share. ``runbooks`` and ``dashboards`` are base URLs that links in alerts start with."""
+
+    name: str
+    versions: Versions
+    scrape_interval: Duration
+    evaluation_interval: Duration
+    retention: Duration
+    external_labels: Mapping[str, str]
+    environments: Mapping[str, Environment]
+    teams: Mapping[str, Team]
+    receivers: Mapping[str, Receiver]
+    routes: Mapping[Severity, str]
+    dead_mans_switch: str | None
+    traces: tuple[Destination, ...]
+    logs: tuple[Destination, ...]
+    runbooks: str
+    dashboards: str
+    source: str = ""
+
+    def pages_in(self, environment: str) -> bool:
+        """Whether an alert in this environment may wake someone; an undeclared environment may."""
+        known = self.environments.get(environment)
+        return known is None or known.pages
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All that a generator may read. ``models`` are sorted by name."""
+
+    models: tuple[Model, ...]
+    stack: Stack
+    addresses: Addresses = field(default_factory=Addresses)
