@@ -17,8 +17,10 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "otlp_grpc": 4317,
     "otlp_http": 4318,
     "collector": 8888,
+    "collector_health": 13133,
     "span_metrics": 8889,
     "jaeger": 16686,
+    "jaeger_otlp": 4319,
 }
 
 

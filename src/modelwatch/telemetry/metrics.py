@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from modelwatch.telemetry.labels import ALERT_LABELS, FEATURE, SLO
+
 
 class MetricType(StrEnum):
     COUNTER = "counter"
@@ -343,6 +345,15 @@ SPAN_DURATION = Metric(
 )
 
 UP = Metric("up", _G, "boolean", "1 when the last scrape of a target worked.", (), "1 per target", Emitter.PROMETHEUS)
+ALERTS = Metric(
+    "ALERTS",
+    _G,
+    "boolean",
+    "1 for each alert that is pending or firing.",
+    ("alertname", "alertstate", *ALERT_LABELS, SLO, FEATURE),
+    "1 per alert and state",
+    Emitter.PROMETHEUS,
+)
 PROMETHEUS_RULE_FAILURES = Metric(
     "prometheus_rule_evaluation_failures_total",
     _C,
