@@ -24,10 +24,9 @@ class BurnAlert:
     hours: int
     budget: Decimal
 
-    @property
-    def factor_per_hour(self) -> Decimal:
-        """Times the SLO's window in hours, this is the burn rate that alerts: 0.02 x 720 h = 14.4 for 30 days."""
-        return self.budget / self.hours
+    def factor(self, period_hours: Decimal | int) -> Decimal:
+        """The burn rate that alerts, for an SLO whose window has that many hours: 14.4 for 2 % of 720 h in 1 h."""
+        return self.budget * period_hours / self.hours
 
 
 BURN_ALERTS = (
