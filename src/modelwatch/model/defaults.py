@@ -1,0 +1,109 @@
+"""What a spec means where it says nothing, and why.
+
+A test holds these equal to the defaults that the JSON Schemas show in editors.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from modelwatch.model import types as t
+from modelwatch.model.units import Duration
+
+_duration = Duration.parse
+
+# --- a model ---
+TIER: t.Tier = "standard"
+ENVIRONMENT = "prod"
+MODE: t.ServingMode = "online"
+METRICS_PATH = "/metrics"
+
+# Twenty categories cover most features; the long tail of the others counts as one bin, which keeps each bin filled.
+MAX_CATEGORIES = 20
+MISSING_MAX_RATIO = Decimal("0.05")
+
+DRIFT_METHOD: t.DriftMethod = "psi"
+# PSI: the industry's rule of thumb. JS: the same amount of drift. For small changes PSI is 8 times the Jensen-Shannon
+# divergence in nats, and the distance is the root of the divergence in bits: sqrt(psi / (8 ln 2)).
+DRIFT_THRESHOLDS: dict[t.DriftMethod, tuple[Decimal, Decimal]] = {
+    "psi": (Decimal("0.1"), Decimal("0.25")),
+    "js": (Decimal("0.13"), Decimal("0.21")),
+}
+
+DRIFT = t.DriftPolicy(
+    # An incident, an hour with enough rows for rare categories, and a whole day, which evens out daily rhythms.
+    windows=(_duration("15m"), _duration("1h"), _duration("1d")),
+    # 25 rows in each of 20 bins: chi-squared approximations break below about 20.
+    min_samples=500,
+    false_alarm_rate=Decimal("0.001"),
+)
+
+SLO_WINDOW = _duration("30d")
+# For online models without slos. Loose enough for a service that nobody has tuned, tight enough that a page means it:
+# half a percent of 30 days is 3.6 hours of outage. 500ms is a bucket of the contract and what a person notices.
+SLOS = (
+    t.Slo("availability", Decimal("99.5"), SLO_WINDOW, t.Sli("errors")),
+    t.Slo("latency", Decimal(99), SLO_WINDOW, t.Sli("latency", _duration("500ms"))),
+)
+
+LIMITS = t.Limits(
+    error_ratio=Decimal("0.05"),
+    latency_p99=_duration("1s"),
+    saturation=Decimal("0.8"),
+    traffic_drop=Decimal("0.5"),
+    feature_age=_duration("3h"),
+    row_age=_duration("10m"),
+    rejected_ratio=Decimal("0.05"),
+    out_of_range_ratio=Decimal("0.01"),
+    new_category_ratio=Decimal("0.01"),
+)
+
+PERFORMANCE = t.Performance(label_delay=_duration("1d"), window=_duration("1d"), min_accuracy=None)
+
+# A tenth of ordinary traces shows what is usual; what went wrong is always kept.
+TRACING = t.Tracing(
+    sample=Decimal("0.1"),
+    keep=("errors", "slow", "low_confidence"),
+    slow=_duration("500ms"),
+    low_confidence=Decimal("0.6"),
+)
+
+
+def row_age(every: Duration | None) -> Duration:
+    """Age of the last row that someone is told of. A batch model may miss one run; an online one is never idle long."""
+    return LIMITS.row_age if every is None else max(LIMITS.row_age, Duration(2 * every.milliseconds))
+
+
+def slow(slos: tuple[t.Slo, ...]) -> Duration:
+    """Time from which a trace is slow: where the tightest latency SLO calls an answer bad."""
+    return min((slo.sli.threshold for slo in slos if slo.sli.threshold is not None), default=TRACING.slow)
+
+
+# --- what the models share ---
+PAGER = "pagerduty"
+NOBODY = "nobody"
+# Without a stack.yaml pages and tickets reach PagerDuty, and what is only good to know stays on the boards.
+RECEIVERS = {
+    PAGER: t.Receiver(PAGER, "pagerduty", key_file="secrets/pagerduty.key"),
+    NOBODY: t.Receiver(NOBODY, "none"),
+}
+ROUTES: dict[t.Severity, str] = {"page": PAGER, "ticket": PAGER, "info": NOBODY}
+
+STACK = t.Stack(
+    name="models",
+    versions=t.Versions(prometheus=(2, 42), alertmanager=(0, 25), collector=(0, 158)),
+    scrape_interval=_duration("15s"),
+    evaluation_interval=_duration("15s"),
+    # Prometheus' own 15 days are less than an SLO window of 30, and dashboards compare with the month before.
+    retention=_duration("45d"),
+    external_labels={},
+    environments={"prod": t.Environment("prod", pages=True)},
+    teams={},
+    receivers=RECEIVERS,
+    routes=ROUTES,
+    dead_mans_switch=None,
+    traces=(t.Destination("jaeger", "jaeger", "127.0.0.1:4319"),),
+    logs=(t.Destination("archive", "file", "logs.jsonl"),),
+    runbooks="http://127.0.0.1:3000/runbooks",
+    dashboards="http://127.0.0.1:3000",
+)

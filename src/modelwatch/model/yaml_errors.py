@@ -1,0 +1,76 @@
+"""libyaml's words for a syntax error -> what it means and how to mend it."""
+
+from __future__ import annotations
+
+import yaml
+
+# Part of libyaml's or PyYAML's problem -> our message and help. The first that fits is taken.
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    (
+        "mapping values are not allowed",
+        "a ':' where no key can be",
+        "put text that holds ': ' in quotes, and check the indentation of this line",
+    ),
+    (
+        "could not find expected ':'",
+        "a line without a key",
+        "write key: value, or check the indentation and the quotes above",
+    ),
+    ("found undefined alias", "an alias without an anchor", "write &name where the value is, before *name"),
+    ("found duplicate anchor", "an anchor is written twice", "give each anchor a name of its own"),
+    ("found unexpected end of stream", "a quote that is never closed", "close it with the same quote"),
+    (
+        "did not find expected ',' or ']'",
+        "a list that is not closed here",
+        "write a comma between its items and ] at its end",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "a mapping that is not closed here",
+        "write a comma between its fields and } at its end",
+    ),
+    ("expected ',' or ']'", "a list that is not closed here", "write a comma between its items and ] at its end"),
+    ("expected ',' or '}'", "a mapping that is not closed here", "write a comma between its fields and } at its end"),
+    (
+        "did not find expected '-' indicator",
+        "a line that belongs to no list item",
+        "start an item with '- ', indented like the others",
+    ),
+    (
+        "did not find expected key",
+        "a line that fits nothing around it",
+        "indent it like its neighbours, and put text with a colon in quotes",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "a list item where no list can be",
+        "put the list on the lines below its key",
+    ),
+    ("did not find expected node content", "a value is missing here", "write one, or remove the comma"),
+    (
+        "found unknown escape character",
+        "an unknown escape in double quotes",
+        "write \\\\ for a backslash, or use single quotes",
+    ),
+    ("found undefined tag handle", "an unknown YAML tag", "put text that starts with ! in quotes"),
+    (
+        "did not find expected <document start>",
+        "text after the end of the document",
+        "indent it as part of what comes before it, or remove it",
+    ),
+    ("found incompatible YAML document", "a YAML version that is not known here", "remove the %YAML line"),
+)
+
+
+def explain(error: yaml.YAMLError, line: str, column: int) -> tuple[str, str]:
+    """Message and help for a syntax error at ``column`` (from 1) of ``line``."""
+    here = line[column - 1 : column]
+    if "\t" in line[: len(line) - len(line.lstrip())] or here == "\t":
+        return "a tab", "YAML is indented with spaces"
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    for part, message, help in _KNOWN:
+        if part in problem:
+            return message, help
+    if "cannot start any token" in problem or "that cannot start" in problem:
+        return f"'{here}' cannot start a value", "put the value in quotes"
+    return f"YAML syntax error: {problem}", "put text that holds YAML's own characters in quotes"
