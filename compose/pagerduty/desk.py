@@ -17,6 +17,7 @@ from modelwatch.compose.pagerduty.journal import JournalError
 from modelwatch.compose.pagerduty.metrics import Metrics
 from modelwatch.compose.pagerduty.records import ACTIONS, ByHand, Problem, Received, Refused
 from modelwatch.compose.pagerduty.throttle import CALLS_PER_MINUTE, Throttle
+from modelwatch.compose.pagerduty.webhooks import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from modelwatch.compose.pagerduty.incidents import Incident, Orphan, Status
     from modelwatch.compose.pagerduty.journal import Journal
     from modelwatch.compose.pagerduty.records import JSON, Action, Record
+    from modelwatch.compose.pagerduty.webhooks import Notice
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +35,10 @@ _THROTTLE_HINT = "Alertmanager tries again by itself. Longer group_interval and 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the Events API answers: HTTP status and JSON body."""
+    """What is answered: HTTP status and JSON body, or a plain text."""
 
     status: int
-    body: JSON
+    body: JSON | str
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Snapshot:
     incidents: tuple[Incident, ...]
     orphans: tuple[Orphan, ...]
     refused: tuple[Refused, ...]
+    notices: tuple[Notice, ...]
 
 
 def utc_now() -> datetime:
@@ -76,6 +79,7 @@ class Desk:
         self._new_key = new_key
         self._throttle = Throttle(rate_limit, monotonic)
         self._board = Board()
+        self._inbox = Inbox()
         self._lock = threading.Lock()
         self._start = uuid.uuid4().hex[:8]
         for line, record in enumerate(journal.records, start=2):
@@ -137,6 +141,15 @@ class Desk:
                 return _failed()
         return refusal_answer(refusal)
 
+    def webhook(self, name: str, body: bytes, sender: str) -> Answer:
+        """Take a notification that is no page. The answer is the word that Slack's webhooks give."""
+        try:
+            with self._lock:
+                self._inbox.take(name, body, sender[:SENDER_MAX], self._clock())
+        except limits.RefusedError as refusal:
+            return self.refuse(refusal, sender)
+        return Answer(200, "ok")
+
     def by_hand(self, number: int, action: Action) -> Incident:
         """Acknowledge or resolve an incident. Raises NoSuchIncidentError, NotOpenError or OSError."""
         with self._lock:
@@ -155,13 +168,19 @@ class Desk:
 
     @property
     def revision(self) -> str:
-        return f"{self._start}-{self._board.revision}"
+        return f"{self._start}-{self._board.revision}-{self._inbox.revision}"
 
     def snapshot(self) -> Snapshot:
         board = self._board
         with self._lock:
             return Snapshot(
-                self._clock(), self.revision, board.counts(), board.incidents(), board.orphans(), board.refused()
+                now=self._clock(),
+                revision=self.revision,
+                counts=board.counts(),
+                incidents=board.incidents(),
+                orphans=board.orphans(),
+                refused=board.refused(),
+                notices=self._inbox.notices(),
             )
 
     def _take(self, record: Record) -> str:

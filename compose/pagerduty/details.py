@@ -50,21 +50,20 @@ def read(custom_details: JSON) -> Details:
 
 
 def alert_names(content: Content) -> frozenset[str]:
-    """Every alert that a page speaks of: its class, an ``alertname`` detail, and the alerts listed."""
+    """Every alert that a page speaks of: those listed and an ``alertname`` detail, or else its class."""
     return _named(content, "alertname", (content.event_class,), ("alertname", "alert"))
 
 
 def models(content: Content) -> frozenset[str]:
-    """Every model that a page may speak of: a ``model`` label or detail, or else component, group and source."""
+    """Every model that a page speaks of: ``model`` labels and detail, or else component, group and source."""
     return _named(content, "model", (content.component, content.group, content.source), ("model",))
 
 
-def _named(content: Content, label: str, candidates: tuple[str, ...], fields: tuple[str, ...]) -> frozenset[str]:
+def _named(content: Content, label: str, fallbacks: tuple[str, ...], fields: tuple[str, ...]) -> frozenset[str]:
     details = read(content.custom_details)
     found = {alert.labels.get(label, "") for alert in (*details.firing, *details.resolved)}
-    found.update(candidates)
     found.update(text for name, text in details.fields if name in fields)
-    return frozenset(found - {""})
+    return frozenset(found - {""} or set(fallbacks) - {""})
 
 
 def _alerts(value: object) -> tuple[Alert, ...] | None:

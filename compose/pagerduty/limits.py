@@ -32,15 +32,15 @@ _KEY_HINT = (
     "is another thing. With routing_key_file, look at what the file holds."
 )
 _SOURCE_HINT = (
-    "In Alertmanager, template `source` only over labels in group_by: any other goes empty as soon as a second alert "
+    "In Alertmanager, template source only over labels in group_by: any other goes empty as soon as a second alert "
     "joins the group."
 )
 _SEVERITY_HINT = (
     "Map the severity label in pagerduty_configs: page to critical, ticket to warning, info to info. An upper-case or "
     "empty value is refused too."
 )
-_SUMMARY_HINT = "Set `description` in pagerduty_configs to a text that is never empty."
-_LONG_SUMMARY_HINT = "Shorten `description`; lists of alerts belong in custom_details."
+_SUMMARY_HINT = "Set description in pagerduty_configs to a text that is never empty."
+_LONG_SUMMARY_HINT = "Shorten description in pagerduty_configs; lists of alerts belong in custom_details."
 _DEDUP_HINT = "Send the dedup_key that the trigger had, or that its answer gave."
 _SIZE_HINT = "Put fewer alerts or annotations into custom_details, or group by more labels."
 
@@ -159,10 +159,12 @@ def _routing_key(key: object) -> Iterator[Problem]:
     elif not isinstance(key, str):
         yield Problem("'routing_key' is not a string", _KEY_HINT)
     else:
-        if len(key) != ROUTING_KEY_LENGTH:
+        wrong_length = len(key) != ROUTING_KEY_LENGTH
+        if wrong_length:
             yield Problem("Length of 'routing_key' is incorrect (should be 32 characters)", _KEY_HINT)
         if not (key.isascii() and key.isalnum()):
-            yield Problem("'routing_key' cannot contain non-alphanumeric characters.", _KEY_HINT)
+            hint = "" if wrong_length else _KEY_HINT
+            yield Problem("'routing_key' cannot contain non-alphanumeric characters.", hint)
 
 
 def _dedup_key(key: object, action: object) -> Iterator[Problem]:

@@ -81,7 +81,10 @@ def _read(webhook: str, body: bytes, sender: str, at: datetime) -> Notice:
     document = limits.load(body)
     alerts = details.from_list(document.get("alerts"))
     if alerts is None or document.get("status") not in ("firing", "resolved"):
-        return Notice(webhook, "", "message", _text(document.get("channel")), at, at, sender, text=_message(document))
+        title, _, text = _message(document).partition("\n")
+        channel = _text(document.get("channel"))
+        labels = (("channel", channel),) if channel else ()
+        return Notice(webhook, "", "message", title, at, at, sender, text=text, labels=labels)
     resolved = document["status"] == "resolved"
     return Notice(
         webhook=webhook,
