@@ -1,0 +1,36 @@
+"""Run-time helpers for a model's service: one timing becomes the span, the histogram, the counter and the exemplar.
+
+Names load on first use, so importing this package costs a service nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelwatch.otel.inference import Inference, Stage
+    from modelwatch.otel.instruments import exposition
+    from modelwatch.otel.sdk import setup
+    from modelwatch.otel.watch import BatchRun, Watch
+
+__all__ = ["BatchRun", "Inference", "Stage", "Watch", "exposition", "setup"]
+
+_HOME = {
+    "BatchRun": "watch",
+    "Inference": "inference",
+    "Stage": "inference",
+    "Watch": "watch",
+    "exposition": "instruments",
+    "setup": "sdk",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

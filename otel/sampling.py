@@ -1,0 +1,44 @@
+"""Which traces the Collector will keep, so that an exemplar never links to one that it drops.
+
+The service sends every trace; the Collector's tail_sampling processor keeps those that the spec names and a share of
+the rest. That share is decided by a hash of the trace's id alone, so it can be known here.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from modelwatch.model.types import Tracing
+
+_OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
+
+
+def fnv1a(data: bytes, state: int = _OFFSET) -> int:
+    """64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), continued from ``state``."""
+    for byte in data:
+        state = ((state ^ byte) * _PRIME) & _MASK
+    return state
+
+
+# The processor's own seed where its config sets no hash_salt.
+_SALTED = fnv1a(b"default-hash-seed")
+
+
+class TailSampling:
+    """The spec's tracing policy, as the Collector applies it."""
+
+    def __init__(self, policy: Tracing) -> None:
+        self._errors, self._slow, self._low = (kind in policy.keep for kind in ("errors", "slow", "low_confidence"))
+        self._slow_seconds = policy.slow.seconds
+        self._bound = int(policy.sample * Decimal(_MASK))
+        self._all = policy.sample >= 1
+
+    def keeps(self, trace_id: int, *, error: bool, seconds: float, low_confidence: bool) -> bool:
+        """Whether the trace will be found later."""
+        return (
+            self._all
+            or (error and self._errors)
+            or (low_confidence and self._low)
+            or (seconds >= self._slow_seconds and self._slow)
+            or fnv1a(trace_id.to_bytes(16, "big"), _SALTED) <= self._bound
+        )

@@ -1,0 +1,162 @@
+"""The OpenTelemetry SDK of a service: resource, sampler, export to the Collector, and a flush when the process ends.
+
+The environment's own variables win where OpenTelemetry defines them: OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER,
+OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_RESOURCE_ATTRIBUTES.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from modelwatch.model.addresses import Addresses
+from modelwatch.model.types import Model
+from modelwatch.otel.watch import Watch
+from modelwatch.telemetry import spans as S
+
+log = logging.getLogger("modelwatch.otel")
+
+_SEND_SECONDS = 2.0
+_EXIT_SECONDS = 3.0
+_PAUSE_SECONDS = 10.0
+_PAUSE_SECONDS_MAX = 60.0
+
+
+def setup(
+    model: Model,
+    *,
+    version: str,
+    service_version: str | None = None,
+    registry: CollectorRegistry = REGISTRY,
+) -> Watch:
+    """Start tracing in this process and watch a model. Call it once for each model, from the main thread.
+
+    ``version`` is the model's, ``service_version`` the service's. A TracerProvider that the service has set stays.
+    """
+    return Watch(model, version=version, registry=registry, tracer=tracer(model, service_version))
+
+
+class PatientExporter(SpanExporter):
+    """Drops spans instead of waiting while the Collector is away, and says so once for each outage.
+
+    The exporter below retries and logs for every batch; with nobody there that is a line every few seconds for ever and
+    a process that takes long to end. After a failure nothing is sent for ``pause`` seconds, twice as long after each
+    further one.
+    """
+
+    def __init__(
+        self, inner: SpanExporter, *, pause: float = _PAUSE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._inner, self._clock = inner, clock
+        self._first_pause = self._pause = pause
+        self._resume = 0.0
+        self._lost = 0
+        self._sending = threading.local()
+        # The exporter's own lines are dropped for what is sent from here; another exporter of the service keeps them.
+        logging.getLogger(type(inner).__module__).addFilter(lambda _: not getattr(self._sending, "now", False))
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self._clock() < self._resume:
+            self._lost += len(spans)
+            return SpanExportResult.FAILURE
+        self._sending.now = True
+        try:
+            result = self._inner.export(spans)
+        except Exception:
+            log.debug("the span exporter failed", exc_info=True)
+            result = SpanExportResult.FAILURE
+        finally:
+            self._sending.now = False
+        if result is SpanExportResult.SUCCESS:
+            if self._lost:
+                log.warning("spans reach the Collector again; %d were lost meanwhile", self._lost)
+            self._lost, self._pause = 0, self._first_pause
+            return result
+        if not self._lost:
+            log.warning("spans do not reach the Collector and are dropped until they do; predictions go on")
+        self._lost += len(spans)
+        self._resume = self._clock() + self._pause
+        self._pause = min(2 * self._pause, _PAUSE_SECONDS_MAX)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self._inner.shutdown()
+
+
+def resource(model: Model, service_version: str | None = None) -> Resource:
+    """Who sends the spans: the spec's job and environment, and one id for each process."""
+    attributes = {
+        S.SERVICE_NAME.key: model.serving.job,
+        S.SERVICE_INSTANCE.key: str(uuid.uuid4()),
+        S.ENVIRONMENT.key: model.serving.environment,
+    }
+    if service_version is not None:
+        attributes[S.SERVICE_VERSION.key] = service_version
+    return Resource.create(attributes)
+
+
+def exporter(environ: os._Environ[str] | dict[str, str]) -> SpanExporter:
+    """OTLP over HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT says, else to the stack's Collector."""
+    named = "OTEL_EXPORTER_OTLP_ENDPOINT" in environ or "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in environ
+    timed = "OTEL_EXPORTER_OTLP_TIMEOUT" in environ or "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" in environ
+    return PatientExporter(
+        OTLPSpanExporter(
+            endpoint=None if named else f"http://{Addresses.native(environ).internal['otlp_http']}/v1/traces",
+            timeout=None if timed else _SEND_SECONDS,
+        )
+    )
+
+
+def tracer(model: Model, service_version: str | None = None) -> Tracer | None:
+    """A tracer of the process's provider, which is made here unless the service has set one. None when disabled."""
+    current = trace.get_tracer_provider()
+    if not isinstance(current, TracerProvider):
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return None
+        current = TracerProvider(resource=resource(model, service_version), shutdown_on_exit=False)
+        if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
+            current.add_span_processor(BatchSpanProcessor(exporter(os.environ)))
+        trace.set_tracer_provider(current)
+        atexit.register(current.shutdown)
+        flush_on_sigterm(current.shutdown, current.force_flush)
+    found = current.get_tracer("modelwatch")
+    return found if isinstance(found, Tracer) else None
+
+
+def flush_on_sigterm(shutdown: Callable[[], object], flush: Callable[[], object]) -> None:
+    """Send what is queued when SIGTERM ends the process, which by itself skips every exit handler.
+
+    A service with a handler of its own keeps it: it is called as before, and the queue is sent beside it. Does nothing
+    outside the main thread, where handlers cannot be set, and where SIGTERM is ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    own = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # In a thread: this code may have interrupted one that holds a lock that sending needs.
+        sender = threading.Thread(target=flush if callable(own) else shutdown, daemon=True)
+        sender.start()
+        if callable(own):
+            own(number, frame)
+            return
+        sender.join(_EXIT_SECONDS)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if callable(own) or own is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, handle)

@@ -1,0 +1,193 @@
+"""Watch: what a service calls to be watched. One for each model and version."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ParamSpec, TypeVar, cast
+
+from opentelemetry.sdk.trace import Tracer
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+
+from modelwatch.model.types import Model
+from modelwatch.otel.inference import Inference, Probe, Stage, StageMeter
+from modelwatch.otel.instruments import Bounded, exposition, instruments
+from modelwatch.otel.sampling import TailSampling
+from modelwatch.otel.tracing import SCOPE, Recorder
+from modelwatch.telemetry import metrics as M
+from modelwatch.telemetry import spans as S
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Watch:
+    """Counts, times and traces one version of a model.
+
+    ``version`` is the model's, and tells versions apart in metrics. ``tracer`` is the OpenTelemetry SDK's; without one
+    nothing is traced. Watches of several models or versions may share a registry.
+    """
+
+    def __init__(
+        self, model: Model, *, version: str, registry: CollectorRegistry = REGISTRY, tracer: Tracer | None = None
+    ) -> None:
+        self.model, self.version, self._registry = model, version, registry
+        self._all = all_ = instruments(registry)
+        ids = (model.name, version)
+        identity = {S.MODEL_NAME.key: model.name, S.MODEL_VERSION.key: version}
+        name = f"{S.INFERENCE_SPAN} {model.name}"
+        self._probe = Probe(
+            name=name,
+            success=all_.predictions.labels(*ids, M.OUTCOME_SUCCESS),
+            error=all_.predictions.labels(*ids, M.OUTCOME_ERROR),
+            duration=all_.prediction_duration.labels(*ids),
+            confidence=all_.confidence.labels(*ids),
+            in_flight=all_.in_flight.labels(*ids),
+            stages=Bounded(
+                "stage",
+                lambda stage: StageMeter(
+                    stage, all_.stage_duration.labels(*ids, stage), {**identity, S.STAGE.key: stage}
+                ),
+            ),
+            recorder=None if tracer is None else Recorder(tracer, name, identity),
+            sampling=TailSampling(model.tracing),
+            low_confidence=float(model.tracing.low_confidence),
+        )
+        self._ages: Bounded[Gauge] = Bounded("feature source", lambda source: all_.feature_age.labels(*ids, source))
+        self._labels = {
+            (predicted, actual): all_.labelled.labels(*ids, predicted, actual)
+            for predicted in model.task.classes
+            for actual in model.task.classes
+        }
+        # A counter born with its first error loses it: rate() needs a value before. So all series exist from the start.
+        for stage in M.STAGES:
+            self._probe.stages.get(stage)
+        self._absolute_error = all_.absolute_error.labels(*ids) if model.task.type == "regression" else None
+        self._limit = all_.concurrency_limit
+        self._ids = ids
+        all_.info.labels(*ids, model.task.type).set(1)
+        self._runs = {
+            outcome: all_.batch_runs.labels(*ids, outcome)
+            for outcome in (M.OUTCOME_SUCCESS, M.OUTCOME_ERROR)
+            if model.serving.mode == "batch"
+        }
+
+    def inference(self, headers: Mapping[str, str] | None = None, batch: int = 1) -> Inference:
+        """``with watch.inference(headers=request.headers, batch=len(rows)) as inference``: one request.
+
+        ``headers`` carry the caller's trace (W3C traceparent; looked up in lower case). ``batch`` is its rows.
+        """
+        return Inference(self._probe, headers, batch)
+
+    def stage(self, name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+        """Decorator: calls inside a running inference of this model are a stage of it, others run plain.
+
+        Raises TypeError for a generator: its body runs after the call has returned.
+        """
+
+        def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+            if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+                raise TypeError(
+                    f"stage({name!r}) cannot time the generator {function.__qualname__}: "
+                    f"write `with inference.stage({name!r})` around the loop that consumes it"
+                )
+            if inspect.iscoroutinefunction(function):
+
+                @functools.wraps(function)
+                async def run_async(*args: _P.args, **kwargs: _P.kwargs) -> object:
+                    running = self._running()
+                    if running is None:
+                        return await cast("Awaitable[object]", function(*args, **kwargs))
+                    with running.stage(name):
+                        return await cast("Awaitable[object]", function(*args, **kwargs))
+
+                return cast("Callable[_P, _R]", run_async)
+
+            @functools.wraps(function)
+            def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+                running = self._running()
+                if running is None:
+                    return function(*args, **kwargs)
+                with running.stage(name):
+                    return function(*args, **kwargs)
+
+            return run
+
+        return decorate
+
+    def _running(self) -> Inference | None:
+        scope = SCOPE.get()
+        inference = scope.inference if isinstance(scope, Stage) else scope
+        return inference if isinstance(inference, Inference) and inference.probe is self._probe else None
+
+    def batch_run(self) -> BatchRun:
+        """``with watch.batch_run() as run: run.rows = 900``: one scoring run of a batch model."""
+        return BatchRun(self)
+
+    def feature_age(self, source: str, seconds: float) -> None:
+        """Age of the newest value of a feature source that a prediction used."""
+        self._ages.get(source).set(seconds)
+
+    def label(self, predicted: str, actual: str) -> None:
+        """The true class of an earlier prediction has arrived. Raises ValueError for a class that the spec lacks."""
+        counter = self._labels.get((predicted, actual))
+        if counter is None:
+            classes = ", ".join(self.model.task.classes) or "none"
+            raise ValueError(
+                f"{self.model.name}: predicted={predicted!r}, actual={actual!r} is not made of the spec's "
+                f"task.classes ({classes}): pass one of them or add it to the spec"
+            )
+        counter.inc()
+
+    def absolute_error(self, error: float) -> None:
+        """|predicted - actual| of an earlier prediction, in the task's unit. Raises ValueError if the task has none."""
+        if self._absolute_error is None:
+            raise ValueError(
+                f"{self.model.name}: absolute_error is for task.type regression, not {self.model.task.type}"
+            )
+        self._absolute_error.observe(error)
+
+    def concurrency_limit(self, requests: int) -> None:
+        """How many requests this process can answer at the same time."""
+        self._limit.labels(*self._ids).set(requests)
+
+    def exposition(self, accept: str | None = None) -> tuple[bytes, str]:
+        """The metrics page of this watch's registry and its content type, for the header ``Accept``."""
+        return exposition(self._registry, accept)
+
+    def batch_ended(self, outcome: str, rows: int, seconds: float) -> None:
+        """Count a scoring run; its size and end are of the last run that ended well."""
+        ids, all_ = self._ids, self._all
+        all_.batch_runs.labels(*ids, outcome).inc()
+        if outcome == M.OUTCOME_SUCCESS:
+            all_.batch_rows.labels(*ids).set(rows)
+            all_.batch_duration.labels(*ids).set(seconds)
+            all_.batch_last_success.labels(*ids).set(time.time())
+
+
+class BatchRun(Inference):
+    """One scoring run: traced like an inference, counted as a run. Set ``rows`` before it ends."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch._probe)
+        self._watch = watch
+        self.batch = 0
+
+    @property
+    def rows(self) -> int:
+        return self.batch
+
+    @rows.setter
+    def rows(self, count: int) -> None:
+        self.batch = count
+
+    def _begun(self) -> None:
+        """A run is no request in flight."""
+
+    def _ended(self, seconds: float, _link: dict[str, str] | None, /) -> None:
+        outcome = M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR
+        self._watch.batch_ended(outcome, self.batch, seconds)
