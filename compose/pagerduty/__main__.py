@@ -46,7 +46,9 @@ def main(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
         return _fail(stderr, str(error))
     except OSError as error:
         host, port = arguments.listen
-        return _fail(stderr, f"cannot listen on {host}:{port}: {error.strerror}: choose another place with --listen")
+        # The socket module repeats the address in strerror; a name that cannot be resolved has no errno of the system.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        return _fail(stderr, f"cannot listen on {host}:{port}: {reason}: choose another place with --listen")
     try:
         journal = Journal(arguments.state)
         desk = Desk(journal, rate_limit=arguments.rate_limit)

@@ -11,10 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Route
 
 from modelwatch.compose.pagerduty import limits, page, views
 from modelwatch.compose.pagerduty.incidents import NoSuchIncidentError, NotOpenError
@@ -51,27 +52,24 @@ def create_app(desk: Desk, allowed_hosts: Iterable[str] = ()) -> Starlette:
     The name is checked so that no other web site can read the page by pointing its own name at this machine; the Events
     API, webhooks, health and metrics answer under any name, since other containers call them.
     """
-    people = Router(
-        [
-            Route("/", partial(_page, desk)),
-            Route("/revision", partial(_revision, desk)),
-            Route("/incidents", partial(_incidents, desk)),
-            Route("/incidents/{number:int}", partial(_incident, desk)),
-            Route("/incidents/{number:int}/acknowledge", partial(_by_hand, desk, "acknowledge"), methods=["POST"]),
-            Route("/incidents/{number:int}/resolve", partial(_by_hand, desk, "resolve"), methods=["POST"]),
-            Route("/orphans", partial(_orphans, desk)),
-            Route("/refused", partial(_refused, desk)),
-            Route("/webhooks", partial(_webhooks, desk)),
-            *(Route(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items()),
-        ]
-    )
-    guarded = TrustedHostMiddleware(people, [*LOOPBACK_HOSTS, *allowed_hosts], www_redirect=False)
+    names = Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_HOSTS, *allowed_hosts], www_redirect=False)
+    get = partial(Route, methods=["GET"], middleware=[names])
+    post = partial(Route, methods=["POST"], middleware=[names])
     routes = [
         Route("/v2/enqueue", partial(_enqueue, desk), methods=["POST"]),
         Route("/webhooks/{name}", partial(_webhook, desk), methods=["POST"]),
         Route("/healthz", partial(_healthz, desk)),
         Route("/metrics", partial(_metrics, desk)),
-        Mount("/", guarded),
+        get("/", partial(_page, desk)),
+        get("/revision", partial(_revision, desk)),
+        get("/incidents", partial(_incidents, desk)),
+        get("/incidents/{number:int}", partial(_incident, desk)),
+        post("/incidents/{number:int}/acknowledge", partial(_by_hand, desk, "acknowledge")),
+        post("/incidents/{number:int}/resolve", partial(_by_hand, desk, "resolve")),
+        get("/orphans", partial(_orphans, desk)),
+        get("/refused", partial(_refused, desk)),
+        get("/webhooks", partial(_webhooks, desk)),
+        *(get(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items()),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error, 500: _crash})
 
@@ -199,8 +197,8 @@ def _static(name: str, media_type: str) -> Callable[[Request], Response]:
 
 
 def _http_error(_request: Request, error: Exception) -> Response:
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    return JSONResponse({"error": detail}, status)
+    assert isinstance(error, HTTPException)  # what it is registered for
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 def _crash(_request: Request, _error: Exception) -> Response:

@@ -24,7 +24,7 @@ Labels:
  - alertname = ModelDown
  - model = gate-ranking
 Annotations:
-Source: 
+Source:
 """
 # As Alertmanager 0.31 wrote it: a label that looks like a number has become one.
 ARRAY = [

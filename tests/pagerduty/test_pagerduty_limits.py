@@ -177,7 +177,19 @@ def test_a_short_text_in_place_of_a_key_is_not_shown_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "//host/", "http://", "http://[", "http://a b/", 'http://a/"onload', "ftp://a/", "", None, 7]
+    "url",
+    [
+        "javascript:alert(1)",
+        "//host/",
+        "http://",
+        "http://[",
+        "http://a b/",
+        'http://a/"onload',
+        "ftp://a/",
+        "",
+        None,
+        7,
+    ],
 )
 def test_what_is_no_safe_link_is_no_url(url: object) -> None:
     assert not limits.is_url(url)
