@@ -18,7 +18,7 @@ DriftMethod = Literal["psi", "js"]
 SliKind = Literal["errors", "latency", "valid_rows"]
 ReceiverType = Literal["pagerduty", "slack", "webhook", "none"]
 Severity = Literal["page", "ticket", "info"]
-DestinationType = Literal["jaeger", "otlp", "file"]
+DestinationType = Literal["jaeger", "otlp", "loki", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the Collector sends a signal: an OTLP endpoint, Jaeger's, or a file's path."""
+    """Where the Collector sends a signal: an OTLP endpoint (host:port or URL), Jaeger's, Loki's URL, or a file's path."""
 
     name: str
     type: DestinationType
