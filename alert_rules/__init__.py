@@ -1,1 +1,1 @@
-"""See the README of this folder."""
+"""Model -> Prometheus rules by family, their promtool tests, runbooks, and Alertmanager's routes and inhibition."""

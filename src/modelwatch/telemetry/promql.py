@@ -23,6 +23,11 @@ def quote(value: str) -> str:
     return f'"{escaped}"'
 
 
+def escape(text: str) -> str:
+    """Text that a RE2 matcher takes literally: metacharacters only, since RE2 refuses other escapes."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+
+
 def number(value: Decimal | float | int) -> str:
     """Shortest exact decimal text: never 0.9990000000000001, never exponents."""
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))

@@ -48,6 +48,8 @@ SLO_OBJECTIVE = Record("slo:objective:ratio", "ratio", "Objective of an SLO", _S
 SLO_PERIOD = Record("slo:period:days", "days", "Window of an SLO", _SLO)
 SLO_ERRORS = Record("slo:errors:rate5m", "events per second", "Bad events", _SLO)
 SLO_TOTAL = Record("slo:events:rate5m", "events per second", "All events", _SLO)
+SLO_PERIOD_ERRORS = Record("slo:period_errors:rate5m", "events per second", "Bad events, every two minutes", _SLO)
+SLO_PERIOD_TOTAL = Record("slo:period_events:rate5m", "events per second", "All events, every two minutes", _SLO)
 SLO_ERROR_RATIO = {
     window: Record(f"slo:error_ratio:rate{window}", "ratio", f"Share of bad events over {window}", _SLO)
     for window in BURN_WINDOWS

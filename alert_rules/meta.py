@@ -1,0 +1,160 @@
+"""Who watches the watchers: Watchdog, and the parts of the stack itself."""
+
+from __future__ import annotations
+
+from modelwatch.alert_rules.rules import Alert, Runbook, Scenario
+from modelwatch.alert_rules.series import flat, grow, series, then
+from modelwatch.model.types import Fleet, Severity
+from modelwatch.telemetry import labels as L
+from modelwatch.telemetry import promql as q
+from modelwatch.telemetry.jobs import COLLECTOR_JOB, EXPORTER_JOB
+from modelwatch.telemetry.metrics import (
+    ALERTMANAGER_NOTIFICATIONS_FAILED,
+    PROMETHEUS_NOTIFICATIONS_DROPPED,
+    PROMETHEUS_RULE_FAILURES,
+    UP,
+)
+
+WATCHDOG = "Watchdog"
+
+
+def _labels(severity: Severity | str) -> dict[str, str]:
+    # Alerts of the stack itself belong to no model: the same label set keeps grouping and routing uniform.
+    return {L.MODEL: "modelwatch", L.TEAM: "platform", L.ENV: "all", L.SEVERITY: severity, L.CATEGORY: "meta"}
+
+
+def rules(_: Fleet) -> tuple[Alert, ...]:
+    exporter = series(UP, job=EXPORTER_JOB, instance="a:9180")
+    collector = series(UP, job=COLLECTOR_JOB, instance="a:8888")
+    failures = series(PROMETHEUS_RULE_FAILURES, rule_group="x", job="prometheus", instance="a")
+    dropped = series(PROMETHEUS_NOTIFICATIONS_DROPPED, job="prometheus", instance="a")
+    failed = series(
+        ALERTMANAGER_NOTIFICATIONS_FAILED,
+        integration="pagerduty",
+        reason="serverError",
+        job="alertmanager",
+        instance="a",
+    )
+    return (
+        Alert(
+            name=WATCHDOG,
+            expr="vector(1)",
+            labels=_labels("none"),
+            summary="Alerting works from end to end",
+            description="This alert always fires; whoever receives it raises the alarm when it stops.",
+            runbook=Runbook(
+                meaning="A heartbeat: Prometheus evaluates rules and Alertmanager delivers.",
+                impact="None while it fires. When it stops, no other alert can be trusted to arrive.",
+                look=(("Rule evaluations that fail", q.increase(q.selector(PROMETHEUS_RULE_FAILURES), "15m")),),
+                act=(
+                    "Nothing to do while it fires.",
+                    "Stopped: look at Prometheus, then at Alertmanager, then at the way to the receiver.",
+                ),
+            ),
+            scenarios=(Scenario("always fires", {}, "5m", ({},)),),
+        ),
+        Alert(
+            name="SidecarDown",
+            expr=f"{q.selector(UP, job=EXPORTER_JOB)} == 0",
+            wait="5m",
+            labels=_labels("ticket"),
+            summary="The drift sidecar is down",
+            description="{{ $labels.instance }} does not answer its scrape.",
+            runbook=Runbook(
+                meaning="Prometheus cannot reach the drift exporter sidecar.",
+                impact="Drift and data quality are not watched. Models go on answering.",
+                look=(("Sidecars", q.selector(UP, job=EXPORTER_JOB)),),
+                act=(
+                    "Look at `make logs exporter`, then restart it: counters and windows go on from its state folder.",
+                ),
+            ),
+            scenarios=(
+                Scenario(
+                    "fires when the sidecar is down",
+                    {exporter: flat(0, 20)},
+                    "15m",
+                    ({"job": EXPORTER_JOB, "instance": "a:9180"},),
+                ),
+                Scenario("stays quiet while it answers", {exporter: flat(1, 20)}, "15m"),
+                Scenario("stays quiet without data", {}, "15m"),
+            ),
+        ),
+        Alert(
+            name="CollectorDown",
+            expr=f"{q.selector(UP, job=COLLECTOR_JOB)} == 0 and max_over_time({q.selector(UP, job=COLLECTOR_JOB)}[6h]) == 1",
+            wait="5m",
+            labels=_labels("ticket"),
+            summary="The OpenTelemetry Collector is down",
+            description="{{ $labels.instance }} answered within the last six hours and no longer does.",
+            runbook=Runbook(
+                meaning="The Collector stopped. One that was never there does not fire this.",
+                impact="No traces and no span metrics; services drop spans once their queues are full. Predictions go on.",
+                look=(("Collectors", q.selector(UP, job=COLLECTOR_JOB)),),
+                act=("Look at `make logs collector`; it restarts with its queues on disk.",),
+            ),
+            scenarios=(
+                Scenario(
+                    "fires when the Collector stops",
+                    {collector: then(flat(1, 20), flat(0, 20))},
+                    "35m",
+                    ({"job": COLLECTOR_JOB, "instance": "a:8888"},),
+                ),
+                Scenario("stays quiet when it was never there", {collector: flat(0, 40)}, "35m"),
+                Scenario("stays quiet without data", {}, "35m"),
+            ),
+        ),
+        Alert(
+            name="RuleEvaluationFailing",
+            expr=f"{q.total(q.increase(q.selector(PROMETHEUS_RULE_FAILURES), '15m'), 'instance')} > 0",
+            wait="5m",
+            labels=_labels("ticket"),
+            summary="Prometheus fails to evaluate rules",
+            description="{{ $value | humanize }} rule evaluations failed in 15 minutes.",
+            runbook=Runbook(
+                meaning="Some rules end in an error, so their alerts cannot fire.",
+                impact="Whatever those rules watch goes unwatched.",
+                look=(
+                    ("Which groups", q.total(q.increase(q.selector(PROMETHEUS_RULE_FAILURES), "15m"), "rule_group")),
+                ),
+                act=("Open Prometheus' rules page: it prints each error.",),
+            ),
+            scenarios=(
+                Scenario("fires while evaluations fail", {failures: grow(1, 40)}, "30m", ({"instance": "a"},)),
+                Scenario("stays quiet while none fails", {failures: flat(3, 40)}, "30m"),
+            ),
+        ),
+        Alert(
+            name="NotificationsFailing",
+            expr=(
+                f"{q.total(q.increase(q.selector(ALERTMANAGER_NOTIFICATIONS_FAILED), '15m'), 'integration')} > 0"
+                f" or {q.total(q.increase(q.selector(PROMETHEUS_NOTIFICATIONS_DROPPED), '15m'), 'instance')} > 0"
+            ),
+            wait="5m",
+            labels=_labels("page"),
+            summary="Alerts do not reach their receivers",
+            description="{{ $value | humanize }} notifications were lost in 15 minutes.",
+            runbook=Runbook(
+                meaning="Alertmanager cannot deliver to a receiver, or Prometheus cannot hand alerts to Alertmanager.",
+                impact="People may not be paged.",
+                look=(
+                    (
+                        "Failed notifications",
+                        q.total(
+                            q.increase(q.selector(ALERTMANAGER_NOTIFICATIONS_FAILED), "15m"), "integration", "reason"
+                        ),
+                    ),
+                ),
+                act=(
+                    "clientError: a wrong key or URL in the secret file.",
+                    "serverError or other: the receiver is down or out of reach.",
+                ),
+            ),
+            scenarios=(
+                Scenario(
+                    "fires when notifications fail", {failed: grow(1, 40)}, "30m", ({"integration": "pagerduty"},)
+                ),
+                Scenario("fires when alerts are dropped", {dropped: grow(1, 40)}, "30m", ({"instance": "a"},)),
+                Scenario("stays quiet while all arrive", {failed: flat(2, 40), dropped: flat(1, 40)}, "30m"),
+            ),
+        ),
+    )
