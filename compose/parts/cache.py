@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwatch.compose.parts.machine import Machine
-from modelwatch.compose.parts.table import GoManifest, Source
+from modelwatch.compose.parts.table import GoManifest, Source, part_named
 
 _GENERATION = "1"
 """Part of every key: raise it when the way in which recipes are carried out changes what comes out."""
@@ -68,7 +68,8 @@ class Entry:
     seconds: float
 
     def program(self, name: str) -> Path:
-        return self.path / "bin" / name
+        """File of a part's program."""
+        return self.path / "bin" / part_named(name).binary
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

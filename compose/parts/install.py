@@ -131,7 +131,7 @@ def _check(source: Source, work: Workshop) -> dict[str, str]:
         version = ask_version(part, work.bin / part.binary, work.machine)
         if version is None or not is_wanted(source, version):
             command = " ".join([part.binary, *part.version_command])
-            raise StepError(command, f"reports {version or 'no version'}, the pin says {source.version}")
+            raise StepError(command, f"reports {version or 'no version'} where {source.version} is pinned")
         reported[name] = version
     return reported
 
@@ -210,9 +210,9 @@ def _link(source: Source, entry: Entry, machine: Machine) -> None:
     for name in source.programs:
         part = _parts()[name]
         if source.age == "oldest":
-            _point(machine.links / f"{part.binary}-oldest", entry.program(part.binary), machine)
+            _point(machine.links / f"{part.binary}-oldest", entry.program(name), machine)
         newest = find_entry(machine, sources_of(part)[0]) or entry
-        _point(machine.links / part.binary, newest.program(part.binary), machine)
+        _point(machine.links / part.binary, newest.program(name), machine)
 
 
 def _point(link: Path, target: Path, machine: Machine) -> None:

@@ -38,7 +38,7 @@ def ask_version(part: Part, path: Path, machine: Machine) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return None if answer.returncode else reported_version(answer.stdout + answer.stderr)
+    return None if answer.returncode else reported_version(f"{answer.stdout}\n{answer.stderr}")
 
 
 def _runnable(path: Path) -> bool:
@@ -75,7 +75,7 @@ def _on_path(part: Part, machine: Machine) -> Path | None:
 
 def _pinned(part: Part, source: Source, machine: Machine) -> Path | None:
     entry = find_entry(machine, source)
-    return entry.program(part.binary) if entry else None
+    return entry.program(part.name) if entry else None
 
 
 def pin(part: Part, age: Age) -> Source:

@@ -134,7 +134,7 @@ def _manifest_steps(recipe: GoManifest, files: Mapping[str, str]) -> tuple[Step,
         folder(work).mkdir()
         for name, content in manifest_files(recipe.folder).items():
             (folder(work) / name).write_bytes(content)
-        work.run("go", "version")
+        work.run("go", "version", env=_go_environment())
 
     builds = (_go_build(recipe, program, file, folder) for program, file in files.items())
     return (Step("lay out the manifest", lay_out), *builds)

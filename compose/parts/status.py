@@ -84,7 +84,7 @@ def _pin_state(part: Part, source: Source, machine: Machine) -> State:
     found = find(part.name, source.age, machine=machine)
     if found:
         entry = find_entry(machine, source)
-        if entry and found == entry.program(part.binary):
+        if entry and found == entry.program(part.name):
             return Ready(entry.reported[part.name], found)
         return _ready(part, found, machine)
     progress, failure = slot.progress(), slot.failure()
