@@ -1,0 +1,265 @@
+"""Drift and input data of a model: which features changed, how far, and what exactly is different."""
+
+from __future__ import annotations
+
+from modelwatch.dashboards import panels as p
+from modelwatch.dashboards import parts
+from modelwatch.dashboards.grafana import TimeSeries
+from modelwatch.dashboards.layout import Section, Variable, cells, dashboard
+from modelwatch.dashboards.queries import drift as q
+from modelwatch.dashboards.tables import Column, table
+from modelwatch.telemetry import boards
+from modelwatch.telemetry import metrics as m
+
+_HOW = """\
+A feature **drifts** when its score is above the warning threshold of the spec **and** above the critical value, \
+which chance alone would pass only at the configured false-alarm rate, **and** there are enough samples. \
+Drift says that the inputs changed, not that the answers are wrong: look at accuracy on the model's board."""
+_UNWATCHED = "Drift of this model is not watched."
+
+
+def board(runbooks: str) -> str:
+    variables = (
+        parts.ENV,
+        parts.MODEL,
+        Variable("feature", "Feature", q.features(), all_value=".*"),
+        Variable("window", "Window", q.windows(), multi=False),
+    )
+    return dashboard(
+        boards.DRIFT,
+        "Which features of a model changed since its reference, how far, and what exactly is different.",
+        variables,
+        [_now(), _when(), _features(), _scores(), _distribution(), _quality(), _sidecar()],
+        since="1d",
+        runbooks=runbooks,
+    )
+
+
+def _now() -> Section:
+    return Section(
+        "",
+        [
+            *cells(
+                4,
+                4,
+                p.stat(
+                    "Features drifting now",
+                    "In the chosen window.",
+                    p.SHORT,
+                    q.features_drifted(),
+                    steps=p.above((1, p.ORANGE)),
+                    no_value=_UNWATCHED,
+                ),
+                p.stat(
+                    "Features watched",
+                    "Features with a reference and a score.",
+                    p.SHORT,
+                    q.features_watched(),
+                    graph=False,
+                    no_value=_UNWATCHED,
+                ),
+                p.stat(
+                    "Fewest samples",
+                    "Rows in the window of the feature that has fewest. Too few and nothing counts as drift.",
+                    p.SHORT,
+                    q.fewest_samples(),
+                    no_value=_UNWATCHED,
+                ),
+                p.stat(
+                    "Last row",
+                    "Time since the sidecar last accepted a row of this model.",
+                    p.SECONDS,
+                    q.last_row_age(),
+                    steps=p.above((600, p.ORANGE), (3600, p.RED)),
+                    no_value="no row yet",
+                    graph=False,
+                ),
+            ),
+            *cells(8, 4, p.text("What counts as drift", _HOW)),
+        ],
+    )
+
+
+def _when() -> Section:
+    return Section(
+        "Since when",
+        cells(
+            12,
+            8,
+            p.state_timeline(
+                "Drift of each feature",
+                "After every guard: thresholds, chance and number of samples.",
+                p.Query(q.drift(m.DRIFT_DETECTED), "{{feature}}"),
+                mappings=parts.YES_NO,
+                no_value=_UNWATCHED,
+            ),
+            p.timeseries(
+                "How close each feature is to drift",
+                "Score over what it must pass: the warning threshold or the critical value, whichever is greater. "
+                "Above the dashed line it counts as drift once there are enough samples.",
+                p.NUMBER,
+                p.Query(q.drift_closeness(), "{{feature}}"),
+                lines=p.above((1, p.RED)),
+                decimals=2,
+                no_value=_UNWATCHED,
+            ),
+        ),
+    )
+
+
+def _features() -> Section:
+    queries = [
+        p.Query(q.drift(m.DRIFT_SCORE, "feature", "method")),
+        p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="warning")),
+        p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="critical")),
+        p.Query(q.drift(m.DRIFT_CRITICAL_VALUE, "feature", "method")),
+        p.Query(q.drift(m.DRIFT_DETECTED)),
+        p.Query(q.drift(m.DRIFT_SAMPLES)),
+        p.Query(q.drift(m.FEATURE_MISSING)),
+        p.Query(q.drift(m.FEATURE_OUT_OF_RANGE)),
+        p.Query(q.drift(m.FEATURE_NEW_CATEGORY)),
+    ]
+    columns = [
+        Column("feature", "Feature"),
+        Column("E", "Drift", p.NUMBER, mappings=parts.YES_NO),
+        Column("method", "Method"),
+        Column("A", "Score", p.NUMBER, 3),
+        Column("B", "Warning from", p.NUMBER, 3),
+        Column("C", "Critical from", p.NUMBER, 3),
+        Column("D", "By chance up to", p.NUMBER, 3),
+        Column("F", "Samples", p.SHORT, 0),
+        Column("G", "Missing", p.RATIO, 2),
+        Column("H", "Out of range", p.RATIO, 2),
+        Column("I", "New categories", p.RATIO, 2),
+    ]
+    return Section(
+        "Features",
+        cells(
+            24,
+            9,
+            table(
+                "State of each feature",
+                "The newest scores and data checks in the chosen window.",
+                queries,
+                columns,
+                sort="Drift",
+                descending=True,
+                no_value="",
+            ),
+        ),
+    )
+
+
+def _scores() -> Section:
+    return Section(
+        "Scores",
+        cells(
+            8,
+            8,
+            p.timeseries(
+                "Score of $feature",
+                "The score, the thresholds of the spec, and what chance alone reaches.",
+                p.NUMBER,
+                p.Query(q.drift(m.DRIFT_SCORE, "method"), "score ({{method}})"),
+                p.Query(q.drift(m.DRIFT_CRITICAL_VALUE, "method"), "by chance up to", dashed=p.BLUE),
+                p.Query(q.drift(m.DRIFT_THRESHOLD, "method", level="warning"), "warning", dashed=p.ORANGE),
+                p.Query(q.drift(m.DRIFT_THRESHOLD, "method", level="critical"), "critical", dashed=p.RED),
+                decimals=3,
+                repeat="feature",
+                no_value=_UNWATCHED,
+            ),
+        ),
+    )
+
+
+def _distribution() -> Section:
+    return Section(
+        "What is different",
+        [
+            *cells(
+                10,
+                12,
+                p.bargauge(
+                    "Bins that changed most",
+                    "Share of values now minus share in the reference. Choose one feature to see it alone.",
+                    p.RATIO,
+                    p.Query(q.bins_changed_most(12), "{{feature}}: {{bin}}"),
+                    steps=p.above((0, p.BLUE), base=p.ORANGE),
+                    minimum=None,
+                    decimals=1,
+                    no_value=_UNWATCHED,
+                ),
+            ),
+            *cells(
+                14,
+                12,
+                table(
+                    "Distribution now and in the reference",
+                    "Share of each bin in the chosen window, and in the reference.",
+                    [p.Query(q.bin_reference()), p.Query(q.bin_now()), p.Query(q.bin_change())],
+                    [
+                        Column("feature", "Feature"),
+                        Column("bin", "Bin"),
+                        Column("A", "Reference", p.RATIO, 1, bar=True),
+                        Column("B", "Now", p.RATIO, 1, bar=True),
+                        Column("C", "Change", p.RATIO, 1),
+                    ],
+                    sort="Feature",
+                    no_value="",
+                ),
+            ),
+        ],
+    )
+
+
+def _quality() -> Section:
+    def over_time(title: str, description: str, metric: m.Metric, unit: str = p.RATIO) -> TimeSeries:
+        return p.timeseries(title, description, unit, p.Query(q.drift(metric), "{{feature}}"))
+
+    return Section(
+        "Data quality",
+        cells(
+            6,
+            8,
+            over_time("Missing values", "Share of values that are missing in the window.", m.FEATURE_MISSING),
+            over_time("Values out of range", "Share of values outside the range of the spec.", m.FEATURE_OUT_OF_RANGE),
+            over_time("New categories", "Share of categories that the reference never had.", m.FEATURE_NEW_CATEGORY),
+            over_time("Samples", "Rows in the window that scores stand on.", m.DRIFT_SAMPLES, p.SHORT),
+        ),
+    )
+
+
+def _sidecar() -> Section:
+    return Section(
+        "Is the sidecar fed?",
+        cells(
+            8,
+            8,
+            p.timeseries(
+                "Rows at the sidecar",
+                "Rows of this model that the sidecar took or refused, per second.",
+                p.SHORT,
+                p.Query(q.rows_by_outcome(), "{{outcome}}"),
+                stacked=True,
+                colors=p.OUTCOMES,
+                no_value="no row in this time",
+            ),
+            p.timeseries(
+                "Rows at the service",
+                "Rows that the service sent, that were refused, or that it dropped since its queue was full, "
+                "per second.",
+                p.SHORT,
+                p.Query(q.client_rows_by_outcome(), "{{outcome}}"),
+                stacked=True,
+                colors=p.OUTCOMES,
+                no_value="no row in this time",
+            ),
+            table(
+                "Reference in use",
+                "The profile that the newest values are compared with.",
+                [p.Query(q.reference())],
+                [Column("reference", "Reference"), Column("rows", "Rows")],
+                no_value="No reference is loaded.",
+            ),
+        ),
+    )

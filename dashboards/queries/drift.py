@@ -1,0 +1,84 @@
+"""Queries of the board of drift and input data."""
+
+from __future__ import annotations
+
+from modelwatch.dashboards.queries.common import MODEL, RATE, label_values, most
+from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import promql as q
+from modelwatch.telemetry.promql import rate, selector, total
+
+FEATURE = 'feature=~"$feature"'
+WINDOW = 'window=~"$window"'
+_SAME_SCORE = "on (model, feature, method)"
+
+
+def features() -> str:
+    return label_values(selector(m.DRIFT_SCORE, MODEL), "feature")
+
+
+def windows() -> str:
+    return label_values(selector(m.DRIFT_SCORE, MODEL), "window")
+
+
+def drift(metric: m.Metric, *by: str, **matchers: str) -> str:
+    """A gauge of the sidecar for the chosen features and window."""
+    window = (WINDOW,) if "window" in metric.labels else ()
+    return most(selector(metric, MODEL, FEATURE, *window, **matchers), *(by or ("feature",)))
+
+
+def drift_closeness() -> str:
+    """Score over what it must pass to count as drift: the greater of the warning threshold and the critical value."""
+    kept = ("model", "feature", "method")
+    score = drift(m.DRIFT_SCORE, *kept)
+    warning = drift(m.DRIFT_THRESHOLD, *kept, level="warning")
+    by_chance = drift(m.DRIFT_CRITICAL_VALUE, *kept)
+    bar = f"({by_chance} > {_SAME_SCORE} {warning} or {warning})"
+    return most(f"{score} / {_SAME_SCORE} ({bar} > 0)", "feature")
+
+
+def features_drifted() -> str:
+    return total(drift(m.DRIFT_DETECTED))
+
+
+def features_watched() -> str:
+    return f"count({drift(m.DRIFT_SAMPLES)})"
+
+
+def fewest_samples() -> str:
+    return f"min({drift(m.DRIFT_SAMPLES)})"
+
+
+def bin_reference() -> str:
+    return drift(m.FEATURE_REFERENCE, "feature", "bin")
+
+
+def bin_now() -> str:
+    """Share of each bin in the values that arrived within the chosen window."""
+    counted = q.increase(selector(m.FEATURE_VALUES, MODEL, FEATURE), "$window")
+    every = total(counted, "feature")
+    return f"{total(counted, 'feature', 'bin')} / on (feature) group_left () ({every} > 0)"
+
+
+def bin_change() -> str:
+    return f"{bin_now()} - on (feature, bin) {bin_reference()}"
+
+
+def bins_changed_most(count: int) -> str:
+    """Signed changes of the ``count`` bins whose share moved most, up or down."""
+    return f"{bin_change()} and topk({count}, abs({bin_change()}))"
+
+
+def rows_by_outcome() -> str:
+    return total(rate(selector(m.EXPORTER_ROWS, MODEL), RATE), "outcome")
+
+
+def client_rows_by_outcome() -> str:
+    return total(rate(selector(m.CLIENT_ROWS, MODEL), RATE), "outcome")
+
+
+def last_row_age() -> str:
+    return f"time() - {most(selector(m.EXPORTER_LAST_ROW, MODEL), 'model')}"
+
+
+def reference() -> str:
+    return most(selector(m.REFERENCE_INFO, MODEL), "model", "reference", "rows")

@@ -1,0 +1,82 @@
+"""Queries of the fleet overview."""
+
+from __future__ import annotations
+
+from modelwatch.dashboards.queries.common import (
+    ENV,
+    MODEL,
+    RATE,
+    drifted_by_model,
+    firing_alerts,
+    label_values,
+    least,
+    most,
+    or_zero,
+    traffic,
+)
+from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import records as r
+from modelwatch.telemetry.promql import rate, selector, total
+
+TEAM = 'team=~"$team"'
+META = 'category="meta"'
+
+
+def teams() -> str:
+    return label_values(r.SPEC_INFO.select(ENV), "team")
+
+
+def models_of_team() -> str:
+    return label_values(r.SPEC_INFO.select(ENV, TEAM), "model")
+
+
+def firing_by_model() -> str:
+    return f"count by (model) ({firing_alerts()}) or 0 * {known_models()}"
+
+
+def known_models() -> str:
+    return most(r.SPEC_INFO.select(MODEL), "model")
+
+
+def models_count() -> str:
+    return or_zero(f"count({known_models()})")
+
+
+def about_models() -> str:
+    return most(r.SPEC_INFO.select(MODEL), "model", "team", "env", "tier", "task")
+
+
+def fleet_error_ratio() -> str:
+    return f"{total(r.ERRORS.select(MODEL))} / ({traffic()} > 0)"
+
+
+def budgets_spent() -> str:
+    return or_zero(f"count({r.SLO_BUDGET_REMAINING.select(MODEL)} <= 0)")
+
+
+def drifted_count() -> str:
+    return total(drifted_by_model())
+
+
+def targets_down() -> str:
+    return or_zero(f"count({selector(m.UP)} == 0)")
+
+
+def targets_up() -> str:
+    return least(selector(m.UP), "job", "instance")
+
+
+def rule_failures() -> str:
+    return total(rate(selector(m.PROMETHEUS_RULE_FAILURES), RATE), "rule_group") + " > 0"
+
+
+def alerts_dropped() -> str:
+    return total(rate(selector(m.PROMETHEUS_NOTIFICATIONS_DROPPED), RATE))
+
+
+def notifications() -> str:
+    return total(rate(selector(m.ALERTMANAGER_NOTIFICATIONS), RATE), "integration") + " > 0"
+
+
+def notifications_failed() -> str:
+    return total(rate(selector(m.ALERTMANAGER_NOTIFICATIONS_FAILED), RATE), "integration") + " > 0"

@@ -1,0 +1,36 @@
+"""Queries of the board of stages, over the span metrics of the Collector."""
+
+from __future__ import annotations
+
+from modelwatch.dashboards.queries.common import RATE, label_values
+from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import promql as q
+from modelwatch.telemetry import spans
+from modelwatch.telemetry.promql import rate, selector, total
+
+SPAN_MODEL = f'{spans.MODEL_NAME.label}=~"$model"'
+SPAN_STAGE = f'{spans.STAGE.label}=~"$stage"'
+SPAN_ROOT = f'{spans.STAGE.label}=""'
+STATUS_ERROR = "STATUS_CODE_ERROR"
+
+
+def span_stages() -> str:
+    return label_values(selector(m.SPAN_CALLS, SPAN_MODEL), spans.STAGE.label)
+
+
+def spans_by(label: str, *raw: str) -> str:
+    return total(rate(selector(m.SPAN_CALLS, SPAN_MODEL, *raw), RATE), label)
+
+
+def span_error_ratio(label: str, *raw: str) -> str:
+    failed = total(rate(selector(m.SPAN_CALLS, SPAN_MODEL, *raw, status_code=STATUS_ERROR), RATE), label)
+    every = spans_by(label, *raw)
+    return f"({failed} or 0 * {every}) / ({every} > 0)"
+
+
+def span_latency(quantile: float, label: str, *raw: str) -> str:
+    return q.quantile(quantile, rate(selector(m.SPAN_DURATION, SPAN_MODEL, *raw, series="bucket"), RATE), label)
+
+
+def span_buckets(*raw: str) -> str:
+    return total(rate(selector(m.SPAN_DURATION, SPAN_MODEL, *raw, series="bucket"), RATE), "le")

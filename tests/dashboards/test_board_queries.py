@@ -1,0 +1,178 @@
+"""Every query of the boards against the contract: no metric, label or record that nothing emits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import promql_parser
+import pytest
+
+from modelwatch.dashboards.queries import drift, slo
+from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry.burn import BURN_ALERTS
+from modelwatch.telemetry.labels import SCRAPE_LABELS
+from modelwatch.telemetry.metrics import BY_SERIES
+from modelwatch.telemetry.promql import ContractError
+from modelwatch.telemetry.records import RECORD_BY_NAME
+
+Json = dict[str, Any]
+VARIABLE = re.compile(r"\$\{?(\w+)")
+BUILT_IN = {"__rate_interval", "__range", "__url_time_range", "__data", "__field"}
+
+
+def panels(board: Json) -> list[Json]:
+    return [item for top in board["panels"] for item in (top, *top.get("panels", ()))]
+
+
+def expressions(board: Json) -> list[str]:
+    """Queries of panels, annotations and variables."""
+    found = [target["expr"] for panel in panels(board) for target in panel.get("targets", ())]
+    found += [entry["expr"] for entry in board["annotations"]["list"]]
+    for variable in board["templating"]["list"][1:]:
+        selected, _, label = variable["query"]["query"].removeprefix("label_values(").removesuffix(")").rpartition(", ")
+        found.append(f"count by ({label}) ({selected})")
+    return found
+
+
+def substitute(expr: str) -> str:
+    for name, value in {"__rate_interval": "1m", "__range": "3h", "window": "15m"}.items():
+        expr = re.sub(rf"\${name}\b", value, expr)
+    return re.sub(r"\$\w+", ".+", expr)
+
+
+def labels_of(name: str) -> set[str]:
+    if name in RECORD_BY_NAME:
+        return set(RECORD_BY_NAME[name].labels)
+    bucket = {"le"} if name.endswith("_bucket") else set()
+    return {*BY_SERIES[name].labels, *SCRAPE_LABELS, *bucket}
+
+
+def selectors(node: Any) -> list[Any]:
+    found: list[Any] = []
+
+    def visit(expr: Any) -> bool:
+        if isinstance(expr, promql_parser.MatrixSelector):
+            found.append(expr.vector_selector)
+        elif isinstance(expr, promql_parser.VectorSelector):
+            found.append(expr)
+        return True
+
+    promql_parser.walk(node, visit)
+    return found
+
+
+def aggregations(node: Any) -> list[tuple[list[str], Any]]:
+    """Labels that each aggregation keeps, and what it aggregates."""
+    found: list[tuple[list[str], Any]] = []
+
+    def visit(expr: Any) -> bool:
+        if isinstance(expr, promql_parser.AggregateExpr) and expr.modifier is not None:
+            found.append((expr.modifier.labels, expr.expr))
+        return True
+
+    promql_parser.walk(node, visit)
+    return found
+
+
+def test_every_series_and_matcher_is_in_the_contract(boards: dict[str, Json]) -> None:
+    for stem, board in boards.items():
+        for expr in expressions(board):
+            for selector in selectors(promql_parser.parse(substitute(expr))):
+                assert selector.name in BY_SERIES or selector.name in RECORD_BY_NAME, (stem, expr)
+                matched = {matcher.name for matcher in selector.matchers.matchers}
+                assert matched <= labels_of(selector.name), (stem, expr)
+
+
+def test_every_label_that_is_kept_exists(boards: dict[str, Json]) -> None:
+    """An aggregation by a label that no series below it has would silently make one group."""
+    for stem, board in boards.items():
+        for expr in expressions(board):
+            for kept, below in aggregations(promql_parser.parse(substitute(expr))):
+                known = set().union(*(labels_of(selector.name) for selector in selectors(below)))
+                assert set(kept) <= known, (stem, expr)
+
+
+def test_legends_and_columns_name_labels_that_the_query_keeps(boards: dict[str, Json]) -> None:
+    """{{label}} in a legend, and a label column of a table, would be empty otherwise."""
+    for stem, board in boards.items():
+        for panel in panels(board):
+            for target in panel.get("targets", ()):
+                kept = {
+                    label
+                    for labels, _ in aggregations(promql_parser.parse(substitute(target["expr"])))
+                    for label in labels
+                }
+                wanted = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
+                assert wanted <= kept, (stem, panel["title"])
+            if panel["type"] == "table":
+                shown = set(panel["transformations"][-1]["options"]["renameByName"])
+                kept = {
+                    label
+                    for target in panel["targets"]
+                    for labels, _ in aggregations(promql_parser.parse(substitute(target["expr"])))
+                    for label in labels
+                }
+                assert {name for name in shown if not name.startswith("Value")} <= kept, (stem, panel["title"])
+
+
+def test_every_variable_that_a_board_uses_is_its_own(boards: dict[str, Json]) -> None:
+    """In queries, titles and links; a link may also use what the clicked row or series says."""
+    for stem, board in boards.items():
+        own = {variable["name"] for variable in board["templating"]["list"]} | BUILT_IN
+        texts = expressions(board) + [panel["title"] for panel in panels(board)]
+        for panel in panels(board):
+            config = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
+            texts += [link["url"] for link in config["defaults"].get("links", ())]
+            for override in config["overrides"]:
+                texts += [
+                    link["url"] for prop in override["properties"] if prop["id"] == "links" for link in prop["value"]
+                ]
+        assert {name for text in texts for name in VARIABLE.findall(text)} <= own, stem
+
+
+def test_each_variable_is_narrowed_by_those_before_it(boards: dict[str, Json]) -> None:
+    """Choosing an environment leaves its models, choosing a model leaves its versions, features and objectives."""
+    chain = {"team": {"env"}, "model": {"env"}, "version": {"model"}, "slo": {"model"}, "feature": {"model"}}
+    chain |= {"window": {"model"}, "stage": {"model"}}
+    for board in boards.values():
+        for variable in board["templating"]["list"][2:]:
+            assert chain[variable["name"]] <= set(VARIABLE.findall(variable["definition"]))
+
+
+def test_only_queries_on_buckets_as_scraped_ask_for_exemplars(boards: dict[str, Json]) -> None:
+    """A recorded series has none."""
+    asking = []
+    for board in boards.values():
+        for panel in panels(board):
+            for target in panel.get("targets", ()):
+                names = {selector.name for selector in selectors(promql_parser.parse(substitute(target["expr"])))}
+                if target.get("exemplar"):
+                    asking.append(panel["title"])
+                    assert all(name.endswith("_bucket") for name in names)
+    assert len(asking) >= 5
+
+
+def test_histograms_are_only_read_where_one_model_is_chosen(boards: dict[str, Json]) -> None:
+    """Over the fleet, quantiles come from recorded series."""
+    names = {s.name for expr in expressions(boards["fleet"]) for s in selectors(promql_parser.parse(substitute(expr)))}
+    assert not [name for name in names if name.endswith("_bucket")]
+    for stem in set(boards) - {"fleet"}:
+        model = next(v for v in boards[stem]["templating"]["list"] if v["name"] == "model")
+        assert model["multi"] is False
+
+
+def test_a_query_for_an_unknown_label_is_refused() -> None:
+    """A typo stops the generator, not the person who looks at the board."""
+    with pytest.raises(ContractError):
+        drift.drift(m.DRIFT_SCORE, mehtod="psi")
+
+
+def test_burn_thresholds_follow_the_window_of_the_slo() -> None:
+    """2 % of the budget in an hour is 14.4 times the allowed speed over 30 days, and 3.36 over 7."""
+    found = [slo.burn_threshold(alert) for alert in BURN_ALERTS]
+    for period, factors in ((30, [14.4, 6, 3, 1]), (7, [3.36, 1.4, 0.7, 0.7 / 3])):
+        record = slo.slo(slo.r.SLO_PERIOD)
+        # Only multiplication and division are left once the record is put in.
+        values = [eval(text.replace(record, str(period))) for text in found]  # noqa: S307  # our own arithmetic
+        assert values == pytest.approx(factors)
