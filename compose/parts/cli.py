@@ -124,8 +124,11 @@ def _background(args: argparse.Namespace, machine: Machine, out: TextIO) -> int:
     return 0
 
 
+_MORE = "\n" + 29 * " "
+
+
 def state_text(state: State, now: float) -> str:
-    """A state in one line for people. ``now`` is in seconds since the epoch."""
+    """A state for people: a line, or a few. ``now`` is in seconds since the epoch."""
     match state:
         case Ready(version=version, path=path, note=note):
             return f"ready        {version}  {path}" + (f"  ({note})" if note else "")
@@ -133,11 +136,11 @@ def state_text(state: State, now: float) -> str:
             minutes, seconds = divmod(max(0, int(now - since)), 60)
             return f"building     step {step} of {steps} ({doing}), for {minutes}:{seconds:02}"
         case Failed(reason=reason, log=log, mend=mend):
-            return f"failed       {reason}; log: {log}; help: {mend}"
+            return f"failed       {reason}{_MORE}log: {log}{_MORE}help: {mend}, then install again"
         case Absent(seconds=seconds):
             return f"not here yet an install takes about {seconds} s"
         case Unavailable(why=why, lost=lost, add=add):
-            return f"unavailable  {why}; lost: {lost}; help: {add}"
+            return f"unavailable  {why}{_MORE}lost: {lost}{_MORE}help: {add}"
 
 
 def status_text(statuses: Sequence[PartStatus], now: float) -> str:

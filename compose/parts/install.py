@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -218,8 +219,8 @@ def _link(source: Source, entry: Entry, machine: Machine) -> None:
 def _point(link: Path, target: Path, machine: Machine) -> None:
     if link.exists() and not machine.holds(link):
         return  # the user's own
-    new = link.with_name(f".{link.name}.new")
-    new.unlink(missing_ok=True)
+    # A name of its own: two installs may end at the same moment.
+    new = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
     new.symlink_to(target)
     new.replace(link)
 
@@ -235,7 +236,7 @@ def describe(outcome: Outcome) -> str:
             tail = "".join(f"\n    {line}" for line in failure.lines)
             return (
                 f"{head}  failed: {failure.reason}\n  command: {failure.command}{tail}\n"
-                f"  log: {failure.log}\n  help: {failure.mend}, then install again; or {outcome.source.add}"
+                f"  log: {failure.log}\n  help: {failure.mend}, then install again; or else {outcome.source.add}"
             )
         case _:
             return f"{head}  unavailable: {outcome.why}\n  lost: {outcome.source.lost}\n  help: {outcome.source.add}"

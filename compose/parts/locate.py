@@ -89,7 +89,8 @@ def find(name: str, version: Version = "any", *, machine: Machine | None = None)
 
     ``any`` takes, in this order: MODELWATCH_<NAME>, what the user has put into .tools/bin, the newest pin, PATH, the
     oldest pin. ``newest`` and ``oldest`` take the pin (the only one, where a part has one), or a program on PATH of
-    that very version; their overrides are MODELWATCH_<NAME> and MODELWATCH_<NAME>_OLDEST.
+    that very version, unless MODELWATCH_<NAME> (or MODELWATCH_<NAME>_OLDEST) or .tools/bin/<name> (or <name>-oldest)
+    is the user's own.
     Raises PartError for a name that is no part, and for an override that is no program.
     """
     machine, part = machine or Machine.here(), part_named(name)

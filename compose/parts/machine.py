@@ -14,8 +14,8 @@ from pathlib import Path
 
 from modelwatch.compose.parts.table import DebianPackage, Source
 
-_GO = "install Go 1.26 or newer (package golang, or from its makers) and put go on PATH"
-_APT = "apt-get and dpkg are not here: this is no Debian or Ubuntu"
+_NO_GO = "no Go on PATH to build it with: install Go 1.26 or newer"
+_NO_APT = "no apt-get and dpkg here: it is unpacked from a Debian or Ubuntu package"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Machine:
     def why_not(self, source: Source) -> str | None:
         """Why this machine cannot have the source at all, and what would mend it; None when it can be tried."""
         if isinstance(source.recipe, DebianPackage):
-            return None if self.which("apt-get") and self.which("dpkg") and self.which("dpkg-deb") else _APT
-        return None if self.which("go") else f"there is no Go here to build it with: {_GO}"
+            return None if self.which("apt-get") and self.which("dpkg") and self.which("dpkg-deb") else _NO_APT
+        return None if self.which("go") else _NO_GO
 
     def toolchain(self, source: Source) -> str:
         """What besides the recipe decides how the programs come out: Go's version, or the distribution's."""

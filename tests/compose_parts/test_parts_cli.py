@@ -57,7 +57,7 @@ def test_install_exits_with_1_when_something_failed(run: Run, fake: Path) -> Non
 
 def test_install_exits_with_1_for_what_cannot_be_had_here(run: Run, bare: Machine) -> None:
     code, out, _ = run("install", "pint", on=bare)
-    assert code == 1 and "unavailable: there is no Go here" in out
+    assert code == 1 and "unavailable: no Go on PATH" in out
 
 
 def test_what_cannot_be_had_is_no_failure_while_the_program_is_found(

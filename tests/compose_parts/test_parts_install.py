@@ -137,14 +137,14 @@ def test_one_failure_does_not_stop_the_others(machine: Machine) -> None:
 def test_without_go_a_program_is_unavailable_and_it_is_said_what_that_costs(bare: Machine) -> None:
     (outcome,), lines = run(bare, "pint")
     assert outcome.state == "unavailable"
-    assert "there is no Go here to build it with: install Go" in lines[-1]
+    assert "unavailable: no Go on PATH to build it with: install Go 1.26" in lines[-1]
     assert "lost: rules linted by pint" in lines[-1] and "help: put pint 0.87.0 on PATH" in lines[-1]
 
 
 def test_without_apt_debians_packages_are_unavailable(bare: Machine) -> None:
     outcomes, lines = run(bare, "prometheus-oldest")
     assert [outcome.state for outcome in outcomes] == ["unavailable"]
-    assert "this is no Debian or Ubuntu" in lines[-1] and "on PATH" in lines[-1]
+    assert "no apt-get and dpkg here" in lines[-1] and "on PATH" in lines[-1]
 
 
 def test_an_entry_that_lost_a_program_is_made_again(machine: Machine) -> None:

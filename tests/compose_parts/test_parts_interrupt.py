@@ -29,6 +29,15 @@ def until(path: Path) -> None:
         time.sleep(0.02)
 
 
+def sleeper_of(fake: Path) -> int:
+    """Process id of what a slow build waits for."""
+    deadline = time.monotonic() + PATIENCE
+    while not (fake / "sleeper").exists() or not (fake / "sleeper").read_text().strip():
+        assert time.monotonic() < deadline, "the build did not come to its wait"
+        time.sleep(0.02)
+    return int((fake / "sleeper").read_text())
+
+
 class Builds:
     """Starts installs of pint as processes, and ends what they leave."""
 
@@ -57,10 +66,8 @@ class Builds:
 def builds(machine: Machine, fake: Path) -> Iterator[Builds]:
     with ExitStack() as stack:
         yield Builds(machine, stack)
-    sleeper = fake / "sleeper"
-    if sleeper.exists() and sleeper.read_text().strip():
-        with suppress(ProcessLookupError):
-            os.kill(int(sleeper.read_text()), signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(sleeper_of(fake), signal.SIGKILL)
 
 
 def state(machine: Machine) -> object:
@@ -105,8 +112,7 @@ def test_two_installs_at_once_build_once(machine: Machine, fake: Path, builds: B
     second = builds.start()
     assert second.stdout is not None
     assert second.stdout.readline() == "pint 0.87.0  another install is at it: waiting for that\n"
-    until(fake / "sleeper")
-    os.kill(int((fake / "sleeper").read_text()), signal.SIGKILL)
+    os.kill(sleeper_of(fake), signal.SIGKILL)
     assert first.wait(PATIENCE) == 0 and second.wait(PATIENCE) == 0
     built = [call for call in (fake / "calls").read_text().splitlines() if call.startswith("build")]
     assert len(built) == 1
