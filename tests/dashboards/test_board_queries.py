@@ -174,5 +174,5 @@ def test_burn_thresholds_follow_the_window_of_the_slo() -> None:
     for period, factors in ((30, [14.4, 6, 3, 1]), (7, [3.36, 1.4, 0.7, 0.7 / 3])):
         record = slo.slo(slo.r.SLO_PERIOD)
         # Only multiplication and division are left once the record is put in.
-        values = [eval(text.replace(record, str(period))) for text in found]  # noqa: S307  # our own arithmetic
+        values = [eval(text.replace(record, str(period))) for text in found]
         assert values == pytest.approx(factors)

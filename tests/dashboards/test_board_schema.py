@@ -76,30 +76,30 @@ def lost(before: Any, after: Any, path: str = "$") -> Iterator[str]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a decoded value is of its declared type, as far as plain values go; a model's fields are checked apart."""
+    """Whether a decoded value is of its declared type, as far as plain values go."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, arg) for arg in args)
     if origin is typing.Literal:
         return value in args
-    if origin is list:
-        return isinstance(value, list) and all(fits(item, args[0]) for item in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(fits(item, args[1]) for item in value.values())
-    if hint is type(None):
-        return value is None
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return value in [member.value for member in hint]
-    if hint in (object, Any):
-        return True
+    if origin in (list, dict):
+        items = value.values() if isinstance(value, dict) else value
+        return isinstance(value, origin) and all(fits(item, args[-1]) for item in items)
     if isinstance(value, dict) and hasattr(hint, "from_json"):
         # The SDK leaves some models as they were read.
         return not list(misfits(hint.from_json(value)))
-    return isinstance(value, hint) if isinstance(hint, type) else True
+    return fits_plain(value, hint)
+
+
+def fits_plain(value: Any, hint: Any) -> bool:
+    if hint in (object, Any) or not isinstance(hint, type):
+        return True
+    if issubclass(hint, enum.Enum):
+        return value in [member.value for member in hint]
+    if hint in (int, float):
+        # A boolean is an int to Python, and none to Grafana.
+        return isinstance(value, int | hint) and not isinstance(value, bool)
+    return isinstance(value, hint)
 
 
 def misfits(value: Any, path: str = "$") -> Iterator[str]:
