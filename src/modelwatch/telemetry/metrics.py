@@ -323,6 +323,15 @@ REFERENCE_INFO = Metric(
     "1",
     _SIDECAR,
 )
+EXPORTER_STATE_FAILURES = Metric(
+    "modelwatch_exporter_state_failures_total",
+    _C,
+    "failures",
+    "Times that the sidecar could not load its state (a damaged file) or save it, by operation (load or save).",
+    ("operation",),
+    "2",
+    _SIDECAR,
+)
 
 SPAN_CALLS = Metric(
     "traces_span_metrics_calls_total",
