@@ -21,7 +21,7 @@ _TAIL = 12
 
 # What the last lines say -> what to do about it. The first that fits is told.
 _MENDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("no space left",), "free some space: the builds take about 6 GB in Go's caches and the temporary folder"),
+    (("no space left",), "free some space: the builds take up to 15 GB in Go's caches and the temporary folder"),
     (("the pin says", "checksum mismatch", "security error"), "do not use what was served: look where GOPROXY points"),
     (("requires go >=", "requires go1", "toolchain not available"), "install a newer Go or set GOTOOLCHAIN=auto"),
     (
