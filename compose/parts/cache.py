@@ -1,6 +1,6 @@
 """The cache of programs: keys, entries that are whole or not there, one lock for each source, records of failures.
 
-<source>-<version>-<hash>/     a finished entry: bin/<program> and entry.json (where it came from, hashes)
+<source>-<version>-<hash>/     a finished entry: bin/<program> and entry.json (where it came from, what it reports)
 lock/<source>.lock             held while it is being made
 lock/<source>.json             how far that is
 log/<source>-<version>.log     everything that the commands printed
