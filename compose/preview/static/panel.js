@@ -50,7 +50,7 @@ export class Panel {
       ]);
     };
     const span = this.model.timeFrom || this.model.timeShift ? h("span", { class: "panel-time" }, [this.model.timeFrom && `last ${this.model.timeFrom}`, this.model.timeShift && `shifted by ${this.model.timeShift}`].filter(Boolean).join(", ")) : "";
-    return h("header", {}, this.heading, span, info, popover(more, menu, "Panel menu"));
+    return h("header", {}, this.heading, span, popover(more, menu, "Panel menu"), info);
   }
 
   setVisible(visible) {

@@ -1,7 +1,7 @@
 // Prometheus' answers as Grafana's data frames: {refId, name, fields: [{name, type, labels, values, config, fixedName}]}.
 
 const SPECIAL = { NaN: null, "+Inf": Infinity, "-Inf": -Infinity };
-const number = (text) => (text in SPECIAL ? SPECIAL[text] : Number(text));
+const number = (text = "") => (text in SPECIAL ? SPECIAL[text] : Number(text));
 
 export function field(name, type, values, extra = {}) {
   return { name, type, values, labels: {}, config: {}, ...extra };
@@ -40,7 +40,7 @@ export function toFrames(data, target, stepMs, several = false) {
     values: points.map(([, text]) => (data.resultType === "string" ? text : number(text))),
   }));
   if (target.format === "table") return series.length ? [tableFrame(series, target, several)] : [];
-  const ordered = target.format === "heatmap" ? [...series].sort((a, b) => Number(a.labels.le) - Number(b.labels.le)) : series;
+  const ordered = target.format === "heatmap" ? [...series].sort((a, b) => (number(a.labels.le) < number(b.labels.le) ? -1 : 1)) : series;
   return ordered.map(({ labels, times, values }) => {
     const name = legendName(labels, target.legendFormat, target.expr);
     const plainLabels = { ...labels };

@@ -7,7 +7,7 @@ import { resolveLinks, rowMacros } from "../lib/links.js";
 import { format, join } from "../lib/units.js";
 import { h } from "../ui/dom.js";
 import { withLegend } from "./legend.js";
-import { makePlot, tickTexts, valueAxis } from "./plot.js";
+import { inPlot, makePlot, tickTexts, valueAxis } from "./plot.js";
 
 /** A function from a value to a colour, and the ends of its scale. */
 function scaleOf(rows, { color = {}, filterValues = {} }, theme) {
@@ -43,26 +43,22 @@ function axisOf(rows, buckets, yAxis) {
 }
 
 function drawCells(plot, rows, stepMs, scale, { cellGap = 1, filterValues = {} }) {
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  const gap = cellGap * devicePixelRatio;
-  plot.data[0].forEach((time, i) => {
-    // A sample speaks of the step before it.
-    const [x0, x1] = [time - stepMs, time].map((at) => plot.valToPos(at, "x", true));
-    if (x1 < bbox.left || x0 > bbox.left + bbox.width) return;
-    rows.forEach(({ values }, row) => {
-      const value = values[i];
-      if (value === null || value <= (filterValues.le ?? -Infinity) || value >= (filterValues.ge ?? Infinity)) return;
-      const [y0, y1] = [row + 1, row].map((at) => plot.valToPos(at, "y", true));
-      ctx.fillStyle = scale.shade(value);
-      const wide = x1 - x0 > 3 * gap ? gap : 0;
-      ctx.fillRect(Math.round(x0), Math.round(y0), Math.max(1, Math.round(x1) - Math.round(x0) - wide), Math.max(1, Math.round(y1) - Math.round(y0) - gap));
+  inPlot(plot, (ctx, bbox) => {
+    const gap = cellGap * devicePixelRatio;
+    plot.data[0].forEach((time, i) => {
+      // A sample speaks of the step before it.
+      const [x0, x1] = [time - stepMs, time].map((at) => plot.valToPos(at, "x", true));
+      if (x1 < bbox.left || x0 > bbox.left + bbox.width) return;
+      rows.forEach(({ values }, row) => {
+        const value = values[i];
+        if (value === null || value <= (filterValues.le ?? -Infinity) || value >= (filterValues.ge ?? Infinity)) return;
+        const [y0, y1] = [row + 1, row].map((at) => plot.valToPos(at, "y", true));
+        ctx.fillStyle = scale.shade(value);
+        const wide = x1 - x0 > 3 * gap ? gap : 0;
+        ctx.fillRect(Math.round(x0), Math.round(y0), Math.max(1, Math.round(x1) - Math.round(x0) - wide), Math.max(1, Math.round(y1) - Math.round(y0) - gap));
+      });
     });
   });
-  ctx.restore();
 }
 
 export function draw(root, data, context) {

@@ -5,7 +5,8 @@ import { format, join } from "../lib/units.js";
 import { cssVar, h } from "../ui/dom.js";
 import { Tooltip } from "../ui/tooltip.js";
 
-const FONT = '11px Inter, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
+export const FONT_FAMILY = 'Inter, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
+const FONT = `11px ${FONT_FAMILY}`;
 const DAY = 86400000;
 const MAX_MARKS = 200;
 
@@ -18,15 +19,17 @@ const measure = (() => {
   };
 })();
 
-/** Tick texts of a unit, all with the same, fewest decimals that still tell them apart and round none. */
+/** Tick texts of a unit; those of one suffix have the same, fewest decimals that round none of them. */
 export function tickTexts(values, unit, decimals) {
   if (decimals !== undefined && decimals !== null) return values.map((value) => (value === null ? "" : join(format(value, unit, decimals))));
-  for (let digits = 0; digits <= 4; digits += 1) {
-    const texts = values.map((value) => format(value, unit, digits));
-    const exact = values.every((value, i) => value === null || Number(texts[i].text) === Number(format(value, unit, digits + 3).text));
-    if (exact || digits === 4 || Number.isNaN(Number(texts[0]?.text))) return texts.map(join);
+  const digits = new Map();
+  const suffixOf = (value) => format(value, unit, 0).suffix;
+  for (const value of values) {
+    let count = digits.get(suffixOf(value)) ?? 0;
+    while (count < 4 && Number(format(value, unit, count).text) !== Number(format(value, unit, count + 3).text)) count += 1;
+    digits.set(suffixOf(value), count);
   }
-  return [];
+  return values.map((value) => join(format(value, unit, digits.get(suffixOf(value)))));
 }
 
 function timeTexts(splits, increment, zone) {
@@ -54,7 +57,9 @@ export function timeAxis(zone) {
 }
 
 /** A vertical axis. `texts(splits)` gives its labels; `label` stands upright beside it. */
-export function valueAxis({ scale, texts, side = 3, label = "", grid = true, splits, space = 30 }) {
+export function valueAxis({ scale, texts, side = 3, label = "", grid = true, splits }) {
+  // About eight lines at the most, however tall the chart is.
+  const space = (_plot, _axis, _min, _max, height) => Math.max(30, height / 8);
   return {
     scale, side, splits, font: FONT, stroke: cssVar("--muted"), gap: 4, space, label: label || undefined, labelFont: FONT, labelSize: label ? 18 : 0,
     grid: { show: grid, stroke: cssVar("--grid"), width: 1 },
@@ -64,28 +69,46 @@ export function valueAxis({ scale, texts, side = 3, label = "", grid = true, spl
   };
 }
 
-function drawMarks(plot, events, theme) {
+/** Draw with the canvas clipped to the chart's own area. */
+export function inPlot(plot, action) {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  for (const event of events) {
-    const color = named(event.color, theme);
-    const [x0, x1] = [event.from, event.to].map((time) => plot.valToPos(time, "x", true));
-    ctx.fillStyle = alpha(color, 0.08);
-    ctx.fillRect(x0, bbox.top, Math.max(0, x1 - x0), bbox.height);
-    ctx.strokeStyle = alpha(color, 0.75);
+  action(ctx, bbox);
+  ctx.restore();
+}
+
+const ends = (plot, { from, to }) => [from, to].map((time) => plot.valToPos(time, "x", true));
+
+/** Under the data a tint for as long as an event lasted. */
+function tintEvents(plot, events, theme) {
+  inPlot(plot, (ctx, bbox) => {
+    for (const event of events) {
+      const [x0, x1] = ends(plot, event);
+      ctx.fillStyle = alpha(named(event.color, theme), 0.07);
+      ctx.fillRect(x0, bbox.top, Math.max(0, x1 - x0), bbox.height);
+    }
+  });
+}
+
+/** Over the data a line where an event began and ended. */
+function ruleEvents(plot, events, theme) {
+  inPlot(plot, (ctx, bbox) => {
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     ctx.lineWidth = devicePixelRatio;
-    for (const x of x1 - x0 > 2 ? [x0, x1] : [x0]) {
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
+    for (const event of events) {
+      const [x0, x1] = ends(plot, event);
+      ctx.strokeStyle = alpha(named(event.color, theme), 0.75);
+      for (const x of x1 - x0 > 2 ? [x0, x1] : [x0]) {
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top);
+        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.stroke();
+      }
     }
-  }
-  ctx.restore();
+  });
 }
 
 /** Small flags below the chart that say on hover and focus what happened. */
@@ -120,6 +143,8 @@ export function makePlot(host, options, data, context, tip) {
   const tooltip = new Tooltip(host);
   const flags = h("div", { class: "flags" });
   let hovered = false;
+  let dragged = false;
+  let pressed = 0;
   const size = () => ({ width: Math.max(40, host.clientWidth), height: Math.max(40, host.clientHeight) });
   const update = (plot) => {
     const { idx, left } = plot.cursor;
@@ -148,15 +173,17 @@ export function makePlot(host, options, data, context, tip) {
       axes: [timeAxis(zone), ...options.axes],
       hooks: {
         ...options.hooks,
-        draw: [...(options.hooks?.draw ?? []), (u) => drawMarks(u, context.events, theme)],
-        drawClear: options.hooks?.drawClear ?? [],
+        draw: [...(options.hooks?.draw ?? []), (u) => ruleEvents(u, context.events, theme)],
+        drawClear: [...(options.hooks?.drawClear ?? []), (u) => tintEvents(u, context.events, theme)],
         setCursor: [update],
         setSelect: [
           (u) => {
             if (u.select.width < 3) return;
             const [from, to] = [u.select.left, u.select.left + u.select.width].map((at) => u.posToVal(at, "x"));
             u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            context.zoom(from, to);
+            // Charts with the same crosshair hear of the selection too.
+            if (dragged) context.zoom(from, to);
+            dragged = false;
           },
         ],
         ready: [(u) => placeFlags(u, flags, context.events, { theme, tooltip, zone })],
@@ -172,8 +199,10 @@ export function makePlot(host, options, data, context, tip) {
     hovered = false;
     if (!tooltip.pinned) tooltip.hide();
   });
-  let pressed = 0;
-  plot.over.addEventListener("mousedown", (event) => (pressed = event.clientX));
+  plot.over.addEventListener("mousedown", (event) => {
+    pressed = event.clientX;
+    dragged = true;
+  });
   plot.over.addEventListener("click", (event) => {
     if (Math.abs(event.clientX - pressed) < 3 && plot.cursor.idx !== null) tooltip.pin(plot, tip(plot, plot.cursor.idx), zone);
   });

@@ -1,12 +1,12 @@
 // One lane a series: stretches of one state as boxes.
 
-import { alpha, readableOn } from "../lib/colors.js";
+import { alpha, named, readableOn } from "../lib/colors.js";
 import { processor, valueRange } from "../lib/display.js";
 import { joinTimes } from "../lib/frames.js";
 import { resolveLinks, rowMacros } from "../lib/links.js";
 import { join } from "../lib/units.js";
 import { legend, withLegend } from "./legend.js";
-import { makePlot, valueAxis } from "./plot.js";
+import { FONT_FAMILY, inPlot, makePlot, valueAxis } from "./plot.js";
 
 function lanesOf(frames, theme) {
   const lanes = [];
@@ -36,31 +36,30 @@ export function stretches(times, values, stepMs, end, mergeEqual = true) {
 }
 
 function drawLanes(plot, lanes, boxes, { rowHeight = 0.9, showValue = "auto", fill, theme }) {
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  ctx.font = `${11 * devicePixelRatio}px Inter, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif`;
-  ctx.textBaseline = "middle";
-  const lane = bbox.height / lanes.length;
-  const height = Math.max(2, lane * rowHeight);
-  boxes.forEach((list, row) => {
-    const top = bbox.top + row * lane + (lane - height) / 2;
-    for (const { from, to, value } of list) {
-      const [x0, x1] = [from, to].map((time) => plot.valToPos(time, "x", true));
-      const shown = lanes[row].process(value);
-      ctx.fillStyle = alpha(shown.color, fill);
-      ctx.fillRect(x0, top, Math.max(1, x1 - x0), height);
-      const text = join(shown);
-      const start = Math.max(x0, bbox.left);
-      const fits = ctx.measureText(text).width + 12 * devicePixelRatio < Math.min(x1, bbox.left + bbox.width) - start && height > 14 * devicePixelRatio;
-      if (showValue === "never" || (showValue === "auto" && !fits)) continue;
-      ctx.fillStyle = fill > 0.5 ? readableOn(shown.color) : theme === "dark" ? "#fff" : "#10151c";
-      ctx.fillText(text, start + 6 * devicePixelRatio, top + height / 2);
-    }
+  inPlot(plot, (ctx, bbox) => {
+    const pixel = devicePixelRatio;
+    ctx.font = `${11 * pixel}px ${FONT_FAMILY}`;
+    ctx.textBaseline = "middle";
+    ctx.textAlign = "left";
+    const lane = bbox.height / lanes.length;
+    const height = Math.max(2, lane * rowHeight);
+    const right = bbox.left + bbox.width;
+    boxes.forEach((list, row) => {
+      const top = bbox.top + row * lane + (lane - height) / 2;
+      for (const { from, to, value } of list) {
+        const [x0, x1] = [from, to].map((time) => plot.valToPos(time, "x", true));
+        const shown = lanes[row].process(value);
+        ctx.fillStyle = alpha(shown.color, fill);
+        ctx.fillRect(x0, top, Math.max(1, x1 - x0), height);
+        const text = join(shown);
+        const start = Math.max(x0, bbox.left);
+        const fits = ctx.measureText(text).width + 12 * pixel < Math.min(x1, right) - start && height > 14 * pixel;
+        if (showValue === "never" || (showValue === "auto" && !fits)) continue;
+        ctx.fillStyle = fill > 0.5 ? readableOn(shown.color) : named("text", theme);
+        ctx.fillText(text, start + 6 * pixel, top + height / 2);
+      }
+    });
   });
-  ctx.restore();
 }
 
 /** The states that occur, each once. */

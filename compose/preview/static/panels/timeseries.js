@@ -7,7 +7,7 @@ import { resolveLinks, rowMacros } from "../lib/links.js";
 import { stack } from "../lib/stack.js";
 import { join } from "../lib/units.js";
 import { legend, withLegend } from "./legend.js";
-import { makePlot, tickTexts, valueAxis } from "./plot.js";
+import { inPlot, makePlot, tickTexts, valueAxis } from "./plot.js";
 
 const HIDDEN = { viz: false, legend: false, tooltip: false };
 
@@ -64,12 +64,20 @@ function fillOf({ custom, color }) {
   };
 }
 
+/** Outlines of bars that stand this dense would leave nothing but outline. */
+const DENSE = 150;
+
+function strokeWidth({ custom, times }) {
+  if (custom.drawStyle === "points" || (custom.drawStyle === "bars" && times.length > DENSE)) return 0;
+  return custom.lineWidth ?? 1;
+}
+
 function seriesOptions(one, key) {
   const { custom, color } = one;
   const dash = custom.lineStyle?.fill === "dash" ? (custom.lineStyle.dash ?? [10, 10]) : custom.lineStyle?.fill === "dot" ? (custom.lineStyle.dash ?? [0, 10]) : undefined;
   const always = custom.showPoints === "always" || custom.drawStyle === "points";
   return {
-    scale: key, label: one.name, tipColor: color, width: custom.drawStyle === "points" ? 0 : (custom.lineWidth ?? 1), stroke: color, fill: fillOf(one),
+    scale: key, label: one.name, tipColor: color, width: strokeWidth(one), stroke: color, fill: fillOf(one),
     paths: paths(custom), dash, cap: custom.lineStyle?.fill === "dot" ? "round" : undefined, spanGaps: custom.spanNulls === true, alpha: 1,
     points: { show: always || undefined, size: custom.pointSize ?? 5, fill: color, filter: always || custom.drawStyle === "bars" ? undefined : (plot, i, show) => (show ? null : lonely(plot.data[i], ...plot.series[0].idxs)) },
   };
@@ -93,36 +101,29 @@ function scaleOf(group) {
 }
 
 function drawThresholds(plot, groups, theme, part) {
-  const { ctx, bbox } = plot;
-  for (const [key, group] of groups) {
-    const { config, custom } = { config: group[0].field.config, custom: group[0].custom };
+  for (const [key, [{ field, custom }]] of groups) {
     const mode = custom.thresholdsStyle?.mode ?? "off";
-    if (mode === "off") continue;
-    const scale = plot.scales[key];
-    const steps = thresholdSteps(config, { min: scale.min, max: scale.max });
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    steps.forEach((step, index) => {
-      const color = named(step.color, theme);
-      const y = step.value === -Infinity ? bbox.top + bbox.height : plot.valToPos(step.value, key, true);
-      if (part === "area" && /area/.test(mode)) {
-        const top = index + 1 < steps.length ? plot.valToPos(steps[index + 1].value, key, true) : bbox.top;
-        ctx.fillStyle = alpha(color, 0.12);
-        ctx.fillRect(bbox.left, Math.max(top, bbox.top), bbox.width, Math.min(y, bbox.top + bbox.height) - Math.max(top, bbox.top));
-      }
-      if (part === "line" && /line|dashed/.test(mode) && step.value !== -Infinity) {
-        ctx.strokeStyle = alpha(color, 0.8);
-        ctx.lineWidth = 1.5 * devicePixelRatio;
-        ctx.setLineDash(/dashed/.test(mode) ? [8 * devicePixelRatio, 6 * devicePixelRatio] : []);
-        ctx.beginPath();
-        ctx.moveTo(bbox.left, y);
-        ctx.lineTo(bbox.left + bbox.width, y);
-        ctx.stroke();
-      }
+    if (!(part === "area" ? /area/ : /line|dashed/).test(mode)) continue;
+    const { min, max } = plot.scales[key];
+    const steps = thresholdSteps(field.config, { min, max });
+    inPlot(plot, (ctx, { left, top, width, height }) => {
+      const yOf = (value) => Math.min(top + height, Math.max(top, plot.valToPos(value, key, true)));
+      steps.forEach(({ value, color }, index) => {
+        if (part === "area") {
+          const [y0, y1] = [steps[index + 1]?.value ?? max, Math.max(value, min)].map(yOf);
+          ctx.fillStyle = alpha(named(color, theme), 0.12);
+          ctx.fillRect(left, y0, width, y1 - y0);
+        } else if (value >= min && value <= max) {
+          ctx.strokeStyle = alpha(named(color, theme), 0.8);
+          ctx.lineWidth = 1.5 * devicePixelRatio;
+          ctx.setLineDash(/dashed/.test(mode) ? [8 * devicePixelRatio, 6 * devicePixelRatio] : []);
+          ctx.beginPath();
+          ctx.moveTo(left, yOf(value));
+          ctx.lineTo(left + width, yOf(value));
+          ctx.stroke();
+        }
+      });
     });
-    ctx.restore();
   }
 }
 
