@@ -7,8 +7,8 @@ Kullback-Leibler divergence. Source: Siddiqi, Credit Risk Scorecards (2006); wit
 are its customary thresholds.
 
 A share of 0 would make it infinite. Shares are taken as 1e-4 at the least, the customary floor, or half a row where
-there are fewer than 5,000 rows: one absent row must not weigh more than the sample can tell. A bin that is empty on both
-sides adds nothing.
+there are fewer than 5,000 rows: one absent row must not weigh more than the sample can tell. A bin that is empty on
+both sides adds nothing.
 """
 
 from __future__ import annotations

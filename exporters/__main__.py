@@ -1,0 +1,35 @@
+"""``python -m modelwatch.exporters``: the sidecar without the command line of the whole kit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from modelwatch.exporters.app import DEFAULT_LISTEN, run
+from modelwatch.model import types as t
+from modelwatch.model.diagnostics import SpecError
+from modelwatch.model.load import load_fleet
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 after a signal, 2 when the sidecar could not run."""
+    parser = argparse.ArgumentParser(prog="python -m modelwatch.exporters", description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of specs (default: models)")
+    parser.add_argument("--state", type=Path, default=None, help="folder that counts are kept in (default: none)")
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, help=f"host:port (default: {DEFAULT_LISTEN})")
+    chosen = parser.parse_args(arguments)
+
+    def load() -> t.Fleet:
+        return load_fleet(chosen.models).unwrap()
+
+    try:
+        fleet = load()
+    except SpecError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return run(fleet, chosen.state, chosen.listen, reload=load)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""Rows as every format hands them on: columns of plain values, not yet checked against a spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from modelwatch.exporters.subjects import Role
+
+
+class MalformedError(Exception):
+    """A request that cannot be read as rows at all. The message says what and how to mend it."""
+
+
+class Table(Protocol):
+    @property
+    def rows(self) -> int:
+        """Number of rows, rejected ones included."""
+
+    def rejected(self, names: Collection[str]) -> dict[int, str]:
+        """Reason by row for rows that are no rows of a model with the features ``names``."""
+
+    def column(self, role: Role, name: str) -> Sequence[object] | None:
+        """Values of a feature, or of ``prediction`` or ``confidence``, one for each row; None when no row has it."""
+
+
+def shown(value: object) -> str:
+    """A value for an error message: its kind and, where it is short, itself; plain ASCII whatever comes in."""
+    match value:
+        case str():
+            return f"the text {json.dumps(value[:40])}"
+        case bool():
+            return f"the boolean {json.dumps(value)}"
+        case int() | float():
+            text = repr(value) if isinstance(value, float) or abs(value) < 1e18 else "of many digits"
+            return f"the number {text}"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+    return "null"
+
+
+def unknown_features(sent: Collection[str], names: Collection[str]) -> str:
+    """The reason of a row none of whose features is in the spec."""
+    some = ", ".join(json.dumps(name[:40]) for name in list(sent)[:5])
+    known = ", ".join(json.dumps(name) for name in sorted(names)[:20])
+    return f"none of its features ({some}) is in the spec, which has {known}"

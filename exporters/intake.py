@@ -1,0 +1,77 @@
+"""Reads request bodies within fixed memory: a limit for each, and one for all that are being read or counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``body_bytes`` is for one request, ``pending_bytes`` for all at once. ``errors`` is how many an answer names."""
+
+    body_bytes: int = 16 << 20
+    pending_bytes: int = 64 << 20
+    body_seconds: float = 30.0
+    errors: int = 100
+
+
+class RefusedError(Exception):
+    """A body that is not taken, with the status to answer."""
+
+    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.retry_after = status, message, retry_after
+
+
+class Intake:
+    """Keeps count of the bytes that all requests hold. For one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._pending = 0
+
+    @contextlib.asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The body, counted until the block is left. Raises RefusedError."""
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise RefusedError(415, "the body is compressed: send it without Content-Encoding")
+        declared = request.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared) > self.limits.body_bytes:
+            raise self._too_large()
+        held = 0
+        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                async for chunk in request.stream():
+                    self._pending += len(chunk)
+                    held += len(chunk)
+                    if held > self.limits.body_bytes:
+                        raise self._too_large()
+                    if self._pending > self.limits.pending_bytes:
+                        raise RefusedError(429, "more rows are waiting than fit into memory: send them again later", 1)
+                    chunks.append(chunk)
+            yield b"".join(chunks)
+        except TimeoutError:
+            raise RefusedError(408, f"the body did not arrive within {self.limits.body_seconds:g} s") from None
+        finally:
+            self._pending -= held
+
+    def _too_large(self) -> RefusedError:
+        limit = self.limits.body_bytes
+        return RefusedError(413, f"the body is larger than {limit} bytes: send fewer rows at once")
+
+    async def drain(self, request: Request) -> None:
+        """Read and forget the rest of a refused body: a sender that is cut off would never see the answer."""
+        left = self.limits.body_bytes * 4
+        with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+            async with asyncio.timeout(5):
+                async for chunk in request.stream():
+                    left -= len(chunk)
+                    if left < 0:
+                        return

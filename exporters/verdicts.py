@@ -1,0 +1,98 @@
+"""From counts to what is told of a feature: score, critical value, drift or not, and why there is no score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelwatch.exporters.bins import CategoricalBins
+from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.statistics.pooling import pooled, pools
+from modelwatch.model.units import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One feature in one window. A ratio is None where it has nothing to stand on.
+
+    ``samples`` are the rows in the window. ``score`` is None, and ``inactive`` says why, until there are enough of
+    them. ``detected`` is None where nothing can be compared at all.
+    """
+
+    watched: Watched
+    window: Duration
+    samples: int
+    score: float | None
+    critical_value: float | None
+    detected: bool | None
+    inactive: str | None
+    missing_ratio: float | None
+    out_of_range_ratio: float | None
+    new_category_ratio: float | None
+
+
+def alpha(layout: Layout) -> float:
+    """False-alarm rate of one feature, so that all features of a window together keep the configured one.
+
+    Bonferroni's correction, not Benjamini and Hochberg's: the spec promises how often a quiet model alarms at all, and
+    a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed.
+    """
+    return float(layout.model.drift.false_alarm_rate) / max(layout.compared, 1)
+
+
+def verdicts(layout: Layout, window: Duration, total: Counts) -> list[Verdict]:
+    """What the counts ``total`` of a window, shape (layout.width,), say of each feature."""
+    rate = alpha(layout)
+    return [_verdict(layout, watched, window, total, rate) for watched in layout.watched]
+
+
+def _verdict(layout: Layout, watched: Watched, window: Duration, total: Counts, rate: float) -> Verdict:
+    counts = watched.counts(total)
+    rows = int(counts.sum())
+    missing = int(counts[-1])
+    here = rows - missing
+    score, critical, inactive = _compared(layout, watched, counts, rows, rate)
+    detected = None
+    if watched.reference is not None:
+        warning = float(watched.subject.feature.drift.warning)
+        detected = score is not None and critical is not None and score > warning and score > critical
+    bins = watched.bins
+    return Verdict(
+        watched=watched,
+        window=window,
+        samples=rows,
+        score=score,
+        critical_value=critical,
+        detected=detected,
+        inactive=inactive,
+        missing_ratio=missing / rows if rows and watched.subject.role == "feature" else None,
+        out_of_range_ratio=int(total[watched.outside]) / here
+        if here and watched.subject.feature.range is not None
+        else None,
+        new_category_ratio=int(counts[bins.new]) / here
+        if here and isinstance(bins, CategoricalBins) and bins.complete
+        else None,
+    )
+
+
+def _compared(
+    layout: Layout, watched: Watched, counts: Counts, rows: int, rate: float
+) -> tuple[float | None, float | None, str | None]:
+    """Score, critical value, and why there is none of them."""
+    if watched.reference is None:
+        return None, None, watched.inactive
+    method, reference = watched.method, watched.reference
+    known = int(reference.sum())
+    filled = int((reference > 0).sum())
+    least = method.needs(filled)
+    if known < least:
+        return None, None, f"needs {least} rows in the reference, has {known}"
+    needed = max(layout.model.drift.min_samples, least)
+    # With too few rows, the critical value that the score will have to pass as soon as there are enough.
+    n = max(rows, needed)
+    pool = pools(reference, n)
+    base = pooled(reference, pool)
+    critical = method.critical_value(n, known, int((base > 0).sum()), rate)
+    if rows < needed:
+        return None, critical, f"needs {needed} rows, has {rows}"
+    return method.score(pooled(counts, pool), base), critical, None
