@@ -50,6 +50,7 @@ NOT_FOR_RECEIVER = "MW045"
 SEVERAL_STACKS = "MW046"
 NOT_FOR_DESTINATION = "MW047"
 JOB_DISAGREES = "MW048"
+SLO_WINDOW = "MW049"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -100,4 +101,5 @@ TITLES: dict[str, str] = {
     SEVERAL_STACKS: "several stack files",
     NOT_FOR_DESTINATION: "a destination that its signal or type cannot use",
     JOB_DISAGREES: "models that disagree on their job",
+    SLO_WINDOW: "an SLO window that its alerts cannot judge",
 }

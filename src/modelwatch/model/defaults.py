@@ -20,6 +20,8 @@ METRICS_PATH = "/metrics"
 
 # Twenty categories cover most features; the long tail of the others counts as one bin, which keeps each bin filled.
 MAX_CATEGORIES = 20
+# Deciles of the reference: the bins that PSI's rule of thumb was made for.
+NUMERIC_BINS = 10
 MISSING_MAX_RATIO = Decimal("0.05")
 
 DRIFT_METHOD: t.DriftMethod = "psi"
@@ -81,13 +83,13 @@ def slow(slos: tuple[t.Slo, ...]) -> Duration:
 
 # --- what the models share ---
 PAGER = "pagerduty"
-NOBODY = "nobody"
+SILENT = "silent"
 # Without a stack.yaml pages and tickets reach PagerDuty, and what is only good to know stays on the boards.
 RECEIVERS = {
     PAGER: t.Receiver(PAGER, "pagerduty", key_file="secrets/pagerduty.key"),
-    NOBODY: t.Receiver(NOBODY, "none"),
+    SILENT: t.Receiver(SILENT, "none"),
 }
-ROUTES: dict[t.Severity, str] = {"page": PAGER, "ticket": PAGER, "info": NOBODY}
+ROUTES: dict[t.Severity, str] = {"page": PAGER, "ticket": PAGER, "info": SILENT}
 
 STACK = t.Stack(
     name="models",

@@ -62,7 +62,7 @@ def _syntax(text: Text, error: yaml.YAMLError) -> Diagnostic:
     return text.diagnostic(codes.SYNTAX, Span(line, column), message, help)
 
 
-def _place(event: yaml.Event) -> Span:
+def _place(event: Any) -> Span:
     return Span(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
@@ -197,7 +197,7 @@ class _Builder:
             return None
         return key.value, key.span
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+    def _scalar(self, event: Any) -> Scalar:
         span, spelt = self._extent(event)
         if not event.implicit[0]:
             return Scalar(span, event.value, spelt)
@@ -209,7 +209,7 @@ class _Builder:
             return refused
         return Scalar(span, value, spelt)
 
-    def _extent(self, event: yaml.ScalarEvent) -> tuple[Span, str]:
+    def _extent(self, event: Any) -> tuple[Span, str]:
         start, end = event.start_mark, event.end_mark
         if start.line == end.line and start.line < len(self.text.lines):
             spelt = self.text.lines[start.line][start.column : end.column]

@@ -32,76 +32,54 @@ class Text:
 
 
 def read_file(path: Path) -> Text | Diagnostic:
-    """The file's text, or why there is none. Never raises for what is on the disk."""
+    """The file's text, or why there is none."""
     file = str(path)
     try:
         if path.is_dir():
-            return _at_start(
-                file, codes.UNREADABLE, "this is a folder", "specs are files; give the folder another name"
-            )
+            return _unreadable(file, "this is a folder", "a spec is a file; give the folder another name")
         if path.exists() and not path.is_file():
             # A pipe would wait forever for someone to write to it.
-            return _at_start(file, codes.UNREADABLE, "this is not a regular file", "specs are plain files")
+            return _unreadable(file, "this is not a regular file", "a spec is a plain file")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return _at_start(
-            file, codes.UNREADABLE, f"cannot read this file: {reason.lower()}", "check path and permissions"
-        )
+        return _unreadable(file, f"cannot read this file: {reason.lower()}", "check its path and permissions")
     if len(raw) > MAX_BYTES:
-        return _at_start(
-            file,
-            codes.UNREADABLE,
-            f"this file is larger than {MAX_BYTES // 1024 // 1024} MiB",
-            "a spec is a short file",
-        )
+        return _unreadable(file, f"this file is larger than {MAX_BYTES // 1024 // 1024} MiB", "a spec is a short file")
     return decode(file, raw)
+
+
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 
 
 def decode(file: str, raw: bytes) -> Text | Diagnostic:
     """UTF-8 with or without a byte order mark; UTF-16 and UTF-32 with one, as YAML allows."""
-    encoding = "utf-8-sig"
-    for mark, name in (
-        (b"\xff\xfe\0\0", "utf-32"),
-        (b"\0\0\xfe\xff", "utf-32"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if raw.startswith(mark):
-            encoding = name
-            break
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8-sig")
     try:
         content = raw.decode(encoding)
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode(encoding, "replace")
-        span = _end(before)
+        span, name = _end(before), encoding.removesuffix("-sig").upper()
+        message = f"byte 0x{raw[error.start]:02x} is not {name} text"
         line = _LINE_BREAK.split(before)[-1]
-        return Diagnostic(
-            file,
-            span.line,
-            span.column,
-            codes.ENCODING,
-            "error",
-            f"byte 0x{raw[error.start]:02x} is not {encoding.removesuffix('-sig').upper()} text",
-            "save the file as UTF-8",
-            line,
-        )
+        help = "save the file as UTF-8"
+        return Diagnostic(file, span.line, span.column, codes.ENCODING, "error", message, help, line)
     text = Text(file, content, tuple(_LINE_BREAK.split(content)))
     strange = _NOT_PRINTABLE.search(content)
     if strange:
-        span = _end(content[: strange.start()])
-        return text.diagnostic(
-            codes.ENCODING,
-            span,
-            f"control character U+{ord(strange.group()):04X}",
-            "remove it; YAML allows printable text only",
-        )
+        message = f"control character U+{ord(strange.group()):04X}"
+        return text.diagnostic(codes.ENCODING, _end(content[: strange.start()]), message, "remove it")
     return text
 
 
-def _at_start(file: str, code: str, message: str, help: str) -> Diagnostic:
-    return Diagnostic(file, 1, 1, code, "error", message, help)
+def _unreadable(file: str, message: str, help: str) -> Diagnostic:
+    return Diagnostic(file, 1, 1, codes.UNREADABLE, "error", message, help)
 
 
 def _end(text: str) -> Span:

@@ -39,30 +39,18 @@ class Trap:
     help: str
 
 
-def _ambiguous(text: str, instead: str) -> Trap:
-    quoted = f"'{text}'"
-    return Trap(
-        codes.AMBIGUOUS,
-        f"YAML readers disagree on what {text} is",
-        f"write {quoted}, in quotes, if you mean the text{instead}",
-    )
-
-
-def _trap(text: str) -> Trap | None:
+def _instead(text: str) -> str | None:
+    """What to write instead where YAML 1.1 and 1.2 disagree: "" where only text can be meant; None where they agree."""
     if _BOOLEAN_1_1.match(text):
-        return _ambiguous(text, f", or {'true' if text.lower() in _TRUE_1_1 else 'false'}")
+        return "true" if text.lower() in _TRUE_1_1 else "false"
     if _LEADING_ZERO.match(text):
-        plain = text.replace("_", "").lstrip("+-").lstrip("0") or "0"
-        return _ambiguous(text, f", or {'-' if text[0] == '-' else ''}{plain}")
+        sign = "-" if text[0] == "-" else ""
+        return sign + (text.replace("_", "").lstrip("+-0") or "0")
     if "_" in text and _UNDERSCORE.match(text):
-        return _ambiguous(text, f", or {text.replace('_', '')}")
+        return text.replace("_", "")
     if _BASE.match(text):
-        return _ambiguous(text, ", or the number in decimal")
-    if _SEXAGESIMAL.match(text) or _DATE.match(text):
-        return _ambiguous(text, "")
-    if _NOT_FINITE.match(text):
-        return Trap(codes.NUMBER, f"{text} is not a finite number", "write a number, or leave the field out")
-    return None
+        return "the number in decimal"
+    return "" if _SEXAGESIMAL.match(text) or _DATE.match(text) else None
 
 
 def read_plain(text: str) -> Value | Trap:
@@ -71,9 +59,12 @@ def read_plain(text: str) -> Value | Trap:
         return None
     if text in _BOOLEAN:
         return _BOOLEAN[text]
-    trap = _trap(text)
-    if trap:
-        return trap
+    instead = _instead(text)
+    if instead is not None:
+        help = f"write '{text}', in quotes, if you mean the text" + (f", or {instead}" if instead else "")
+        return Trap(codes.AMBIGUOUS, f"YAML readers disagree on what {text} is", help)
+    if _NOT_FINITE.match(text):
+        return Trap(codes.NUMBER, f"{text} is not a finite number", "write a number, or leave the field out")
     return _number(text) if _NUMBER.match(text) else text
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from modelwatch.model.scalars import Trap, read_plain
-from modelwatch.model.tree import Mapped, Node, Scalar, Sequence
+from modelwatch.model.tree import Mapped, Node, Sequence
 
 _LONGEST = 60
 _NEEDS_QUOTES = frozenset("'\"#:,[]{}&*!|>%@`\n")
@@ -36,28 +36,23 @@ def found(node: Node) -> str:
     return f"the text '{short(value)}'"
 
 
+_TYPES = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
 def wanted(schema: Mapping[str, Any]) -> str:
     """What the schema asks for: ``a duration``, ``a whole number``."""
-    title = schema.get("title")
+    title, kind = schema.get("title"), schema.get("type")
     if title in _ARTICLES:
         return _ARTICLES[title]
-    match schema.get("type"):
-        case "string":
-            if not title:
-                return "text"
-            return title if title.startswith("text") else f"a {title}"
-        case "number":
-            return "a number"
-        case "integer":
-            return "a whole number"
-        case "boolean":
-            return "true or false"
-        case "array":
-            return "a list"
-        case "object":
-            return "a mapping"
-        case _:
-            return "one of " + ", ".join(schema["enum"]) if "enum" in schema else "a value"
+    if kind == "string":
+        return f"a {title}" if title and not title.startswith("text") else title or "text"
+    return _TYPES[str(kind)]
 
 
 def flow(value: Any) -> str:

@@ -9,7 +9,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
         "mapping values are not allowed",
         "a ':' where no key can be",
-        "put text that holds ': ' in quotes, and check the indentation of this line",
+        "put text that holds ': ' in quotes, and check the indentation",
     ),
     (
         "could not find expected ':'",

@@ -1,21 +1,41 @@
-"""What a schema cannot say. One file a theme; each check passes over nodes that are already known to be wrong."""
+"""What a schema cannot say. One file a theme; each check passes over values that are already known to be wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelwatch.model.checks import (
+    baseline,
+    drift,
+    features,
+    names,
+    prometheus,
+    receivers,
+    routes,
+    secrets,
+    serving,
+    slos,
+    task,
+)
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document
 
 __all__ = ["Folder", "of_document", "of_folder"]
 
+_OF_MODEL = (names.of_model, features.check, drift.check, task.check, serving.check, slos.check)
+_OF_STACK = (names.of_stack, receivers.check, receivers.destinations, prometheus.intervals)
+_OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention, baseline.check)
+
 
 def of_document(document: Document) -> Iterator[Diagnostic]:
     """Checks of one file alone. None of them reads another file."""
-    return iter(())
+    yield from secrets.check(document)
+    for check in _OF_MODEL if document.kind == "Model" else _OF_STACK:
+        yield from check(document)
 
 
 def of_folder(folder: Folder) -> Iterator[Diagnostic]:
     """Checks that need the other files of the folder, or the baselines."""
-    return iter(())
+    for check in _OF_FOLDER:
+        yield from check(folder)

@@ -76,8 +76,12 @@ def is_duration(value: object) -> bool:
 @cache
 def validator(kind: Kind) -> Validator:
     """The validator of one kind of file, for values whose numbers are Decimals."""
-    # Imported here: a service that only sets up tracing from a ready Model never needs it.
-    from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+    from jsonschema import (  # noqa: PLC0415 -- a service that is given a ready Model never pays for this import
+        Draft202012Validator,
+        FormatChecker,
+        ValidationError,
+        validators,
+    )
 
     def pattern(_: Validator, wanted: str, instance: object, __: Mapping[str, Any]) -> Iterator[ValidationError]:
         if isinstance(instance, str) and not _pattern(wanted).search(instance):
@@ -86,5 +90,6 @@ def validator(kind: Kind) -> Validator:
     formats = FormatChecker(formats=())
     formats.checks("prometheus-duration")(is_duration)
     types = Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_integer})
-    made = validators.extend(Draft202012Validator, {"pattern": pattern}, type_checker=types)
-    return made(schema(kind), format_checker=formats)
+    # The stubs leave extend untyped.
+    make: type[Validator] = validators.extend(Draft202012Validator, {"pattern": pattern}, type_checker=types)  # type: ignore[no-untyped-call]
+    return make(schema(kind), format_checker=formats)

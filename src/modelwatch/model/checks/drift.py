@@ -1,0 +1,56 @@
+"""How drift is judged: the order of the windows, and rows enough for the method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelwatch.model import codes, defaults
+from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.model.tree import Document
+from modelwatch.model.units import Duration
+
+# The chi-squared approximation behind the critical values breaks when a bin expects fewer rows.
+ROWS_IN_A_BIN = 20
+
+
+def check(document: Document) -> Iterator[Diagnostic]:
+    yield from _windows(document)
+    yield from _samples(document)
+
+
+def _windows(document: Document) -> Iterator[Diagnostic]:
+    before: Duration | None = None
+    for index in range(document.count("drift", "windows")):
+        window = document.duration("drift", "windows", index)
+        if window is not None and before is not None and window <= before:
+            message = f"the window {window} comes after {before}"
+            help = "write every window once, the shortest first"
+            yield document.diagnostic(codes.WINDOW_ORDER, document.span("drift", "windows", index), message, help)
+        before = window or before
+
+
+def _samples(document: Document) -> Iterator[Diagnostic]:
+    """Points at the samples where the spec sets them, else at the categories that ask for more than the default."""
+    written = document.number("drift", "min_samples")
+    if written is None and document.has("drift", "min_samples"):
+        return
+    samples = int(written) if written is not None else defaults.DRIFT.min_samples
+    bins, feature, where = max(_bins(document), default=(0, "", 0))
+    if samples >= ROWS_IN_A_BIN * bins:
+        return
+    path = ("drift", "min_samples") if written is not None else ("features", where, "max_categories")
+    message = f"min_samples {samples} is {samples // bins} rows for each of the {bins} bins of '{feature}'"
+    help = f"below {ROWS_IN_A_BIN} scores jump by chance: set drift.min_samples to {ROWS_IN_A_BIN * bins} or more"
+    yield document.diagnostic(codes.FEW_SAMPLES, document.span(*path), message, help, "warning")
+
+
+def _bins(document: Document) -> Iterator[tuple[int, str, int]]:
+    """Bins, name and position of every feature."""
+    for index in range(document.count("features")):
+        name, kind = document.text("features", index, "name"), document.text("features", index, "type")
+        if name is None or kind is None:
+            continue
+        categories = document.number("features", index, "max_categories")
+        many = int(categories) if categories is not None else defaults.MAX_CATEGORIES
+        # Earlier features are named first where several have as many.
+        yield many if kind == "categorical" else defaults.NUMERIC_BINS, name, index
