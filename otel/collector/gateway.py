@@ -1,0 +1,137 @@
+"""The Collector's config in its one role so far: all in one, between the services and where traces and logs go.
+
+In order: the memory limit, so that nothing is taken that cannot be held; what host this is; redaction, so that nothing
+behind it sees what may not leave; span metrics, counted before sampling; then sampling; then queues on disk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelwatch.model.types import Fleet
+from modelwatch.otel.collector import redaction, sampling
+from modelwatch.otel.collector.destinations import QUEUE, STATE, exporter
+from modelwatch.otel.collector.names import Version, knows, named
+from modelwatch.telemetry.metrics import LATENCY_BUCKETS
+from modelwatch.telemetry.spans import MODEL_NAME, STAGE
+
+Json = dict[str, Any]
+
+# MiB; whoever starts the Collector sets GOMEMLIMIT to four fifths of it, so that Go frees memory before it is refused.
+MEMORY_LIMIT = 512
+_MEMORY_SPIKE = 102
+
+_DECISION_WAIT = "10s"
+_TRACES_WAITING = 50_000
+_DECISIONS_REMEMBERED = 200_000
+
+# Combinations of labels a service may make; the rest is counted under otel.metric.overflow.
+_CARDINALITY = 2_000
+_FORGET_AFTER = "1h"
+
+MEMORY, REDACTION, SCRUB, TAIL, KEPT = (
+    "memory_limiter",
+    "redaction",
+    "transform/scrub",
+    "tail_sampling",
+    "forward/kept",
+)
+
+
+def config(fleet: Fleet) -> Json:
+    """The whole config for ``stack.versions.collector``."""
+    stack, addresses, version = fleet.stack, fleet.addresses, fleet.stack.versions.collector
+    detection, metrics = named("processors", "resourcedetection", version), named("connectors", "spanmetrics", version)
+    traces = dict(exporter("traces", destination, addresses, version) for destination in stack.traces)
+    logs = dict(exporter("logs", destination, addresses, version) for destination in stack.logs)
+    early = [MEMORY, detection, SCRUB, REDACTION]
+    pipelines: Json = {
+        "traces/in": _pipeline(["otlp"], early, [metrics, *([KEPT] if traces else [])]),
+        "metrics/spans": _pipeline([metrics], [], ["prometheus"]),
+    }
+    processors: Json = {
+        MEMORY: {"check_interval": "1s", "limit_mib": MEMORY_LIMIT, "spike_limit_mib": _MEMORY_SPIKE},
+        detection: {"detectors": ["env", "system"], "system": {"hostname_sources": ["os"]}, "override": False},
+        SCRUB: redaction.transform(version),
+        REDACTION: redaction.processor(),
+    }
+    connectors: Json = {metrics: _span_metrics(fleet, version)}
+    if traces:
+        pipelines["traces/kept"] = _pipeline([KEPT], [TAIL], list(traces))
+        processors[TAIL] = _tail_sampling(fleet)
+        connectors[KEPT] = {}
+    if logs:
+        pipelines["logs"] = _pipeline(["otlp"], early, list(logs))
+    listen = addresses.internal
+    return {
+        "extensions": {
+            "health_check": {"endpoint": listen["collector_health"]},
+            QUEUE: {"directory": f"{STATE}/queue", "create_directory": True},
+        },
+        "receivers": {
+            "otlp": {
+                "protocols": {
+                    "grpc": {"endpoint": listen["otlp_grpc"]},
+                    "http": {"endpoint": listen["otlp_http"]},
+                }
+            }
+        },
+        "processors": processors,
+        "connectors": connectors,
+        "exporters": {"prometheus": _prometheus(listen["span_metrics"], version), **traces, **logs},
+        "service": {
+            "extensions": ["health_check", QUEUE],
+            "pipelines": pipelines,
+            "telemetry": {"metrics": {"level": "normal", "readers": [_reader(listen["collector"])]}},
+        },
+    }
+
+
+def _pipeline(receivers: list[str], processors: list[str], exporters: list[str]) -> Json:
+    return {"receivers": receivers, "processors": processors, "exporters": exporters}
+
+
+def _span_metrics(fleet: Fleet, version: Version) -> Json:
+    body: Json = {
+        "namespace": "traces.span.metrics",
+        "histogram": {"unit": "s", "explicit": {"buckets": [f"{round(edge * 1000)}ms" for edge in LATENCY_BUCKETS]}},
+        "dimensions": [{"name": MODEL_NAME.key}, {"name": STAGE.key}],
+        # It changes with every start, and every start would be a new set of series.
+        "exclude_dimensions": ["collector.instance.id"],
+        "exemplars": {"enabled": True, "max_per_data_point": 5},
+        # Each scrape finds new numbers.
+        "metrics_flush_interval": f"{fleet.stack.scrape_interval.milliseconds}ms",
+        "metrics_expiration": _FORGET_AFTER,
+    }
+    if knows("aggregation_cardinality_limit", version):
+        body["aggregation_cardinality_limit"] = _CARDINALITY
+    else:
+        body["dimensions_cache_size"] = _CARDINALITY
+    if knows("series_expiration", version):
+        body["series_expiration"] = _FORGET_AFTER
+    return body
+
+
+def _tail_sampling(fleet: Fleet) -> Json:
+    return {
+        "decision_wait": _DECISION_WAIT,
+        "num_traces": _TRACES_WAITING,
+        # Spans that come after the decision follow it.
+        "decision_cache": {
+            "sampled_cache_size": _DECISIONS_REMEMBERED,
+            "non_sampled_cache_size": _DECISIONS_REMEMBERED,
+        },
+        "policies": sampling.policies(fleet.models, fleet.stack.versions.collector),
+    }
+
+
+def _prometheus(endpoint: str, version: Version) -> Json:
+    body: Json = {"endpoint": endpoint, "enable_open_metrics": True}
+    if knows("without_scope_info", version):
+        body["without_scope_info"] = True
+    return body
+
+
+def _reader(address: str) -> Json:
+    host, _, port = address.rpartition(":")
+    return {"pull": {"exporter": {"prometheus": {"host": host, "port": int(port)}}}}

@@ -1,0 +1,87 @@
+"""Which traces are kept: the policies of tail_sampling, from the tracing part of each spec.
+
+Models that agree share a policy, so their number grows with how much specs differ and not with the fleet. A trace is
+kept when any policy says so. The share of ordinary traces is a hash of the trace's id with the processor's own seed:
+any replica decides alike, and so can a service that wants to know (see modelwatch.otel.sampling).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from modelwatch.model.types import Model
+from modelwatch.otel.collector.names import Version, path
+from modelwatch.telemetry import promql
+from modelwatch.telemetry.spans import LOW_CONFIDENCE, MODEL_NAME
+
+Policy = dict[str, Any]
+
+# Of traces that no model claims, where there is no model to take the share from.
+_DEFAULT_SHARE = Decimal("0.1")
+
+
+def policies(models: Sequence[Model], version: Version) -> list[Policy]:
+    """Policies for all models; one that every model shares also covers traces of models without a spec."""
+    return [*_errors(models), *_slow(models), *_unsure(models, version), *_shares(models)]
+
+
+def _errors(models: Sequence[Model]) -> Iterable[Policy]:
+    wanted = [model for model in models if "errors" in model.tracing.keep]
+    if wanted or not models:
+        status = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+        yield _for(wanted, models, status)
+
+
+def _slow(models: Sequence[Model]) -> Iterable[Policy]:
+    wanted = [model for model in models if "slow" in model.tracing.keep]
+    for threshold, slow in _grouped(wanted, lambda model: model.tracing.slow):
+        latency = {"name": f"slow-{threshold.text}", "type": "latency"}
+        yield _for(slow, models, {**latency, "latency": {"threshold_ms": threshold.milliseconds}})
+
+
+def _unsure(models: Sequence[Model], version: Version) -> Iterable[Policy]:
+    wanted = [model for model in models if "low_confidence" in model.tracing.keep]
+    if wanted:
+        condition = f'{path("span", "attributes", version)}["{LOW_CONFIDENCE.key}"] == true'
+        ottl = {"error_mode": "ignore", "span": [condition]}
+        yield _for(wanted, models, {"name": "low-confidence", "type": "ottl_condition", "ottl_condition": ottl})
+
+
+def _shares(models: Sequence[Model]) -> Iterable[Policy]:
+    # The smallest share goes to everyone: with one hash for all, it is a part of every larger share.
+    floor = min((model.tracing.sample for model in models), default=_DEFAULT_SHARE)
+    if floor > 0:
+        yield _share(floor)
+    for share, sampled in _grouped(models, lambda model: model.tracing.sample):
+        if share > floor:
+            yield _for(sampled, models, _share(share))
+
+
+def _share(share: Decimal) -> Policy:
+    percent = float(share * 100)
+    name = f"share-{promql.number(share)}"
+    return {"name": name, "type": "probabilistic", "probabilistic": {"sampling_percentage": percent}}
+
+
+def _for(some: Sequence[Model], models: Sequence[Model], policy: Policy) -> Policy:
+    """``policy``, for traces of ``some`` models only unless these are all."""
+    if len(some) == len(models):
+        return policy
+    names = sorted(model.name for model in some)
+    chosen = {
+        "name": "model",
+        "type": "string_attribute",
+        "string_attribute": {"key": MODEL_NAME.key, "values": names},
+    }
+    return {"name": policy["name"], "type": "and", "and": {"and_sub_policy": [chosen, policy]}}
+
+
+def _grouped(models: Sequence[Model], key: Callable[[Model], Any]) -> list[tuple[Any, list[Model]]]:
+    """Models by a value that sorts, smallest first."""
+    groups: dict[Any, list[Model]] = defaultdict(list)
+    for model in models:
+        groups[key(model)].append(model)
+    return sorted(groups.items())
