@@ -38,7 +38,7 @@ class PortError(ValueError):
 
 @dataclass(frozen=True)
 class Addresses:
-    """``host:port`` of every part, as seen from the other parts (``internal``) and from a person's browser (``public``)."""
+    """``host:port`` of every part, as seen from the other parts (``internal``) and from a browser (``public``)."""
 
     internal: Mapping[str, str] = field(default_factory=_defaults)
     public: Mapping[str, str] = field(default_factory=_defaults)

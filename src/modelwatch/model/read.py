@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from modelwatch.model import codes
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Span

@@ -166,7 +166,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A place that notifications go to. Secrets stay in files: ``key_file`` is a routing key, ``url_file`` a webhook URL."""
+    """A place that notifications go to. Secrets stay in files: ``key_file`` holds a key, ``url_file`` a URL."""
 
     name: str
     type: ReceiverType
@@ -192,7 +192,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the Collector sends a signal: an OTLP endpoint (host:port or URL), Jaeger's, Loki's URL, or a file's path."""
+    """Where the Collector sends a signal: an OTLP endpoint (host:port or URL), Jaeger's, Loki's URL, a file's path."""
 
     name: str
     type: DestinationType

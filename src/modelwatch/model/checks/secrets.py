@@ -26,7 +26,7 @@ def check(document: Document) -> Iterator[Diagnostic]:
     for node in _scalars(document.root):
         for pattern, kind in _KINDS:
             if pattern.search(node.text):
-                help = "revoke it, put the new one into a file outside of git, and write that file's path as key_file or url_file"
+                help = "revoke it, keep the new one in a file outside of git, and name the file by key_file or url_file"
                 found = document.diagnostic(codes.SECRET, node.span, f"this looks like {kind}", help)
                 # What is told ends up in logs: the secret must not.
                 start = found.column - 1
