@@ -1,0 +1,127 @@
+"""A real Collector or Jaeger on ports of the system's choice, with the config that the generator makes for them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelwatch.model.addresses import DEFAULT_PORTS, Addresses
+from modelwatch.model.types import Destination, Fleet
+from modelwatch.model.units import Duration
+from modelwatch.otel.collector import generate
+
+PATIENCE = 30
+
+
+@dataclass
+class Running:
+    """A started program and what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM) -> str:
+        """End it and return its log."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(timeout=PATIENCE)
+        return self.log.read_text("utf-8")
+
+
+def until(check: Callable[[], Any], what: str) -> Any:
+    """The first true answer of ``check``; fails with ``what`` if there is none in time."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"waited {PATIENCE} s in vain for {what}")
+
+
+def fetch(url: str, accept: str = "*/*") -> str:
+    """A page, or nothing while nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def waiting() -> Callable[[Callable[[], Any], str], Any]:
+    return until
+
+
+@pytest.fixture
+def page() -> Callable[..., str]:
+    return fetch
+
+
+@pytest.fixture
+def addresses() -> Addresses:
+    """Every part on a free port of the loopback."""
+    with ExitStack() as stack:
+        sockets = {part: stack.enter_context(socket.socket()) for part in DEFAULT_PORTS}
+        for listener in sockets.values():
+            listener.bind(("127.0.0.1", 0))
+        found = {part: f"127.0.0.1:{listener.getsockname()[1]}" for part, listener in sockets.items()}
+    return Addresses(internal=found, public=found)
+
+
+@pytest.fixture
+def moved(fleet: Fleet, addresses: Addresses) -> Fleet:
+    """The sample fleet on those ports; kept traces go to a file, and metrics are written each second."""
+    stack = replace(
+        fleet.stack,
+        scrape_interval=Duration.parse("1s"),
+        traces=(Destination("kept", "file", "traces.jsonl"),),
+    )
+    return replace(fleet, stack=stack, addresses=addresses)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """``run(program, *arguments)``; whatever still runs at the end is ended."""
+    started: list[Running] = []
+
+    def start(program: Path, *arguments: str) -> Running:
+        log = tmp_path / f"{program.name}-{len(started)}.log"
+        with log.open("wb") as out:
+            environ = {**os.environ, "MODELWATCH_COLLECTOR_STATE": str(tmp_path / "state")}
+            process = subprocess.Popen([program, *arguments], stdout=out, stderr=out, env=environ)
+        started.append(Running(process, log))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def collector(part: Any, run: Callable[..., Running], tmp_path: Path) -> Callable[..., Running]:
+    """``collector(fleet)`` runs the generated config and returns when it is ready; decisions take half a second."""
+
+    def start(fleet: Fleet, *arguments: str) -> Running:
+        config = tmp_path / "collector.yaml"
+        config.write_text(generate(fleet)["otel/collector.yaml"], "utf-8")
+        wait = ("--set=processors.tail_sampling.decision_wait=500ms",) if fleet.stack.traces else ()
+        running = run(part("otelcol-modelwatch"), "--config", str(config), *wait, *arguments)
+        health = f"http://{fleet.addresses.internal['collector_health']}"
+        until(lambda: running.process.poll() is not None or fetch(health), "the Collector")
+        if running.process.poll() is not None:
+            pytest.fail(running.stop())
+        return running
+
+    return start
