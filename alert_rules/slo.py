@@ -2,7 +2,7 @@
 
 Thresholds are the Google SRE workbook's (chapter 5): a burn-rate factor is budget share x SLO window / long window.
 Two groups an SLO: the page group runs at the evaluation interval; the budget group, whose windows are days, runs
-every two minutes, so a 30d sum reads 21,600 samples and not 172,800.
+every two length, so a 30d sum reads 21,600 samples and not 172,800.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
     hour = int(3600 // interval.seconds)
     rate = float(min(Decimal(1), threshold(PAGE_PAIRS[0], slo) * 2))
     under = float(threshold(PAGE_PAIRS[1], slo) / 2)
-    minutes = f"{90}m"
+    length = "70m"
     steps = hour * 2
     reachable = threshold(PAGE_PAIRS[1], slo) < 1
     return Alert(
@@ -257,7 +257,7 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
                     Scenario(
                         "fires when the budget burns at twice the fast factor",
                         events.made(grow(per * (1 - rate), steps), grow(per * rate, steps)),
-                        minutes,
+                        length,
                         ({},),
                         step,
                         step,
@@ -269,7 +269,7 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
             Scenario(
                 "stays quiet at half the slow factor",
                 events.made(grow(per * (1 - under), steps), grow(per * under, steps)),
-                minutes,
+                length,
                 step=step,
                 every=step,
             ),
@@ -283,18 +283,18 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
             Scenario(
                 "stays quiet when counters start again",
                 events.made(then(grow(per, hour), grow(per, hour)), flat(0, steps)),
-                minutes,
+                length,
                 step=step,
                 every=step,
             ),
             Scenario(
                 "stays quiet when idle",
                 events.made(flat(1000, steps), flat(500, steps)),
-                minutes,
+                length,
                 step=step,
                 every=step,
             ),
-            Scenario("stays quiet without data", {}, minutes, step=step, every=step),
+            Scenario("stays quiet without data", {}, length, step=step, every=step),
         ),
     )
 
@@ -303,7 +303,7 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
     events = Events(slo, scope.model.name)
     step = BUDGET_INTERVAL.text
     per = BUDGET_INTERVAL.seconds * 10
-    steps = 30 * 26  # 26 hours
+    steps = 30 * 5  # five hours
     rate = float(min(Decimal(1), threshold(TICKET_PAIRS[0], slo) * 2))
     under = float(threshold(TICKET_PAIRS[1], slo) / 2)
     return Alert(
@@ -317,9 +317,9 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
         runbook=_runbook(scope, slo, urgent=False),
         scenarios=(
             Scenario(
-                "fires when the budget burns at twice the slow factor for a day",
+                "fires when the budget burns at twice the slow factor for hours",
                 events.made(grow(per * (1 - rate), steps), grow(per * rate, steps)),
-                "25h",
+                "4h",
                 ({},),
                 step,
                 step,
@@ -327,14 +327,14 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
             Scenario(
                 "stays quiet at half the slowest factor",
                 events.made(grow(per * (1 - under), steps), grow(per * under, steps)),
-                "25h",
+                "4h",
                 step=step,
                 every=step,
             ),
             Scenario(
-                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), "25h", step=step, every=step
+                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), "4h", step=step, every=step
             ),
-            Scenario("stays quiet without data", {}, "25h", step=step, every=step),
+            Scenario("stays quiet without data", {}, "4h", step=step, every=step),
         ),
     )
 

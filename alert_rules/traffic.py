@@ -21,7 +21,7 @@ def rules(scope: Scope) -> tuple[Recording | Alert, ...]:
     week_ago = f"avg_over_time({traffic}[30m] offset 1w)"
     fallen = f"avg_over_time({traffic}[30m]) < {q.number(remaining)} * ({week_ago} > {q.number(round(_FLOOR, 4))})"
     steady = series(PREDICTIONS, model=model.name, version="1", outcome="success")
-    week = 7 * 24 * 12  # steps of five minutes
+    week = 7 * 24 * 60  # steps of a minute
     drop = Alert(
         name="ModelTrafficDropped",
         expr=fallen,
@@ -53,24 +53,24 @@ def rules(scope: Scope) -> tuple[Recording | Alert, ...]:
         scenarios=(
             Scenario(
                 "fires when traffic falls to a tenth of last week's",
-                {steady: then(grow(300, week), grow(10, 48, 300 * week))},
+                {steady: then(grow(60, week), grow(2, 240, 60 * week))},
                 f"{7 * 24 * 60 + 120}m",
                 ({},),
-                "5m",
+                "1m",
                 _EVERY,
             ),
             Scenario(
                 "stays quiet while traffic is as last week",
-                {steady: grow(300, week + 48)},
+                {steady: grow(60, week + 240)},
                 f"{7 * 24 * 60 + 120}m",
-                step="5m",
+                step="1m",
                 every=_EVERY,
             ),
             Scenario(
                 "stays quiet on a model that was idle last week too",
-                {steady: flat(7, week + 48)},
+                {steady: flat(7, week + 240)},
                 f"{7 * 24 * 60 + 120}m",
-                step="5m",
+                step="1m",
                 every=_EVERY,
             ),
             Scenario("stays quiet without data", {}, "1h"),

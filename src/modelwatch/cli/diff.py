@@ -1,0 +1,108 @@
+"""modelwatch diff: what an edit changes for the people who are paged."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modelwatch.cli import specs
+from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag, models_flag
+from modelwatch.model.load import load_fleet
+from modelwatch.model.types import Fleet
+
+
+class NoSuchRevisionError(Exception):
+    """Neither a folder nor a git revision; the text says so."""
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "base",
+        nargs="?",
+        default="HEAD",
+        metavar="REVISION|DIR",
+        help="git revision or folder to compare with (default: HEAD)",
+    )
+    models_flag(parser)
+    format_flag(parser, "text", "json")
+    parser.add_argument("--exit-code", action="store_true", help="exit 1 when something changes")
+
+
+@contextmanager
+def _specs_of(base: str, models: Path) -> Iterator[Path | None]:
+    """The folder of the older specs; None where the revision has none."""
+    if Path(base).is_dir():
+        yield Path(base)
+        return
+    folder = models.resolve()
+    with tempfile.TemporaryDirectory(prefix="modelwatch-diff-") as temporary:
+        done = subprocess.run(
+            ["git", "archive", "--format=tar", f"{base}:./"], cwd=folder, capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            known = subprocess.run(
+                ["git", "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}"],
+                cwd=folder,
+                capture_output=True,
+                check=False,
+            )
+            if known.returncode != 0:
+                raise NoSuchRevisionError(f"{base!r} is neither a folder nor a git revision of {models}")
+            yield None
+            return
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(temporary, filter="data")
+        yield Path(temporary)
+
+
+def _run(args: argparse.Namespace, streams: Streams) -> int:
+    from modelwatch.differ import differences
+
+    after = specs.fleet_or_none(args, streams)
+    if after is None:
+        return FINDINGS
+    try:
+        with _specs_of(args.base, specs.shown(args.models, streams)) as folder:
+            before: Fleet | None = None
+            if folder is not None:
+                loaded = load_fleet(folder)
+                before = loaded.fleet
+                if before is None:
+                    print(
+                        f"modelwatch: the specs of {args.base} have errors; everything counts as new", file=streams.err
+                    )
+            changes = differences(before, after)
+    except NoSuchRevisionError as error:
+        return streams.fail(str(error), "give a commit, branch or tag, or the folder of the older specs")
+    if args.format == "json":
+        streams.say(json.dumps([{"model": change.model, "change": change.sentence} for change in changes], indent=2))
+    elif not changes:
+        streams.say(f"nothing changes for the people who are paged, compared with {args.base}")
+    else:
+        last = ""
+        for change in changes:
+            if change.model != last:
+                streams.say(change.model)
+                last = change.model
+            streams.say(f"  {change.sentence}")
+    return FINDINGS if changes and args.exit_code else OK
+
+
+COMMAND = Command(
+    "diff",
+    "Say in words what changes for the people who are paged: alerts, thresholds, routes, features.",
+    _configure,
+    _run,
+    (
+        "modelwatch diff                          # the working tree against HEAD",
+        "modelwatch diff origin/main              # what a branch changes",
+        "modelwatch diff ../other/models          # against another folder",
+    ),
+)
