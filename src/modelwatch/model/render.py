@@ -6,12 +6,8 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Literal
 
 from modelwatch.model.diagnostics import Diagnostic
-
-Format = Literal["text", "json", "github"]
-FORMATS: tuple[Format, ...] = ("text", "json", "github")
 
 _FIELDS = ("file", "line", "column", "code", "severity", "message", "help")
 # How much of a long line is shown: a caret that the terminal wraps points nowhere.
@@ -19,18 +15,22 @@ _WIDTH = 110
 _RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 
 
-def render(diagnostics: Sequence[Diagnostic], format: Format = "text", *, colour: bool = False) -> str:
-    """All diagnostics; "" where there are none, except in JSON. Ends with a newline otherwise."""
-    match format:
-        case "json":
-            return json.dumps([{key: asdict(d)[key] for key in _FIELDS} for d in diagnostics], indent=2) + "\n"
-        case "github":
-            return "".join(_annotation(diagnostic) for diagnostic in diagnostics)
-        case "text":
-            return "\n".join(text(diagnostic, colour=colour) for diagnostic in diagnostics)
+def as_text(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
+    """One block for each, with an empty line between them."""
+    return "\n\n".join(_block(diagnostic, colour) for diagnostic in diagnostics)
 
 
-def text(diagnostic: Diagnostic, *, colour: bool = False) -> str:
+def as_json(diagnostics: Sequence[Diagnostic]) -> str:
+    """A list of objects, [] where there is nothing to tell."""
+    return json.dumps([{key: asdict(d)[key] for key in _FIELDS} for d in diagnostics], indent=2)
+
+
+def as_github(diagnostics: Sequence[Diagnostic]) -> str:
+    """One workflow command a line; GitHub shows each at its line of the pull request."""
+    return "\n".join(_annotation(diagnostic) for diagnostic in diagnostics)
+
+
+def _block(diagnostic: Diagnostic, colour: bool) -> str:
     """``file:line:column CODE message``, the line, a caret under what is meant, and how to mend it."""
     shade = _RED if diagnostic.severity == "error" else _YELLOW
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
@@ -44,18 +44,7 @@ def text(diagnostic: Diagnostic, *, colour: bool = False) -> str:
             lines.append(f"{_paint(margin, _BLUE, colour)} {content}")
     if diagnostic.help:
         lines.append(f"{_paint('help:', _BLUE, colour)} {diagnostic.help}")
-    return "\n".join(lines) + "\n"
-
-
-def summary(diagnostics: Sequence[Diagnostic]) -> str:
-    """``2 errors and 1 warning in 2 files``."""
-    counts = [
-        f"{number} {word}{'' if number == 1 else 's'}"
-        for word in ("error", "warning")
-        if (number := sum(d.severity == word for d in diagnostics))
-    ]
-    files = len({d.file for d in diagnostics})
-    return " and ".join(counts) + f" in {files} file{'' if files == 1 else 's'}" if counts else "no problems"
+    return "\n".join(lines)
 
 
 def _paint(word: str, shade: str, colour: bool) -> str:
@@ -87,7 +76,6 @@ def _columns(part: str) -> int:
 
 
 def _annotation(diagnostic: Diagnostic) -> str:
-    """A workflow command; GitHub shows it at the line of the pull request."""
     place = ",".join(
         f"{key}={_escaped(value, for_property=True)}"
         for key, value in (
@@ -98,7 +86,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
         )
     )
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
-    return f"::{diagnostic.severity} {place}::{_escaped(message)}\n"
+    return f"::{diagnostic.severity} {place}::{_escaped(message)}"
 
 
 def _escaped(value: str, *, for_property: bool = False) -> str:

@@ -63,9 +63,11 @@ def _check(document: Document) -> Iterator[Diagnostic]:
 
 def _absent(document: Document, field: str, written: str, name: str) -> Diagnostic:
     message = f"the baseline {words.short(written)} is not there, so no drift can be told"
-    help = "paths start from this file's folder; the demo's data is made by make up"
+    help = "paths start from this file's folder"
     if field == "profile":
-        help = f"make it with modelwatch profile {name} --data DATA; paths start from this file's folder"
+        help = f"make it with modelwatch profile {name} --data DATA; {help}"
+    elif "demo" in Path(written).parts:
+        help = "make up makes the demo's data"
     return document.diagnostic(codes.NO_BASELINE, document.span("baseline", field), message, help, "warning")
 
 
