@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class NumericBins:
     @cached_property
     def _limits(self) -> NDArray[np.float64]:
         edges = np.array(self.edges, dtype=np.float64)
-        return np.concatenate([[np.nextafter(edges[0], -np.inf)], edges]) if self.underflow else edges
+        return np.concatenate([[math.nextafter(edges[0], -math.inf)], edges]) if self.underflow else edges
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -4,8 +4,8 @@
     log.record(features={"hour": 7, "carrier": "UA"}, prediction="late", confidence=0.93)
 
 ``record`` only puts the row into a bounded queue; a background thread sends batches. What does not fit, or cannot be
-sent within the retries, is dropped and counted. Apart from that delivery is at least once: a batch whose answer got lost
-is sent again. Standard library only.
+sent within the retries, is dropped and counted. Apart from that delivery is at least once: a batch whose answer got
+lost is sent again. Standard library only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,84 @@
-"""Shared by the sidecar's tests: data sets, specs and a clock that tests turn."""
+"""Shared by the sidecar's tests: a turned clock, and a real server on a port from the system."""
 
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
 
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from modelwatch.exporters.intake import Limits
+from modelwatch.exporters.listening import bind
+from modelwatch.exporters.server import create_app
+from modelwatch.exporters.sidecar import Sidecar
+
+
+class FakeClock:
+    """Both clocks stand still until a test turns them."""
+
+    def __init__(self) -> None:
+        self.now, self.epoch = 1000.0, 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.epoch
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        self.epoch += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+Serve = Callable[..., httpx2.Client]
+
+
+class _Quiet(uvicorn.Server):
+    """Runs in a thread, where signals cannot be caught."""
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Iterator[Serve]:
+    """``serve_app(sidecar, limits)`` is a client of a real server for it."""
+    running: list[tuple[uvicorn.Server, threading.Thread, httpx2.Client]] = []
+
+    def start(sidecar: Sidecar, limits: Limits | None = None) -> httpx2.Client:
+        socket = bind("127.0.0.1:0")
+        server = _Quiet(uvicorn.Config(create_app(sidecar, limits), log_config=None, access_log=False, lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
+        thread.start()
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{socket.getsockname()[1]}", timeout=30)
+        running.append((server, thread, client))
+        return client
+
+    yield start
+    for server, thread, client in running:
+        client.close()
+        server.should_exit = True
+        thread.join(10)
+
+
+def eventually(check: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until ``check`` gives something true."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def wait() -> Callable[..., None]:
+    return eventually
