@@ -30,10 +30,10 @@ ALLOWED = tuple(sorted({*(attribute.key for attribute in (*SPAN_ATTRIBUTES, *RES
 BLOCKED = (
     # e-mail addresses
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
-    # payment cards of 16 digits, by the first digits of Visa, Mastercard and Discover
-    r"\b(4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6011|65\d{2})[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b",
+    # payment cards of 16 digits, by the first digits of Visa, Mastercard and Discover; not the digits of a fraction
+    r"(^|[^0-9.])(4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6011|65\d{2})[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b",
     # payment cards of 15 digits, American Express
-    r"\b3[47]\d{2}[ -]?\d{6}[ -]?\d{5}\b",
+    r"(^|[^0-9.])3[47]\d{2}[ -]?\d{6}[ -]?\d{5}\b",
     # JSON web tokens, and what follows "Bearer"
     r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]+)?",
     r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{8,}",

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from modelwatch.model.defaults import TRACING
 from modelwatch.model.types import Model
 from modelwatch.otel.collector.names import Version, path
 from modelwatch.telemetry import promql
 from modelwatch.telemetry.spans import LOW_CONFIDENCE, MODEL_NAME
 
 Policy = dict[str, Any]
-
-# Of traces that no model claims, where there is no model to take the share from.
-_DEFAULT_SHARE = Decimal("0.1")
 
 
 def policies(models: Sequence[Model], version: Version) -> list[Policy]:
@@ -54,7 +52,7 @@ def _unsure(models: Sequence[Model], version: Version) -> Iterable[Policy]:
 
 def _shares(models: Sequence[Model]) -> Iterable[Policy]:
     # The smallest share goes to everyone: with one hash for all, it is a part of every larger share.
-    floor = min((model.tracing.sample for model in models), default=_DEFAULT_SHARE)
+    floor = min((model.tracing.sample for model in models), default=TRACING.sample)
     if floor > 0:
         yield _share(floor)
     for share, sampled in _grouped(models, lambda model: model.tracing.sample):

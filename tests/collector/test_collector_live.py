@@ -274,7 +274,7 @@ def test_what_is_not_listed_does_not_leave(
     assert attributes(found) == {
         s.MODEL_NAME.key: "flight-delay",
         s.MODEL_VERSION.key: "****",
-        s.ERROR_TYPE.key: "card ****",
+        s.ERROR_TYPE.key: "card****",
         s.BATCH_SIZE.key: "3",
     }
     assert attributes(found["events"][0]) == {"exception.type": "ValueError"}
