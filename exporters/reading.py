@@ -29,6 +29,8 @@ class DataFile:
         if not self._parquet and not name.endswith((".csv", ".csv.gz")):
             raise ProfileError(f"{path}: is neither CSV nor Parquet by its name; use .csv, .csv.gz, .parquet or .pq")
         with _told(path):
+            # Python names the reason more plainly than pyarrow does.
+            path.open("rb").close()
             self.columns: list[str] = list(self._schema_names())
 
     def _schema_names(self) -> list[str]:

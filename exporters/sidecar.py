@@ -76,6 +76,8 @@ class Sidecar:
                     _log.exception("%s cannot be loaded", model.name)
                 self._loading.discard(model.name)
             with self._swap_lock:
+                # A model that comes back goes on from here.
+                self.save()
                 for name in self._monitors.keys() - models.keys():
                     del self._monitors[name]
             self._missing = {name: why for name, why in self._missing.items() if name in models}

@@ -1,0 +1,176 @@
+"""Drift is told when it is there, and only then: after the threshold, the critical value and the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import specs
+
+from modelwatch.exporters.ingest.json_rows import rows_table
+from modelwatch.exporters.layout import layout
+from modelwatch.exporters.monitor import Monitor
+from modelwatch.exporters.profile import build_profile
+from modelwatch.exporters.reference import Profile
+from modelwatch.exporters.verdicts import Verdict, alpha, verdicts
+from modelwatch.model import types as t
+from modelwatch.model.units import Duration
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    return build_profile(specs.model(), specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv"))
+
+
+def _verdicts(monitor: Monitor) -> Iterator[Verdict]:
+    snapshot = monitor.snapshot()
+    for window in snapshot.layout.windows:
+        yield from verdicts(snapshot.layout, window, snapshot.totals[window.milliseconds])
+
+
+def _by_name(monitor: Monitor, window: str = "15m") -> dict[str, Verdict]:
+    return {found.watched.name: found for found in _verdicts(monitor) if found.window.text == window}
+
+
+def test_a_day_without_drift_detects_nothing(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    above = 0
+    for step in range(24 * 12):
+        monitor.ingest(rows_table(specs.rows(1000 + step, 300)))
+        clock.pass_(300)
+        for found in _verdicts(monitor):
+            assert not found.detected
+            above += found.score is not None and found.critical_value is not None and found.score > found.critical_value
+    assert above <= 10
+
+
+def test_a_shift_is_detected_in_what_has_shifted_and_ends_with_it(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    for step in range(12):
+        monitor.ingest(rows_table(specs.rows(step, 300)))
+        clock.pass_(60)
+    for step in range(20):
+        monitor.ingest(rows_table(specs.rows(step, 300, shift=0.8)))
+        clock.pass_(60)
+    found = _by_name(monitor)
+    assert [name for name, verdict in found.items() if verdict.detected] == ["distance", "carrier"]
+    assert all(verdict.score is not None for verdict in found.values())
+    for step in range(20):
+        monitor.ingest(rows_table(specs.rows(step, 300)))
+        clock.pass_(60)
+    assert not any(verdict.detected for verdict in _by_name(monitor).values())
+    clock.pass_(3600)
+    assert all(verdict.samples == 0 and verdict.score is None for verdict in _verdicts(monitor))
+
+
+def test_too_few_rows_give_a_reason_and_a_critical_value_but_no_score(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    monitor.ingest(rows_table(specs.rows(1, 120, shift=3)))
+    for verdict in _verdicts(monitor):
+        assert verdict.samples == 120
+        assert verdict.score is None
+        assert verdict.detected is False
+        assert verdict.inactive == "needs 500 rows, has 120"
+        assert verdict.critical_value is not None and verdict.critical_value > 0
+    waiting = {found.watched.name: found.critical_value for found in _verdicts(monitor)}
+    monitor.ingest(rows_table(specs.rows(2, 380, shift=3)))
+    enough = {found.watched.name: found.critical_value for found in _verdicts(monitor)}
+    assert enough == waiting
+    assert _by_name(monitor)["distance"].detected
+
+
+def test_a_score_above_the_threshold_but_within_chance_is_no_drift(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    touchy = t.Drift("psi", Decimal("0.0001"), Decimal("0.0002"))
+    features = tuple(specs.feature(f.name, f.type, drift=touchy) for f in specs.FEATURES)
+    monitor = Monitor(layout(specs.model(features=features), profile), clock)
+    monitor.ingest(rows_table(specs.rows(5, 600)))
+    found = _by_name(monitor)["hour"]
+    assert found.score is not None and found.critical_value is not None
+    assert 0.0001 < found.score < found.critical_value
+    assert found.detected is False
+
+
+def test_a_score_above_chance_but_below_the_threshold_is_no_drift(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    monitor.ingest(rows_table(specs.rows(5, 20_000, shift=0.2)))
+    found = _by_name(monitor)["carrier"]
+    assert found.score is not None and found.critical_value is not None
+    assert found.critical_value < found.score < 0.1
+    assert found.detected is False
+
+
+def test_the_false_alarm_rate_is_shared_out_over_the_features_that_are_compared(profile: Profile) -> None:
+    assert alpha(layout(specs.model(), profile)) == pytest.approx(0.001 / 5)
+    assert alpha(layout(specs.model(), None, "none")) == pytest.approx(0.001)
+
+
+def test_a_reference_too_small_to_tell_chance_is_inactive(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    small = build_profile(specs.model(), specs.write_reference(tmp_path / "small.csv", 99))
+    monitor = Monitor(layout(specs.model(), small), clock)
+    monitor.ingest(rows_table(specs.rows(1, 600, shift=3)))
+    assert {found.inactive for found in _verdicts(monitor)} == {"needs 100 rows in the reference, has 99"}
+    assert not any(found.detected for found in _verdicts(monitor))
+
+
+def test_a_feature_that_the_profile_lacks_or_types_otherwise_says_so_and_the_others_go_on(
+    profile: Profile, clock
+) -> None:  # type: ignore[no-untyped-def]
+    features = (specs.feature("weather"), specs.feature("carrier"), specs.feature("distance"))
+    monitor = Monitor(layout(specs.model(features=features), profile), clock)
+    monitor.ingest(rows_table([{"features": {"weather": 1, "carrier": 2, "distance": 1000}}] * 600))
+    found = _by_name(monitor)
+    assert found["weather"].inactive == "the reference has no 'weather': make it again from data that has this column"
+    assert "numeric in the spec and categorical in the reference" in str(found["carrier"].inactive)
+    assert found["weather"].detected is None
+    assert found["distance"].detected is True
+
+
+def test_ratios_of_missing_out_of_range_and_new_values(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    monitor.ingest(rows_table([{"features": {"hour": value, "carrier": "ZZ"}} for value in (1, 2, 99, None)]))
+    found = _by_name(monitor)
+    assert found["hour"].missing_ratio == 0.25
+    assert found["hour"].out_of_range_ratio == pytest.approx(1 / 3)
+    assert found["hour"].new_category_ratio is None
+    assert found["distance"].missing_ratio == 1.0
+    assert found["distance"].out_of_range_ratio is None
+    assert found["carrier"].new_category_ratio == 1.0
+    assert found["carrier"].out_of_range_ratio is None
+    assert found["prediction"].samples == 0
+    assert found["prediction"].missing_ratio is None
+
+
+def test_values_below_a_constant_reference_drift(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "r.csv").write_text("x\n" + "5\n" * 1000)
+    model = specs.model(features=(specs.feature("x"),))
+    monitor = Monitor(layout(model, build_profile(model, tmp_path / "r.csv")), clock)
+    monitor.ingest(rows_table([{"features": {"x": 5}}] * 600))
+    quiet = _by_name(monitor)["x"]
+    assert (quiet.score, quiet.detected) == (0.0, False)
+    monitor.ingest(rows_table([{"features": {"x": 4}}] * 600))
+    assert _by_name(monitor)["x"].detected is True
+
+
+def test_a_rare_value_that_becomes_frequent_is_detected_in_a_small_window(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "r.csv").write_text("x\n" + "0\n" * 9990 + "1\n" * 10)
+    model = specs.model(features=(specs.feature("x", "categorical"),))
+    monitor = Monitor(layout(model, build_profile(model, tmp_path / "r.csv")), clock)
+    monitor.ingest(rows_table([{"features": {"x": int(i % 2)}} for i in range(500)]))
+    assert _by_name(monitor)["x"].detected is True
+
+
+def test_windows_of_the_same_length_are_told_once(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    policy = t.DriftPolicy((Duration.parse("60m"), Duration.parse("1h")), 500, Decimal("0.001"))
+    monitor = Monitor(layout(specs.model(drift=policy), profile), clock)
+    assert [found.window.text for found in _verdicts(monitor)] == ["1h"] * 5
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_hardly_any_rows_do_no_harm(profile: Profile, clock, count: int) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(layout(specs.model(), profile), clock)
+    monitor.ingest(rows_table(specs.rows(1, count)))
+    assert {found.samples for found in _verdicts(monitor)} == {count}
+    assert np.isfinite([found.critical_value for found in _verdicts(monitor) if found.critical_value is not None]).all()

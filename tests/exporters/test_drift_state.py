@@ -1,0 +1,354 @@
+"""What is kept on disk: continued after a restart, moved aside when damaged, held by one sidecar."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from pathlib import Path
+
+import pytest
+import specs
+
+from modelwatch.exporters import state as states
+from modelwatch.exporters.baseline import find_profile
+from modelwatch.exporters.ingest.json_rows import rows_table
+from modelwatch.exporters.monitor import Snapshot, Tally
+from modelwatch.exporters.profile import build_profile, profile_to_json
+from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
+from modelwatch.exporters.state import State, StateError
+from modelwatch.model import types as t
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
+
+
+def _fleet(reference: Path, *features: t.Feature) -> t.Fleet:
+    model = specs.model(baseline=t.Baseline(data=str(reference)))
+    return specs.fleet(dataclasses.replace(model, features=features or model.features))
+
+
+def _started(fleet: t.Fleet, root: Path, clock) -> Sidecar:  # type: ignore[no-untyped-def]
+    sidecar = Sidecar(fleet, State(root), clock)
+    sidecar.load()
+    return sidecar
+
+
+def _counts(snapshot: Snapshot) -> dict[str, list[int]]:
+    vectors = {"ever": snapshot.tally.counters, **{str(name): total for name, total in snapshot.totals.items()}}
+    return {
+        f"{watched.name} {name}": list(map(int, watched.counts(vector)))
+        for name, vector in vectors.items()
+        for watched in snapshot.layout.watched
+    }
+
+
+def test_a_restart_goes_on_where_the_last_snapshot_was(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    first = _started(_fleet(reference), tmp_path, clock)
+    first.ingest(specs.NAME, rows_table([*specs.rows(1, 700), {"features": {"hour": "x"}}]))
+    clock.pass_(200)
+    first.ingest(specs.NAME, rows_table(specs.rows(2, 50)))
+    (before,) = first.snapshots()
+    clock.pass_(60)
+    clock.now = 3.0  # another boot of the machine
+    (after,) = _started(_fleet(reference), tmp_path, clock).snapshots()
+    assert _counts(after) == _counts(before)
+    assert (after.tally.accepted, after.tally.rejected, after.tally.last_row) == (750, 1, before.tally.last_row)
+
+
+def test_windows_age_while_the_sidecar_is_down(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    first = _started(_fleet(reference), tmp_path, clock)
+    first.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    first.save()
+    clock.pass_(1000)
+    (after,) = _started(_fleet(reference), tmp_path, clock).snapshots()
+    hour = after.layout.watched[0]
+    assert [int(hour.counts(after.totals[window.milliseconds]).sum()) for window in after.layout.windows] == [0, 700]
+    assert hour.counts(after.tally.counters).sum() == 700
+
+
+@pytest.mark.parametrize("jump", [-1e6, -1.0])
+def test_a_wall_clock_that_was_set_back_ages_nothing(reference: Path, tmp_path: Path, clock, jump: float) -> None:  # type: ignore[no-untyped-def]
+    first = _started(_fleet(reference), tmp_path, clock)
+    first.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    (before,) = first.snapshots()
+    clock.epoch += jump
+    (after,) = _started(_fleet(reference), tmp_path, clock).snapshots()
+    assert _counts(after) == _counts(before)
+
+
+def test_a_wall_clock_that_jumps_while_running_moves_no_window(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    (before,) = sidecar.snapshots()
+    clock.epoch += 1e7
+    (after,) = sidecar.snapshots()
+    assert _counts(after) == _counts(before)
+
+
+def test_what_a_scrape_has_shown_is_on_disk_already(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    for step in range(5):
+        sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 10)))
+        (shown,) = sidecar.snapshots()
+        kept = State(tmp_path).load(specs.NAME)
+        assert kept is not None
+        assert (kept.counters == shown.tally.counters).all()
+        assert kept.accepted == shown.tally.accepted
+
+
+def test_a_snapshot_without_news_is_not_written_again(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    sidecar.snapshots()
+    file = tmp_path / f"{specs.NAME}.json"
+    os.utime(file, (1, 1))
+    sidecar.snapshots()
+    assert file.stat().st_mtime == 1
+    sidecar.save()  # this time for good
+    assert file.stat().st_mtime > 1
+    os.utime(file, (1, 1))
+    sidecar.save()
+    assert file.stat().st_mtime == 1
+
+
+def test_an_older_snapshot_never_replaces_a_newer_one(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    (old,) = sidecar.snapshots()
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    sidecar.snapshots()
+    state = sidecar._state
+    assert state is not None
+    state.save(old, durable=True)
+    kept = State(tmp_path).load(specs.NAME)
+    assert kept is not None and kept.accepted == 10
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:-1],
+        lambda content: content[:100] + b"9" + content[101:],
+        lambda content: b"\0" * len(content),
+        lambda content: _signed(content.split(b"\n", 1)[1].replace(b"modelwatch.state/1", b"modelwatch.state/9")),
+        lambda content: _signed(b"{}"),
+        lambda content: _signed(b"[]"),
+    ],
+)
+def test_a_damaged_file_is_moved_aside_counted_and_told(  # type: ignore[no-untyped-def]
+    reference: Path, tmp_path: Path, clock, caplog: pytest.LogCaptureFixture, damage
+) -> None:
+    _seed = _started(_fleet(reference), tmp_path, clock)
+    _seed.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    _seed.save()
+    file = tmp_path / f"{specs.NAME}.json"
+    file.write_bytes(damage(file.read_bytes()))
+    damaged = file.read_bytes()
+    caplog.set_level(logging.ERROR)
+    again = _started(_fleet(reference), tmp_path, clock)
+    (after,) = again.snapshots()
+    assert after.tally.accepted == 0
+    assert again.failures() == {"load": 1, "save": 0}
+    assert (tmp_path / f"{specs.NAME}.corrupt").read_bytes() == damaged
+    assert f"{specs.NAME}.json" in caplog.text and "counting starts afresh" in caplog.text
+    assert again.readiness().ready
+
+
+def _signed(text: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(text).hexdigest().encode() + b"\n" + text
+
+
+def test_what_cannot_be_saved_is_counted_and_counting_goes_on(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    (tmp_path / f"{specs.NAME}.new").mkdir()  # as good as a full disk, also for root
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    assert sidecar.snapshots()[0].tally.accepted == 10
+    assert sidecar.failures() == {"load": 0, "save": 1}
+    (tmp_path / f"{specs.NAME}.new").rmdir()
+    sidecar.snapshots()
+    kept = State(tmp_path).load(specs.NAME)
+    assert kept is not None and kept.accepted == 10
+
+
+def test_one_sidecar_holds_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "state"
+    refused = pytest.raises(StateError, match=rf"another sidecar \(process {os.getpid()}\)")
+    with State(root).held(), refused, State(root).held():
+        pass
+    with State(root).held():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(StateError, match="choose another folder with --state"),
+        State(tmp_path / "file" / "state").held(),
+    ):
+        pass
+
+
+def test_the_file_gives_back_exactly_what_was_counted(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    for tally in (sidecar.snapshots()[0].tally, _filled(sidecar, clock)):
+        again = states._decoded(states._encoded(tally))
+        for field in ("blocks", "accepted", "rejected", "last_row", "wall"):
+            assert getattr(again, field) == getattr(tally, field)
+        assert (again.counters == tally.counters).all()
+        for name, (ages, counts) in tally.windows.items():
+            assert (again.windows[name][0] == ages).all()
+            assert again.windows[name][1].shape == counts.shape
+            assert (again.windows[name][1] == counts).all()
+
+
+def _filled(sidecar: Sidecar, clock) -> Tally:  # type: ignore[no-untyped-def]
+    for step in range(3):
+        sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 30)))
+        clock.pass_(70)
+    return sidecar.snapshots()[0].tally
+
+
+# --- profiles and reloading ---
+
+
+def test_a_built_profile_is_kept_and_built_again_only_when_data_or_features_change(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    monkeypatch.setattr(
+        "modelwatch.exporters.profile.build_profile", lambda *found: (built.append(found), build_profile(*found))[1]
+    )
+    data = tmp_path / "data.csv"
+    data.write_bytes(reference.read_bytes())
+    model = specs.model(baseline=t.Baseline(data=str(data)))
+    first = find_profile(model, tmp_path / "profiles")
+    assert find_profile(model, tmp_path / "profiles") == first
+    assert len(built) == 1
+    find_profile(dataclasses.replace(model, features=model.features[:2]), tmp_path / "profiles")
+    assert len(built) == 2
+    data.write_bytes(reference.read_bytes() + b"3,900,UA,late,0.5\n")
+    assert find_profile(model, tmp_path / "profiles") != first
+    assert len(built) == 3
+    (kept,) = (tmp_path / "profiles" / specs.NAME).iterdir()
+    kept.write_text("damaged")
+    find_profile(model, tmp_path / "profiles")
+    assert len(built) == 4
+
+
+def test_a_saved_profile_wins_over_data(reference: Path, tmp_path: Path) -> None:
+    saved = build_profile(specs.model(), reference)
+    (tmp_path / "profile.json").write_text(profile_to_json(saved))
+    baseline = t.Baseline(data="nowhere.csv", profile=str(tmp_path / "profile.json"))
+    assert find_profile(specs.model(baseline=baseline), None) == saved
+
+
+def test_before_it_is_loaded_a_model_takes_no_rows_and_an_unknown_one_never_does(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = Sidecar(_fleet(reference), None, clock)
+    assert sidecar.readiness().loading == (specs.NAME,)
+    with pytest.raises(NotLoadedError):
+        sidecar.ingest(specs.NAME, rows_table([]))
+    with pytest.raises(KeyError):
+        sidecar.ingest("unknown", rows_table([]))
+    sidecar.load()
+    assert sidecar.readiness().ready
+
+
+def test_a_missing_baseline_is_named_and_the_other_models_are_loaded(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    lost = specs.model("lost", baseline=t.Baseline(data="nowhere.parquet"))
+    none = specs.model("none")
+    sidecar = Sidecar(specs.fleet(*_fleet(reference).models, lost, none), None, clock)
+    sidecar.load()
+    ready = sidecar.readiness()
+    assert not ready.ready
+    assert list(ready.missing) == ["lost"]
+    assert "nowhere.parquet: cannot be read (no such file" in ready.missing["lost"]
+    assert sidecar.ingest("lost", rows_table(specs.rows(1, 5))).accepted == 5
+    assert sidecar.ingest("none", rows_table(specs.rows(1, 5))).accepted == 5
+    assert sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 5))).accepted == 5
+
+
+def test_a_reload_keeps_the_counts_of_features_whose_bins_stay(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    (before,) = sidecar.snapshots()
+    sidecar.load(
+        _fleet(reference, specs.feature("carrier", "categorical"), specs.feature("hour"), specs.feature("new"))
+    )
+    (after,) = sidecar.snapshots()
+    kept, was = _counts(after), _counts(before)
+    assert [watched.name for watched in after.layout.watched] == ["carrier", "hour", "new", "prediction", "confidence"]
+    for name in ("carrier", "hour", "prediction"):
+        assert kept[f"{name} ever"] == was[f"{name} ever"]
+        assert kept[f"{name} 900000"] == was[f"{name} 900000"]
+    assert after.tally.accepted == 700
+
+
+def test_a_reload_with_other_bins_starts_that_feature_afresh(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    data = tmp_path / "data.csv"
+    data.write_bytes(reference.read_bytes())
+    sidecar = _started(_fleet(data), tmp_path / "state", clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    header, *lines = reference.read_text().splitlines()
+    moved = [",".join([a, str(float(b) * 3), *rest]) for a, b, *rest in (line.split(",") for line in lines)]
+    data.write_text("\n".join([header, *moved]) + "\n")
+    sidecar.load()
+    (after,) = sidecar.snapshots()
+    kept = _counts(after)
+    assert sum(kept["hour ever"]) == 700
+    assert sum(kept["distance ever"]) == 0
+    assert after.layout.profile is not None and after.layout.profile.rows == 2000
+
+
+def test_a_reload_without_changes_leaves_the_monitor_alone(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    before = sidecar._monitors[specs.NAME]
+    sidecar.load(_fleet(reference))
+    assert sidecar._monitors[specs.NAME] is before
+
+
+def test_a_reload_that_fails_keeps_the_profile_in_use_and_says_so(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    data = tmp_path / "data.csv"
+    data.write_bytes(reference.read_bytes())
+    sidecar = _started(_fleet(data), tmp_path / "state", clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    data.write_text("something,else\n1,2\n")
+    sidecar.load()
+    assert "no column for 'hour'" in sidecar.readiness().missing[specs.NAME]
+    (after,) = sidecar.snapshots()
+    assert after.layout.profile is not None
+    assert sum(_counts(after)["distance ever"]) == 700
+    data.write_bytes(reference.read_bytes())
+    sidecar.load()
+    assert sidecar.readiness().ready
+
+
+def test_models_come_and_go_with_the_fleet(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 20)))
+    other = specs.model("other")
+    sidecar.load(specs.fleet(other))
+    assert sidecar.names == ["other"]
+    assert [found.layout.model.name for found in sidecar.snapshots()] == ["other"]
+    with pytest.raises(KeyError):
+        sidecar.ingest(specs.NAME, rows_table([]))
+    sidecar.load(specs.fleet(other, *_fleet(reference).models))
+    assert [found.tally.accepted for found in sidecar.snapshots()] == [20, 0]
+
+
+def test_whatever_goes_wrong_with_one_model_the_others_are_loaded(  # type: ignore[no-untyped-def]
+    reference: Path, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(model: t.Model, cache: Path | None) -> None:
+        if model.name == "bad":
+            raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("modelwatch.exporters.sidecar.find_profile", explode)
+    sidecar = Sidecar(specs.fleet(specs.model("bad"), specs.model("good")), None, clock)
+    sidecar.load()
+    assert sidecar.readiness().missing == {"bad": "cannot be loaded: out of luck"}
+    assert sidecar.ingest("good", rows_table(specs.rows(1, 5))).accepted == 5
