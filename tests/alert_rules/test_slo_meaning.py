@@ -1,0 +1,174 @@
+"""SLO rules by meaning: series in, ratios, budgets and alerts out, in the real promtool."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from modelwatch.alert_rules import families, prometheus
+from modelwatch.alert_rules.rules import Group, RuleFile, Scope
+from modelwatch.alert_rules.slo import groups as slo_groups
+from modelwatch.model import types as t
+from modelwatch.model.units import Duration
+
+GOOD = 'model_predictions_total{model="flight-delay",version="1",outcome="success"}'
+BAD = 'model_predictions_total{model="flight-delay",version="1",outcome="error"}'
+ONE = 'model="flight-delay",slo="availability"'
+
+
+def _slo(objective: str = "99.9", window: str = "30d") -> t.Slo:
+    return t.Slo("availability", Decimal(objective), Duration.parse(window), t.Sli("errors"))
+
+
+def _run(
+    promtool: Path, folder: Path, fleet: t.Fleet, files: tuple[RuleFile, ...], tests: list[dict[str, Any]], every: str
+) -> None:
+    rules = {f"{file.stem}.yaml": prometheus.rules_text(file, fleet) for file in files}
+    for name, text in rules.items():
+        (folder / name).write_text(text)
+    body = {"rule_files": list(rules), "evaluation_interval": every, "tests": tests}
+    (folder / "test.yaml").write_text(yaml.safe_dump(body))
+    done = subprocess.run(
+        [str(promtool), "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _only_slos(model: t.Model, stack: t.Stack, *slos: t.Slo) -> tuple[t.Fleet, tuple[RuleFile, ...]]:
+    one = dataclasses.replace(model, slos=slos)
+    groups: tuple[Group, ...] = slo_groups(Scope(one, stack))
+    return t.Fleet((one,), stack), (RuleFile("slo", groups, one),)
+
+
+def _is(expr: str, at: str, value: float) -> dict[str, Any]:
+    labels = f"{{{', '.join(ONE.split(','))}}}"
+    return {"expr": f"abs({expr} - {value}) < bool 1e-9", "eval_time": at, "exp_samples": [{"labels": labels, "value": 1}]}
+
+
+@pytest.mark.parametrize("version", ["oldest", "newest"])
+def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
+) -> None:
+    """995 good and 5 bad a minute for 8 hours: every ratio is 0.005, the burn rate 5, the budget left -4, and only the ticket fires."""
+    fleet, files = _only_slos(model, stack, _slo())
+    windows = [
+        _is(f"slo:error_ratio:rate{window}{{{ONE}}}", "8h", 0.005)
+        for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+    ]
+    others = [
+        _is(f"slo:current_burn_rate:ratio{{{ONE}}}", "8h", 5),
+        _is(f"slo:period_error_ratio:ratio{{{ONE}}}", "8h", 0.005),
+        _is(f"slo:error_budget_remaining:ratio{{{ONE}}}", "8h", -4),
+    ]
+    firing = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "8h",
+        "exp_samples": [{"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}],
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": GOOD, "values": "0+995x500"}, {"series": BAD, "values": "0+5x500"}],
+        "promql_expr_test": [*windows, *others, firing],
+    }
+    _run(part("promtool", version), tmp_path, fleet, files, [test], "1m")
+
+
+def test_an_idle_gap_poisons_neither_period_nor_budget(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack
+) -> None:
+    fleet, files = _only_slos(model, stack, _slo())
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": GOOD, "values": "0+1000x60 60000+0x60 60000+1000x60"}],
+        "promql_expr_test": [
+            _is(f"slo:period_error_ratio:ratio{{{ONE}}}", "170m", 0),
+            _is(f"slo:error_budget_remaining:ratio{{{ONE}}}", "170m", 1),
+        ],
+    }
+    _run(part("promtool", "newest"), tmp_path, fleet, files, [test], "1m")
+
+
+def test_the_period_weighs_events_and_not_hours(part: Any, tmp_path: Path, model: t.Model, stack: t.Stack) -> None:
+    """10 busy hours at 0.01 % and 10 quiet ones at 10 % are 0.011 % of events, where a mean of ratios would say 5 %."""
+    fleet, files = _only_slos(model, stack, _slo())
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": GOOD, "values": "0+99990x600 59994000+9x600"},
+            {"series": BAD, "values": "0+10x600 6000+1x600"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"slo:period_error_ratio:ratio{{{ONE}}} < bool 0.00012",
+                "eval_time": "20h",
+                "exp_samples": [{"labels": f"{{{', '.join(ONE.split(','))}}}", "value": 1}],
+            },
+            {
+                "expr": f"slo:period_error_ratio:ratio{{{ONE}}} > bool 0.00010",
+                "eval_time": "20h",
+                "exp_samples": [{"labels": f"{{{', '.join(ONE.split(','))}}}", "value": 1}],
+            },
+        ],
+    }
+    _run(part("promtool", "newest"), tmp_path, fleet, files, [test], "2m")
+
+
+def test_a_service_without_any_error_series_yet_has_a_full_budget(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack
+) -> None:
+    fleet, files = _only_slos(model, stack, _slo())
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": GOOD, "values": "0+100x60"}],
+        "promql_expr_test": [
+            _is(f"slo:error_ratio:rate5m{{{ONE}}}", "30m", 0),
+            _is(f"slo:error_budget_remaining:ratio{{{ONE}}}", "30m", 1),
+        ],
+    }
+    _run(part("promtool", "newest"), tmp_path, fleet, files, [test], "1m")
+
+
+@pytest.mark.parametrize("objective", ["90", "95", "99.5", "99.99"])
+@pytest.mark.parametrize("window", ["7d", "28d"])
+def test_the_generated_tests_of_any_objective_and_window_pass(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, objective: str, window: str
+) -> None:
+    latency = t.Slo("slow", Decimal(objective), Duration.parse(window), t.Sli("latency", Duration.parse("1s")))
+    fleet, files = _only_slos(model, stack, _slo(objective, window), latency)
+    for file in files:
+        for path, text in {
+            f"rules/{file.stem}.yaml": prometheus.rules_text(file, fleet),
+            **dict(prometheus.tests_texts(file, fleet)),
+        }.items():
+            target = tmp_path / path.removeprefix("prometheus/")
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text)
+    tests = sorted(path.name for path in (tmp_path / "tests").iterdir())
+    done = subprocess.run(
+        [str(part("promtool", "newest")), "test", "rules", *tests],
+        cwd=tmp_path / "tests",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_model_file_of_the_fleet_is_accepted(part: Any, tmp_path: Path, fleet: t.Fleet) -> None:
+    for file in families.rule_files(fleet):
+        path = tmp_path / f"{file.stem}.yaml"
+        path.write_text(prometheus.rules_text(file, fleet))
+        for version in ("oldest", "newest"):
+            done = subprocess.run(
+                [str(part("promtool", version)), "check", "rules", str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
