@@ -67,7 +67,7 @@ def _absent(document: Document, field: str, written: str, name: str) -> Diagnost
     if field == "profile":
         help = f"make it with modelwatch profile {name} --data DATA; {help}"
     elif "demo" in Path(written).parts:
-        help = "make up makes the demo's data"
+        help = "the first make up makes the demo's data"
     return document.diagnostic(codes.NO_BASELINE, document.span("baseline", field), message, help, "warning")
 
 
