@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ def test_a_file_that_a_person_put_there_stays(tmp_path: Path) -> None:
 
 def test_a_persons_file_in_the_way_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "three.md").write_text("mine")
-    with pytest.raises(writer.NotOursError, match="three.md was not written by modelwatch and is in the way: move it"):
+    with pytest.raises(writer.NotOursError, match=r"three\.md was not written by modelwatch and is in the way: move it"):
         writer.write(tmp_path, FILES)
     assert _tree(tmp_path) == {"three.md": "mine"}
 
@@ -74,7 +73,7 @@ def test_a_write_that_fails_leaves_the_old_files_whole(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         writer.write(tmp_path, {path: text * 2 for path, text in FILES.items()})
     assert _tree(tmp_path) == FILES
-    assert not [name for name in os.listdir(tmp_path / "a") if name.endswith(".new")]
+    assert not list((tmp_path / "a").glob("*.new"))
 
 
 def test_a_manifest_that_points_elsewhere_removes_nothing_there(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""modelwatch exporter: the drift sidecar."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from modelwatch.cli import specs
+from modelwatch.cli.command import FAILED, Command, Streams, models_flag
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    models_flag(parser)
+    parser.add_argument("--state", type=Path, metavar="DIR", help="folder that counts are kept in over restarts")
+    parser.add_argument("--listen", default="127.0.0.1:9180", metavar="HOST:PORT", help="default: 127.0.0.1:9180")
+
+
+def _run(args: argparse.Namespace, streams: Streams) -> int:
+    from modelwatch.exporters.app import run
+    from modelwatch.model.load import load_fleet
+
+    models = specs.shown(args.models, streams)
+    fleet = specs.fleet_or_none(args, streams)
+    if fleet is None:
+        return FAILED
+    return run(fleet, args.state, args.listen, reload=lambda: load_fleet(models).unwrap())
+
+
+COMMAND = Command(
+    "exporter",
+    "Run the drift sidecar: takes features and predictions over HTTP, exposes drift, missing and out-of-range ratios.",
+    _configure,
+    _run,
+    ("modelwatch exporter --state .modelwatch/exporter", "curl -s http://127.0.0.1:9180/v1/models"),
+)
