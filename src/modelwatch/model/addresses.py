@@ -21,6 +21,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "span_metrics": 8889,
     "jaeger": 16686,
     "jaeger_otlp": 4319,
+    "loki": 3100,
 }
 
 
@@ -38,10 +39,14 @@ class PortError(ValueError):
 
 @dataclass(frozen=True)
 class Addresses:
-    """``host:port`` of every part, as seen from the other parts (``internal``) and from a browser (``public``)."""
+    """``host:port`` of every part, as seen from the other parts (``internal``) and from a browser (``public``).
+
+    ``loopback`` is what the other parts call this machine: a container's own 127.0.0.1 is not it.
+    """
 
     internal: Mapping[str, str] = field(default_factory=_defaults)
     public: Mapping[str, str] = field(default_factory=_defaults)
+    loopback: str = LOOPBACK
 
     @classmethod
     def native(cls, environ: Mapping[str, str]) -> Addresses:
@@ -50,16 +55,26 @@ class Addresses:
         return cls(internal=found, public=found)
 
     def translate(self, address: str) -> str:
-        """A documented default address in a spec follows its part when that is moved; any other stays as it is."""
+        """A documented default address in a spec follows its part when that is moved; any other stays as it is.
+
+        Another port of this machine stays on this machine, whatever the parts call it.
+        """
         host, _, port = address.rpartition(":")
         if host in (LOOPBACK, "localhost"):
             for part, default in DEFAULT_PORTS.items():
                 if port == str(default):
                     return self.internal[part]
+            return address if self.loopback == LOOPBACK else f"{self.loopback}:{port}"
         return address
 
+    def translate_internal(self, url: str) -> str:
+        """The same for a URL that a part calls."""
+        scheme, mark, rest = url.partition("://")
+        address, slash, path = rest.partition("/")
+        return f"{scheme}{mark}{self.translate(address)}{slash}{path}" if mark else url
+
     def translate_public(self, url: str) -> str:
-        """The same for a link that a person follows."""
+        """A link that a person follows, to the part that it means."""
         for part, port in DEFAULT_PORTS.items():
             for host in (LOOPBACK, "localhost"):
                 prefix = f"http://{host}:{port}"
