@@ -9,8 +9,8 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +28,7 @@ from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
 
 # Requests decoded at the same time. More would not be faster, and each takes several times its body in memory.
 _DECODERS = 2
+_OPENMETRICS = "application/openmetrics-text"
 
 
 class _Json(Response):
@@ -59,7 +60,8 @@ class _Endpoints:
         try:
             return await self._counted(request)
         except RefusedError as refused:
-            await self._intake.drain(request)
+            if refused.status != 408:  # who is too slow is not waited for again
+                await self._intake.drain(request)
             headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
             return _error(refused.status, refused.message, headers)
         except ClientDisconnect:
@@ -103,11 +105,9 @@ class _Endpoints:
         return _error(404, self._no_model(name)) if found is None else _Json(found)
 
     def metrics(self, request: Request) -> Response:
-        try:
-            encode, kind = choose_encoder(request.headers.get("accept", ""))
-        except ValueError:
-            # An Accept header whose version is no version.
-            encode, kind = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+        # Only our own words reach choose_encoder: it raises for versions and escapings that it does not know.
+        accepted = {kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")}
+        encode, kind = choose_encoder(_OPENMETRICS if _OPENMETRICS in accepted else "")
         return Response(encode(self._registry), headers={"Content-Type": kind})
 
     def ready(self, _: Request) -> Response:
