@@ -10,6 +10,7 @@ from modelwatch.dashboards.queries import fleet as q
 from modelwatch.dashboards.tables import Column, table
 from modelwatch.telemetry import boards
 from modelwatch.telemetry import records as r
+from modelwatch.telemetry.labels import PAGE
 
 _SHOWN = 10
 
@@ -23,6 +24,8 @@ def board(runbooks: str) -> str:
         [_now(), _models(), _alerts(runbooks), _trends(), _watch(runbooks)],
         since="3h",
         runbooks=runbooks,
+        # Tickets of many models would colour every graph.
+        marks=(PAGE,),
     )
 
 
@@ -78,8 +81,8 @@ def _now() -> Section:
                 no_value="idle",
             ),
             p.stat(
-                "Predictions per second",
-                "Predictions answered by all models, over 5 minutes.",
+                "Traffic",
+                "Predictions per second that all models answer, over 5 minutes.",
                 p.REQUESTS,
                 common.traffic(),
                 no_value="idle",
@@ -135,7 +138,7 @@ def _alerts(runbooks: str) -> Section:
                 runbooks, "Firing now", "Alerts of the chosen models. Click an alert to read its runbook."
             ),
             parts.firing_timeline(
-                "When alerts fired", "Since when each alert fires.", "{{model}}: {{alertname}} {{slo}}{{feature}}"
+                "When alerts fired", "Since when each alert fires.", "{{model}}: {{alertname}} {{slo}} {{feature}}"
             ),
         ),
     )

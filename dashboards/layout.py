@@ -12,7 +12,7 @@ from grafanalib import core
 
 from modelwatch.dashboards import grafana
 from modelwatch.dashboards.panels import Link
-from modelwatch.dashboards.queries.common import firing_alerts
+from modelwatch.dashboards.queries.common import SEVERITY_RANK, firing_marks
 from modelwatch.telemetry.boards import Board
 
 TAG = "modelwatch"
@@ -71,8 +71,13 @@ def dashboard(
     *,
     since: str,
     runbooks: str,
+    marks: Sequence[str] = tuple(SEVERITY_RANK),
 ) -> str:
-    """The board's JSON. ``since`` is how far it looks back at first; ``runbooks`` is the address that lists them."""
+    """The board's JSON.
+
+    ``since`` is how far it looks back at first; ``runbooks`` is the address that lists them; alerts whose severity is
+    in ``marks`` are marked on every graph.
+    """
     if ("datasource", *(variable.name for variable in variables)) != board.variables:
         raise LayoutError(f"board {board.stem} promises the variables {', '.join(board.variables)}")
     placed = list(_place(sections))
@@ -93,7 +98,7 @@ def dashboard(
             time=core.Time(f"now-{since}", "now"),
             version=1,
             links=[_boards_menu(), _runbooks_link(runbooks)],
-            annotations=core.Annotations([_alerts()]),
+            annotations=core.Annotations([_alerts(marks)]),
             templating=core.Templating([_datasource(), *(_template(variable) for variable in variables)]),
             panels=placed,
         )
@@ -171,17 +176,17 @@ def _runbooks_link(address: str) -> core.DashboardLink:
     )
 
 
-def _alerts() -> grafana.Json:
+def _alerts(severities: Sequence[str]) -> grafana.Json:
     """Firing alerts as marks on every graph of the board."""
     return {
         "datasource": grafana.DATASOURCE,
         "enable": True,
-        "expr": firing_alerts(),
+        "expr": firing_marks(severities),
         "hide": False,
         "iconColor": "red",
         "name": "Firing alerts",
         "step": "60s",
-        "tagKeys": "severity,category",
+        "tagKeys": "severity",
         "textFormat": "{{model}}",
         "titleFormat": "{{alertname}}",
         "useValueForTime": False,

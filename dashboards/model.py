@@ -59,8 +59,8 @@ def _now() -> Section:
                 steps=parts.NONE_IS_GOOD,
             ),
             p.stat(
-                "Predictions per second",
-                "Predictions answered, over 5 minutes.",
+                "Traffic",
+                "Predictions per second, over 5 minutes.",
                 p.REQUESTS,
                 common.by_model(r.TRAFFIC),
                 no_value="idle",
@@ -129,7 +129,7 @@ def _alerts(runbooks: str) -> Section:
             6,
             parts.firing_table(runbooks, "Firing now", "Alerts of this model. Click an alert to read its runbook."),
             parts.firing_timeline(
-                "When alerts fired", "Since when each alert fires.", "{{alertname}} {{slo}}{{feature}}"
+                "When alerts fired", "Since when each alert fires.", "{{alertname}} {{slo}} {{feature}}"
             ),
         ),
     )

@@ -50,7 +50,7 @@ def _all() -> Section:
                 ],
                 [
                     Column("slo", "Objective", link=row),
-                    Column("A", "Promised", p.RATIO, 3),
+                    Column("A", "Promised", p.RATIO),
                     Column("B", "Over days", p.SHORT, 0),
                     Column("C", "Bad so far", p.RATIO, 3),
                     Column("D", "Budget left", p.RATIO, 1, steps=parts.BUDGET),
@@ -87,7 +87,6 @@ def _now() -> Section:
                     "Share of events that shall be good.",
                     p.RATIO,
                     q.slo(r.SLO_OBJECTIVE),
-                    decimals=3,
                     graph=False,
                 ),
                 p.stat(

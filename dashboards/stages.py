@@ -9,7 +9,7 @@ from modelwatch.dashboards.queries import stages as q
 from modelwatch.telemetry import boards
 from modelwatch.telemetry.spans import STAGE
 
-_TRACES = "Dots are single spans: click one to open its trace."
+_TRACES = "Dots are single spans: click one to open its trace, if that was kept."
 _NONE = "No spans arrived in this time."
 
 

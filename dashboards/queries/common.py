@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelwatch.telemetry import labels
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import records as r
@@ -65,6 +67,12 @@ def models() -> str:
 def firing_alerts(*raw: str) -> str:
     """Alerts that tell someone something, of the chosen models."""
     return selector(m.ALERTS, _FIRING, _TELLS, *(raw or (MODEL,)))
+
+
+def firing_marks(severities: Sequence[str]) -> str:
+    """Alerts to mark on graphs, each once however many series it has."""
+    chosen = f'severity=~"{"|".join(severities)}"'
+    return most(selector(m.ALERTS, _FIRING, chosen, MODEL), "alertname", "model", "severity")
 
 
 def firing_count(severity: str) -> str:

@@ -65,7 +65,7 @@ def bin_change() -> str:
 
 def bins_changed_most(count: int) -> str:
     """Signed changes of the ``count`` bins whose share moved most, up or down."""
-    return f"{bin_change()} and topk({count}, abs({bin_change()}))"
+    return f"sort_desc({bin_change()} and topk({count}, abs({bin_change()})))"
 
 
 def rows_by_outcome() -> str:
@@ -81,4 +81,4 @@ def last_row_age() -> str:
 
 
 def reference() -> str:
-    return most(selector(m.REFERENCE_INFO, MODEL), "model", "reference", "rows")
+    return most(selector(m.REFERENCE_INFO, MODEL), "reference", "rows")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +11,6 @@ from modelwatch.dashboards import generate
 from modelwatch.model.types import Fleet
 
 Json = dict[str, Any]
-
-
-def panels(board: Json) -> Iterator[Json]:
-    """All panels, those inside collapsed rows too."""
-    for panel in board["panels"]:
-        yield panel
-        yield from panel.get("panels", ())
 
 
 @pytest.fixture
