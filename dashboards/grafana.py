@@ -6,7 +6,6 @@ those dropped or replaced; nothing else in this package knows about it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +44,6 @@ def set_only(value: Any) -> Any:
             key: item if key == _NULLS_MATTER else set_only(item) for key, item in value.items() if item is not None
         }
     return [set_only(item) for item in value] if isinstance(value, list) else value
-
-
-def encode(dashboard: Dashboard) -> str:
-    """Canonical text: sorted keys, two spaces, one newline at the end."""
-    return json.dumps(dashboard.to_json_data(), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _current(body: Json) -> Json:

@@ -13,6 +13,7 @@ from grafanalib import core
 from modelwatch.dashboards import grafana
 from modelwatch.dashboards.panels import Link
 from modelwatch.dashboards.queries.common import SEVERITY_RANK, firing_marks
+from modelwatch.emit import to_json
 from modelwatch.telemetry.boards import Board
 
 TAG = "modelwatch"
@@ -84,7 +85,7 @@ def dashboard(
     ids = [panel.id for panel in placed] + [inner.id for panel in placed for inner in getattr(panel, "panels", ())]
     if len(ids) != len(set(ids)):
         raise LayoutError(f"board {board.stem} has two panels with one id: give each panel a title of its own")
-    return grafana.encode(
+    return to_json(
         grafana.Dashboard(
             title=board.title,
             uid=board.uid,
@@ -101,7 +102,7 @@ def dashboard(
             annotations=core.Annotations([_alerts(marks)]),
             templating=core.Templating([_datasource(), *(_template(variable) for variable in variables)]),
             panels=placed,
-        )
+        ).to_json_data()
     )
 
 
