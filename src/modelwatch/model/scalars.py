@@ -62,7 +62,7 @@ def read_plain(text: str) -> Value | Trap:
     instead = _instead(text)
     if instead is not None:
         help = f"write '{text}', in quotes, if you mean the text" + (f", or {instead}" if instead else "")
-        return Trap(codes.AMBIGUOUS, f"YAML readers disagree on what {text} is", help)
+        return Trap(codes.AMBIGUOUS, f"YAML readers disagree on what `{text}` means", help)
     if _NOT_FINITE.match(text):
         return Trap(codes.NUMBER, f"{text} is not a finite number", "write a number, or leave the field out")
     return _number(text) if _NUMBER.match(text) else text

@@ -134,6 +134,8 @@ def _text(violation: Violation, node: Node) -> tuple[str, str, str]:
         return codes.OUT_OF_BOUNDS, f"{label} wants {bound}", _such_as(violation)
     article = "" if title.startswith("text") else "a "
     message = f"{label} wants {article}{title}, found '{words.short(text)}'"
+    if title == "name":
+        message = f"{label} cannot be '{words.short(text)}'"
     return codes.TARGET if title == "target" else codes.MALFORMED, message, _text_help(title, text)
 
 

@@ -17,6 +17,11 @@ _DEVICES = frozenset(
 )
 
 
+def is_reserved(model: str) -> bool:
+    """Whether a model may not be called so."""
+    return model.casefold() in _TAKEN | _DEVICES
+
+
 def of_model(document: Document) -> Iterator[Diagnostic]:
     """Features, SLOs and classes are unique in their model; its name is free."""
     count = document.count
@@ -24,7 +29,7 @@ def of_model(document: Document) -> Iterator[Diagnostic]:
     yield from _unique(document, "SLO", [("slos", i, "name") for i in range(count("slos"))])
     yield from _unique(document, "class", [("task", "classes", i) for i in range(count("task", "classes"))])
     name = document.text("metadata", "name")
-    if name and name.casefold() in _TAKEN | _DEVICES:
+    if name and is_reserved(name):
         use = "generated files" if name.casefold() in _TAKEN else "Windows devices"
         message, help = f"the name '{name}' is reserved", f"{use} are called so; add what the model predicts"
         yield document.diagnostic(codes.RESERVED, document.span("metadata", "name"), message, help)
