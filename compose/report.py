@@ -1,0 +1,70 @@
+"""What `up`, `down` and `status` say: progress while one waits, tables at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TextIO
+
+from modelwatch.compose.table import part_named
+
+
+class Progress:
+    """A line for each part as it becomes ready; on a terminal also a last line that says what is waited for."""
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._clock = out, clock
+        self._began = clock()
+        self._live = out.isatty()
+        self._shown = ""
+
+    @property
+    def elapsed(self) -> float:
+        return self._clock() - self._began
+
+    def say(self, line: str) -> None:
+        self.clear()
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+    def ready(self, name: str) -> None:
+        part = part_named(name)
+        self.say(f"  ready  {part.title:<16} {self.elapsed:5.1f} s  {part.does}")
+
+    def waiting(self, what: Iterable[str]) -> None:
+        """Replace the last line; nothing where output is no terminal."""
+        if not self._live:
+            return
+        line = f"  waiting for {', '.join(what)} ({self.elapsed:.0f} s)"[:78]
+        if line != self._shown:
+            self._out.write(f"\r\x1b[K{line}")
+            self._out.flush()
+            self._shown = line
+
+    def clear(self) -> None:
+        if self._shown:
+            self._out.write("\r\x1b[K")
+            self._shown = ""
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; the last one as long as it is."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def ago(seconds: float) -> str:
+    """A span of time as people say it: 8 s, 5 min, 2 h 5 min, 3 d 4 h."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"

@@ -1,0 +1,290 @@
+"""One command starts the stack, others stop it, tell how it stands and show what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Literal, TextIO
+
+from modelwatch.compose import config, keys, runtimes
+from modelwatch.compose.backend import Backend, Runtime, Setup
+from modelwatch.compose.joining import wait_joined
+from modelwatch.compose.keys import RuntimeSecrets
+from modelwatch.compose.occupied import check_ports
+from modelwatch.compose.parts import PartError
+from modelwatch.compose.readiness import is_ready, wait_ready
+from modelwatch.compose.report import Progress, table
+from modelwatch.compose.runtime import choose
+from modelwatch.compose.state import Folder, Record, StackError, locked, read_record, remove_data, write_record
+from modelwatch.compose.table import listens, part_named
+from modelwatch.compose.training import train
+from modelwatch.compose.watching import logs, status
+from modelwatch.model.addresses import Addresses, PortError
+from modelwatch.model.types import Fleet
+
+__all__ = ["Render", "Wait", "down", "logs", "status", "up"]
+
+Render = Callable[[Addresses, RuntimeSecrets], Mapping[str, str]]
+Wait = Literal["core", "all"]
+_RELOADED = ("prometheus", "alertmanager")
+_RESTARTED = ("collector", "jaeger", "grafana")
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *signals: int) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _command(act: Callable[[], int], err: TextIO, name: str) -> int:
+    try:
+        # The end of a terminal or of `make` is an interruption like Ctrl-C: nothing may stay half done.
+        with _handling(_terminated, signal.SIGTERM, signal.SIGHUP):
+            return act()
+    except (StackError, PartError, PortError) as error:
+        err.write(f"modelwatch {name}: {error}\n")
+    except KeyboardInterrupt:
+        err.write(f"modelwatch {name}: interrupted\n")
+        return 130
+    return 1
+
+
+def up(
+    render: Render,
+    *,
+    fleet: Fleet,
+    models_dir: Path,
+    root: Path,
+    environ: Mapping[str, str],
+    wait: Wait = "core",
+    out: TextIO = sys.stdout,
+    err: TextIO = sys.stderr,
+) -> int:
+    """Start the stack of the folder ``root``, or bring a running one up to date; returns when it is ready.
+
+    ``render`` gives what is generated for the addresses and receivers of this stack: path below generated/ -> text.
+    Exit code 0 ready, 1 not (what was started is stopped again), 130 interrupted (likewise).
+    """
+    folder = Folder.of(root)
+
+    def act() -> int:
+        with locked(folder, "up"):
+            return _Up(
+                render=render,
+                fleet=fleet,
+                models_dir=folder.root / models_dir,
+                folder=folder,
+                environ=environ,
+                progress=Progress(out),
+            ).run(wait)
+
+    return _command(act, err, "up")
+
+
+def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextIO = sys.stderr) -> int:
+    """Stop all of this folder's stack; with ``data`` also remove what it stored. Exit code 0, or 1 on trouble."""
+    folder = Folder.of(root)
+
+    def act() -> int:
+        if not folder.home.exists():
+            out.write("nothing runs here\n")
+            return 0
+        with locked(folder, "down"), _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            record = read_record(folder)
+            names = runtimes.stop(folder, record, data=data)
+            out.write(f"stopped {', '.join(names)}\n" if names else "nothing runs here\n")
+            folder.record.unlink(missing_ok=True)
+            if data:
+                remove_data(folder)
+                out.write(f"removed {folder.home}\n")
+            elif names:
+                out.write(f"kept the data in {folder.home} (`modelwatch down --data` removes it)\n")
+        return 0
+
+    return _command(act, err, "down")
+
+
+def models_digest(models_dir: Path, fleet: Fleet) -> str:
+    """Changes when a spec or a baseline does: what the sidecar reads when it starts or is told to."""
+    digest = hashlib.sha256(str(models_dir).encode())
+    for path in sorted(models_dir.glob("*.y*ml")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for model in fleet.models:
+        for text in (model.baseline.data, model.baseline.profile) if model.baseline else ():
+            if text and (path := Path(text)).exists():
+                found = path.stat()
+                digest.update(f"{text}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+class _Up:
+    """One run of `up`."""
+
+    def __init__(
+        self,
+        *,
+        render: Render,
+        fleet: Fleet,
+        models_dir: Path,
+        folder: Folder,
+        environ: Mapping[str, str],
+        progress: Progress,
+    ) -> None:
+        self._folder, self._progress, self._say = folder, progress, progress.say
+        self._name = choose(environ)
+        self._addresses = runtimes.addresses(self._name, environ)
+        demo = (folder.root / "demo" / "__main__.py").is_file()
+        folder.make()
+        if demo:
+            train(folder, fleet, environ, self._say)
+        self._secrets = keys.settle(
+            fleet.stack.receivers.values(), folder, environ=environ, addresses=self._addresses, runtime=self._name
+        )
+        self._files = config.for_the_stack(render(self._addresses, self._secrets))
+        self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo)
+        self._digest = models_digest(models_dir, fleet)
+        self._started = time.time()
+
+    def run(self, wait: Wait) -> int:
+        record = read_record(self._folder)
+        running = runtimes.attach(self._folder, record) if record else None
+        if record:
+            self._started = record.started
+        if running and record and not self._still_fits(record):
+            self._say("the ports or the way to run have changed: the stack is restarted")
+            runtimes.stop(self._folder, record)
+            running = None
+        backend = runtimes.backend(self._name, self._setup, self._say)
+        runtime = self._refresh(backend, running, record) if running and record else self._start(backend, record)
+        if wait == "all" and backend.pending:
+            # A new one: what has joined in the meantime is no longer pending.
+            wait_joined(backend.pending, runtime, self._addresses.public, self._progress)
+            backend = runtimes.backend(self._name, self._setup, self._say)
+            write_record(self._folder, self._record(backend, complete=True))
+        self._tell(backend)
+        return 0
+
+    def _still_fits(self, record: Record) -> bool:
+        addresses = (dict(self._addresses.internal), dict(self._addresses.public))
+        return record.runtime == self._name and (dict(record.internal), dict(record.public)) == addresses
+
+    def _check(self, backend: Backend) -> None:
+        checks = backend.checks()
+        with config.staged(self._folder, self._files) as path:
+            for check, program in checks:
+                if check.path in self._files:
+                    config.run_check(check, program, path)
+        unchecked = {"prometheus", "alertmanager"} - {check.part for check, _ in checks}
+        if unchecked:
+            self._say(
+                f"not checked before use, since promtool and amtool are not all here: {', '.join(sorted(unchecked))}"
+            )
+
+    def _record(self, backend: Backend, *, complete: bool) -> Record:
+        return Record(
+            runtime=self._name,
+            internal=dict(self._addresses.internal),
+            public=dict(self._addresses.public),
+            parts=backend.parts,
+            models=self._digest,
+            control=backend.control,
+            versions=dict(backend.versions),
+            started=self._started,
+            complete=complete,
+        )
+
+    def _start(self, backend: Backend, record: Record | None) -> Runtime:
+        # What is left of a stack whose supervisor was killed would hold its ports.
+        if left := runtimes.stop(self._folder, record):
+            self._say(f"stopped what was left of an earlier run: {', '.join(left)}")
+        check_ports(self._addresses.public, listens(backend.parts))
+        self._check(backend)
+        config.apply(self._folder, self._files)
+        self._say(f"starting {len(backend.parts) - len(backend.pending)} parts ({self._name})")
+        record = self._record(backend, complete=False)
+        write_record(self._folder, record)
+        try:
+            runtime = backend.start()
+            wait_ready(self._here(backend), runtime, self._addresses.public, self._progress)
+        except BaseException:
+            self._progress.clear()
+            with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                backend.stop()
+                self._folder.record.unlink(missing_ok=True)
+            self._say("stopped everything again: nothing is left running")
+            raise
+        write_record(self._folder, replace(record, complete=True))
+        return runtime
+
+    def _here(self, backend: Backend) -> list[str]:
+        return [name for name in backend.parts if name not in backend.pending]
+
+    def _refresh(self, backend: Backend, runtime: Runtime, record: Record) -> Runtime:
+        """Bring a running stack up to date, touching only what changed."""
+        changed = config.differences(self._folder, self._files)
+        done: list[str] = []
+        restart: set[str] = set()
+        if changed:
+            self._check(backend)
+            applied = config.apply(self._folder, self._files)
+            restart = {part for part in applied.parts if part in _RESTARTED and part in backend.parts}
+            for part in _RELOADED:
+                if part in applied.parts:
+                    self._reload(part, applied)
+                    done.append(f"{part}: reloaded")
+            if "preview" in applied.parts:
+                done.append("preview: shows the new dashboards and runbooks")
+        done += [f"{change.name}: {change.what}" for change in backend.reconcile(runtime, restart)]
+        if record.models != self._digest:
+            runtime.hang_up("exporter")
+            done.append("exporter: reads the specs again")
+        conditions = runtime.conditions()
+        names = self._here(backend)
+        waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
+        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        write_record(self._folder, self._record(backend, complete=True))
+        for line in done:
+            self._say(f"  {line}")
+        if not done and not waiting:
+            self._say("already running, nothing to do")
+        return runtime
+
+    def _reload(self, part: str, applied: config.Applied) -> None:
+        try:
+            config.reload(part, self._addresses.public)
+        except StackError:
+            config.undo(self._folder, applied)
+            config.reload(part, self._addresses.public)
+            raise
+
+    def _tell(self, backend: Backend) -> None:
+        """The table of URLs, what is still to come, and where pages go."""
+        rows = []
+        versions = backend.versions
+        for name in backend.parts:
+            part = part_named(name)
+            url = part.page_url(self._addresses.public)
+            if name not in backend.pending and url:
+                rows.append((part.title, url, versions.get(name, "")))
+        self._say(f"\n{table(('what', 'URL', 'version'), rows)}")
+        for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
+            self._say(line)

@@ -1,0 +1,235 @@
+"""How a stack stands, and what its parts say: `status` and `logs`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TextIO
+
+from modelwatch.compose import runtimes, supervision
+from modelwatch.compose.backend import UP, Condition
+from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
+from modelwatch.compose.programs import NEEDS
+from modelwatch.compose.readiness import is_ready
+from modelwatch.compose.report import ago, table
+from modelwatch.compose.state import Folder, Record, StackError, read_record
+from modelwatch.compose.table import Part, part_named
+
+_LINES = 100
+
+State = Literal["ready", "starting", "failed", "stopped", "building", "waiting", "missing"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part in `status`. ``since`` is in seconds since the epoch."""
+
+    part: str
+    title: str
+    core: bool
+    state: State
+    since: float | None
+    url: str | None
+    version: str
+    detail: str
+
+
+def _absent(part: Part, item: PartStatus | None, now: float) -> tuple[State, str]:
+    """How a part stands whose program is not here yet."""
+    match item.state if item else None:
+        case Building(since=since, step=step, steps=steps, doing=doing):
+            return "building", f"step {step} of {steps} ({doing}), for {ago(now - since)}"
+        case Failed(reason=reason, log=log):
+            return "failed", f"could not be built: {reason}; log: {log}"
+        case Unavailable(why=why, add=add):
+            return "missing", f"{why}; to add it: {add}"
+        case Ready():
+            return "waiting", "its program is here: it joins in a moment"
+        case _:
+            return "waiting", f"its program is not here yet: `modelwatch tools install {NEEDS[part.name]}`"
+
+
+def _line(part: Part, condition: Condition | None, record: Record, tools: Mapping[str, PartStatus], now: float) -> Line:
+    state: State
+    since, detail = (condition.since, condition.detail) if condition else (None, "")
+    if condition is None or condition.state == "stopped":
+        waits = record.runtime == "native" and part.name in NEEDS and part.name not in record.versions
+        state, detail = _absent(part, tools.get(NEEDS[part.name]), now) if waits else ("stopped", detail)
+    elif condition.state not in UP:
+        state = "failed"
+    elif is_ready(part.name, condition, record.public):
+        state = "ready"
+    else:
+        state, detail = "starting", detail or f"does not answer yet at {part.ready_url(record.public) or 'all'}"
+    url = part.page_url(record.public) if state in ("ready", "starting") else None
+    version = record.versions.get(part.name, "")
+    return Line(part.name, part.title, part.core, state, since, url, version, detail)
+
+
+def _builds(tools: Mapping[str, PartStatus], now: float) -> list[str]:
+    """A line on each program that is being built or whose build failed, whether a part waits for it or not."""
+    lines = []
+    for item in tools.values():
+        for pin in item.pins:
+            match pin.state:
+                case Building(since=since, step=step, steps=steps, doing=doing):
+                    name = f"{item.part.name} {pin.source.version}"
+                    lines.append(f"building {name}: step {step} of {steps} ({doing}), for {ago(now - since)}")
+                case Failed(reason=reason, log=log):
+                    lines.append(f"{item.part.name} {pin.source.version} could not be built: {reason}; log: {log}")
+    return lines
+
+
+def status(
+    root: Path,
+    out: TextIO = sys.stdout,
+    format: Literal["text", "json"] = "text",
+    *,
+    environ: Mapping[str, str] | None = None,
+    err: TextIO = sys.stderr,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Print how each part stands. Exit code 0 when every part of the core is ready, 1 otherwise."""
+    folder, now = Folder.of(root), clock()
+    record = read_record(folder)
+    try:
+        running = runtimes.attach(folder, record) if record else None
+        conditions = running.conditions() if running else {}
+        tools = runtimes.tools(folder, os.environ if environ is None else environ)
+    except (StackError, PartError) as error:
+        err.write(f"modelwatch status: {error}\n")
+        return 1
+    lines = (
+        [_line(part_named(name), conditions.get(name), record, tools, now) for name in record.parts] if record else []
+    )
+    if running is None:
+        lines = [line for line in lines if line.state not in ("waiting", "building", "missing")]
+    builds = _builds(tools, now) if record is None or record.runtime == "native" else []
+    ready = running is not None and all(line.state == "ready" for line in lines if line.core)
+    if format == "json":
+        said = {
+            "running": running is not None,
+            "ready": ready,
+            "runtime": record.runtime if record else None,
+            "parts": [{**asdict(line), "since": _iso(line.since)} for line in lines],
+            "builds": builds,
+        }
+        out.write(json.dumps(said, indent=2) + "\n")
+        return 0 if ready else 1
+    _print(folder, lines, builds, out, now)
+    return 0 if ready else 1
+
+
+def _print(folder: Folder, lines: Sequence[Line], builds: Sequence[str], out: TextIO, now: float) -> None:
+    if not lines:
+        left = supervision.leftovers(folder)
+        if left:
+            out.write(f"the supervisor is gone, {len(left)} of its processes are left: `modelwatch down` ends them\n")
+        else:
+            out.write("nothing runs here: `modelwatch up` starts the stack\n")
+    else:
+        rows = [
+            (line.part, line.state, f"{ago(now - line.since)}" if line.since else "-", line.url or "-", line.detail)
+            for line in lines
+        ]
+        out.write(table(("part", "state", "for", "url", "detail"), rows))
+    for build in builds:
+        out.write(f"{build}\n")
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def logs(
+    root: Path,
+    names: Sequence[str] = (),
+    follow: bool = False,
+    out: TextIO = sys.stdout,
+    *,
+    err: TextIO = sys.stderr,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Print what the parts said last, all or the named; with ``follow`` go on until interrupted. Exit code 0 to 2."""
+    folder = Folder.of(root)
+    record = read_record(folder)
+    if record and record.runtime == "containers":
+        return _container_logs(record, names, follow, out, err)
+    known = sorted(path.stem for path in folder.log.glob("*.log"))
+    unknown = [name for name in names if name not in known]
+    if unknown or not known:
+        there = f"there are {', '.join(known)}" if known else "`modelwatch up` starts the stack"
+        err.write(f"modelwatch logs: no log of {', '.join(unknown) or 'anything'} here: {there}\n")
+        return 2
+    tails = [Tail(folder.log / f"{name}.log", f"{name} | " if len(names) != 1 else "") for name in names or known]
+    for tail in tails:
+        tail.last(_LINES, out)
+    try:
+        while follow:
+            for tail in tails:
+                tail.more(out)
+            out.flush()
+            pause(0.3)
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _container_logs(record: Record, names: Sequence[str], follow: bool, out: TextIO, err: TextIO) -> int:
+    known = record.parts
+    if unknown := [name for name in names if name not in known]:
+        err.write(f"modelwatch logs: there is no part {', '.join(unknown)}: there are {', '.join(known)}\n")
+        return 2
+    command = ["docker", "compose", "--project-name", record.control, "logs", "--tail", str(_LINES)]
+    more = ["--follow"] if follow else []
+    process = subprocess.Popen([*command, *more, *names], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for line in process.stdout or ():
+            out.write(line)
+        return 1 if process.wait() else 0
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Tail:
+    """The end of a log file that is rotated by renaming it. Each line is written with ``prefix``."""
+
+    def __init__(self, path: Path, prefix: str) -> None:
+        self._path, self._prefix = path, prefix
+        self._inode = self._offset = 0
+        self._rest = ""
+
+    def last(self, count: int, out: TextIO) -> None:
+        self._write(self._read()[-count:], out)
+
+    def more(self, out: TextIO) -> None:
+        """What came since."""
+        self._write(self._read(), out)
+
+    def _read(self) -> list[str]:
+        try:
+            with self._path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_ino != self._inode or found.st_size < self._offset:
+                    self._inode, self._offset, self._rest = found.st_ino, 0, ""
+                file.seek(self._offset)
+                data = file.read()
+                self._offset += len(data)
+        except OSError:
+            return []
+        *lines, self._rest = (self._rest + data.decode("utf-8", "replace")).split("\n")
+        return lines
+
+    def _write(self, lines: Sequence[str], out: TextIO) -> None:
+        for line in lines:
+            out.write(f"{self._prefix}{line}\n")
