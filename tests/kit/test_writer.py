@@ -47,7 +47,9 @@ def test_a_file_that_a_person_put_there_stays(tmp_path: Path) -> None:
 
 def test_a_persons_file_in_the_way_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "three.md").write_text("mine")
-    with pytest.raises(writer.NotOursError, match=r"three\.md was not written by modelwatch and is in the way: move it"):
+    with pytest.raises(
+        writer.NotOursError, match=r"three\.md was not written by modelwatch and is in the way: move it"
+    ):
         writer.write(tmp_path, FILES)
     assert _tree(tmp_path) == {"three.md": "mine"}
 
