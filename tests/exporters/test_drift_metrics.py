@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import specs
 from prometheus_client import CollectorRegistry
@@ -126,7 +127,6 @@ def test_scores_can_be_computed_again_from_the_exported_counts(sidecar: Sidecar)
         shares = _of(series, "model_feature_reference_ratio", feature=feature)
         assert counts.keys() == shares.keys()
         assert sum(shares.values()) == pytest.approx(1)
-        import numpy as np
 
         again = METHODS[method].score(
             np.array([counts[key] for key in counts]), np.array([round(shares[key] * 2000) for key in counts])

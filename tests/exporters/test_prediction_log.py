@@ -1,0 +1,436 @@
+"""The service's client: it delivers what it can, counts what it cannot, and never gets in the way."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import http.server
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import specs
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from modelwatch.exporters.client import PredictionLog, Sending
+from modelwatch.exporters.sidecar import Sidecar
+from modelwatch.exporters.wire import plain
+
+FAST = Sending(interval=0.01, pause=0.01, longest_pause=0.02, timeout=5)
+
+
+class Double:
+    """A sidecar that answers as the test says: ``answers`` are (status, body, headers), the last one for ever."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict] = []
+        self.requests: list[tuple[str, list[dict]]] = []
+        self.answers: list[tuple[int, dict | None, dict[str, str]]] = [(200, None, {})]
+        self.hold = threading.Event()
+        self.hold.set()
+        self.drop_next = 0
+        double = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["rows"]
+                if double.drop_next:
+                    double.drop_next -= 1
+                    self.close_connection = True
+                    return
+                double.hold.wait(30)
+                double.requests.append((self.path, rows))
+                status, body, headers = double.answers.pop(0) if len(double.answers) > 1 else double.answers[0]
+                if status == 200 and body is None:
+                    double.rows += rows
+                    body = {"accepted": len(rows), "rejected": 0, "errors": []}
+                text = json.dumps(body or {"error": "no"}).encode()
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(text)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    found = Double()
+    yield found
+    found.hold.set()
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def dead() -> str:
+    """A URL where nothing listens."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.server_close()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def test_rows_arrive_with_all_their_fields_at_the_models_path(double: Double) -> None:
+    with PredictionLog("flight delay", double.url, sending=FAST) as log:
+        log.record(features={"hour": 7}, prediction="late", confidence=0.9, id="a", timestamp=12.5)
+        log.record(features={"hour": 8})
+    assert {path for path, _ in double.requests} == {"/v1/models/flight%20delay/predictions"}
+    assert double.rows[0] == {
+        "features": {"hour": 7},
+        "timestamp": 12.5,
+        "prediction": "late",
+        "confidence": 0.9,
+        "id": "a",
+    }
+    assert set(double.rows[1]) == {"features", "timestamp"}
+    assert double.rows[1]["timestamp"] > 1e9
+    assert log.counts == {"sent": 2, "rejected": 0, "dropped": 0}
+
+
+def test_a_real_sidecar_counts_what_the_client_sends(serve_app) -> None:  # type: ignore[no-untyped-def]
+    sidecar = Sidecar(specs.fleet(specs.model()))
+    sidecar.load()
+    client = serve_app(sidecar)
+    with PredictionLog(specs.NAME, str(client.base_url), sending=FAST) as log:
+        for row in specs.rows(1, 3000):
+            log.record(**row)  # type: ignore[arg-type]
+        log.record(features={"hour": "seven"})
+        log.record(
+            features={"hour": np.float32("nan"), "distance": np.int64(3), "carrier": np.str_("UA")},
+            prediction=np.bool_(True),
+        )
+        log.record(features={"hour": 10**30, "carrier": "half \ud83d"})
+    assert log.counts == {"sent": 3002, "rejected": 1, "dropped": 0}
+    assert client.get(f"/v1/models/{specs.NAME}").json()["rows"] == {"accepted": 3002, "rejected": 1}
+
+
+def test_many_rows_go_in_batches(double: Double) -> None:
+    with PredictionLog("m", double.url, sending=Sending(batch_rows=100, interval=5)) as log:
+        for i in range(1000):
+            log.record({"i": i})
+    assert [row["features"]["i"] for row in double.rows] == list(range(1000))
+    assert len(double.requests) <= 12
+    assert max(len(rows) for _, rows in double.requests) == 100
+
+
+def test_a_batch_stays_within_its_bytes(double: Double) -> None:
+    with PredictionLog("m", double.url, sending=Sending(batch_bytes=5000, interval=5)) as log:
+        for _ in range(20):
+            log.record({"text": "x" * 1000})
+    assert len(double.rows) == 20
+    assert max(len(rows) for _, rows in double.requests) <= 4
+
+
+def test_a_batch_that_is_too_large_for_the_sidecar_is_halved(double: Double) -> None:
+    double.answers = [(413, None, {}), (413, None, {}), (200, None, {})]
+    with PredictionLog("m", double.url, sending=Sending(interval=0.2)) as log:
+        for i in range(8):
+            log.record({"i": i})
+    assert [row["features"]["i"] for row in double.rows] == list(range(8))
+    assert log.counts["sent"] == 8
+
+
+@pytest.mark.parametrize("status", [429, 503, 502])
+def test_a_busy_sidecar_is_tried_again(double: Double, status: int) -> None:
+    double.answers = [(status, None, {}), (status, None, {"Retry-After": "0"}), (200, None, {})]
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        log.record({"i": 1})
+    assert log.counts == {"sent": 1, "rejected": 0, "dropped": 0}
+    assert len(double.requests) == 3
+
+
+def test_retry_after_is_heeded_within_bounds(double: Double) -> None:
+    double.answers = [(429, None, {"Retry-After": "86400"}), (200, None, {})]
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        log.record({"i": 1})
+    assert log.counts["sent"] == 1
+
+
+def test_a_connection_that_breaks_is_tried_again(double: Double) -> None:
+    double.drop_next = 3
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        log.record({"i": 1})
+    assert log.counts["sent"] == 1
+
+
+def test_a_connection_that_was_closed_while_idle_costs_no_attempt(double: Double, wait: Callable[..., None]) -> None:
+    with PredictionLog("m", double.url, sending=Sending(interval=0.01, attempts=1)) as log:
+        log.record({"i": 1})
+        wait(lambda: log.counts["sent"] == 1)
+        double.drop_next = 1  # the kept connection is closed on the next request
+        log.record({"i": 2})
+        wait(lambda: log.counts["sent"] == 2)
+
+
+def test_what_the_sidecar_rejects_is_counted_and_not_sent_again(double: Double) -> None:
+    answers = [
+        (200, {"accepted": 1, "rejected": 1, "errors": [{"index": 0, "reason": "bad"}]}, 2),
+        (422, {"accepted": 0, "rejected": 2, "errors": []}, 2),
+        (404, {"error": "there is no such model"}, 2),
+        (400, {"error": "no JSON"}, 2),
+        (500, {}, 2),
+    ]
+    for status, body, _ in answers:
+        double.answers = [(status, body, {})]
+        double.requests.clear()
+        with PredictionLog("m", double.url, sending=Sending(interval=0.2)) as log:
+            log.record({"i": 1})
+            log.record({"i": 2})
+        accepted = body.get("accepted", 0)
+        assert log.counts == {"sent": accepted, "rejected": 2 - accepted, "dropped": 0}
+        assert len(double.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"accepted": "many"},
+        {"accepted": 10**6},
+        {"accepted": -5},
+        {"accepted": 0, "errors": "none"},
+        {"accepted": 0, "errors": [5]},
+    ],
+)
+def test_an_odd_answer_is_counted_somehow_and_the_next_row_still_goes_out(
+    double: Double, body: dict, wait: Callable[..., None]
+) -> None:
+    double.answers = [(200, body, {}), (200, None, {})]
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        log.record({"i": 1})
+        wait(lambda: sum(log.counts.values()) == 1)
+        log.record({"i": 2})
+    assert len(double.rows) == 1
+    assert sum(log.counts.values()) == 2
+
+
+def test_a_dead_sidecar_costs_rows_but_no_error(dead: str) -> None:
+    log = PredictionLog("m", dead, sending=Sending(interval=0.01, pause=0.001, longest_pause=0.002, capacity=50))
+    for i in range(2000):
+        log.record({"i": i})
+    log.close(timeout=0.5)
+    assert log.counts == {"sent": 0, "rejected": 0, "dropped": 2000}
+
+
+def test_a_slow_sidecar_fills_the_queue_and_the_rest_is_dropped(double: Double, wait: Callable[..., None]) -> None:
+    double.hold.clear()
+    log = PredictionLog("m", double.url, sending=Sending(batch_rows=10, interval=0.01, capacity=100))
+    for i in range(500):
+        log.record({"i": i})
+    assert 500 - 100 - 30 <= log.counts["dropped"] <= 400
+    double.hold.set()
+    wait(lambda: sum(log.counts.values()) == 500)
+    log.close()
+    assert log.counts["sent"] == len(double.rows) == 500 - log.counts["dropped"]
+
+
+def test_closing_does_not_wait_longer_than_told_for_a_hanging_sidecar(double: Double) -> None:
+    double.hold.clear()
+    log = PredictionLog("m", double.url, sending=FAST)
+    for i in range(10):
+        log.record({"i": i})
+    closing = threading.Thread(target=log.close, kwargs={"timeout": 0.2}, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+
+
+def test_after_closing_rows_are_dropped_and_closing_again_is_nothing(double: Double) -> None:
+    log = PredictionLog("m", double.url, sending=FAST)
+    log.close()
+    log.close()
+    log.record({"i": 1})
+    log.close()
+    assert log.counts == {"sent": 0, "rejected": 0, "dropped": 1}
+
+
+class Hostile:
+    def __float__(self) -> float:
+        raise RuntimeError("no")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_row_that_cannot_be_written_is_dropped_and_the_others_arrive(double: Double) -> None:
+    with PredictionLog("m", double.url, sending=Sending(interval=0.2)) as log:
+        log.record({"i": 1})
+        log.record({"i": Hostile()})
+        log.record({"i": np.zeros(3)})
+        log.record(None)  # type: ignore[arg-type]
+        log.record(7)  # type: ignore[arg-type]
+        log.record({"i": 2})
+    assert [row["features"]["i"] for row in double.rows] == [1, 2]
+    assert log.counts == {"sent": 2, "rejected": 0, "dropped": 4}
+
+
+def test_a_row_is_copied_when_it_is_recorded(double: Double) -> None:
+    features = {"i": 1}
+    with PredictionLog("m", double.url, sending=Sending(interval=0.2)) as log:
+        log.record(features)
+        features["i"] = 2
+    assert double.rows[0]["features"] == {"i": 1}
+
+
+def test_outcomes_are_counted_on_the_registry_from_zero_and_shared_by_several_logs(double: Double, dead: str) -> None:
+    registry = CollectorRegistry()
+    with PredictionLog("one", double.url, registry, FAST) as one, PredictionLog("two", dead, registry, FAST) as two:
+        name = "modelwatch_client_rows_total"
+        for model in ("one", "two"):
+            for outcome in ("sent", "rejected", "dropped"):
+                assert registry.get_sample_value(name, {"model": model, "outcome": outcome}) == 0
+        one.record({"i": 1})
+        two.record({"i": 1})
+    assert registry.get_sample_value(name, {"model": "one", "outcome": "sent"}) == 1
+    assert registry.get_sample_value(name, {"model": "two", "outcome": "dropped"}) == 1
+
+
+def test_threads_may_record_at_the_same_time(double: Double) -> None:
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        threads = [
+            threading.Thread(target=lambda n=n: [log.record({"i": n * 1000 + i}) for i in range(500)]) for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(row["features"]["i"] for row in double.rows) == [n * 1000 + i for n in range(8) for i in range(500)]
+
+
+def _script(double: Double, text: str) -> subprocess.CompletedProcess[str]:
+    code = f"url = {double.url!r}\n" + textwrap.dedent(text)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_rows_are_flushed_when_the_process_ends(double: Double) -> None:
+    done = _script(
+        double,
+        """
+        from modelwatch.exporters.client import PredictionLog
+        log = PredictionLog("m", url)
+        for i in range(500):
+            log.record({"i": i})
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(double.rows) == 500
+
+
+def test_a_process_ends_in_time_without_a_sidecar(dead: str) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from modelwatch.exporters.client import PredictionLog\nPredictionLog('m', {dead!r}).record({{'i': 1}})",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_sends_its_own_rows_and_not_its_parents(double: Double) -> None:
+    done = _script(
+        double,
+        """
+        import os
+        from modelwatch.exporters.client import PredictionLog, Sending
+        log = PredictionLog("m", url, sending=Sending(interval=0.3))
+        for i in range(100):
+            log.record({"who": "parent", "i": i})
+        child = os.fork()
+        if child == 0:
+            log.record({"who": "child", "i": 0})
+            log.close()
+            os._exit(0 if log.counts == {"sent": 1, "rejected": 0, "dropped": 0} else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        log.close()
+        assert log.counts["sent"] == 100, log.counts
+        """,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    whose = [row["features"]["who"] for row in double.rows]
+    assert (whose.count("parent"), whose.count("child")) == (100, 1)
+
+
+def test_importing_the_client_brings_in_no_third_party_package() -> None:
+    code = """
+        import sys
+        from modelwatch.exporters.client import PredictionLog
+        PredictionLog("m").close()
+        heavy = {name.partition(".")[0] for name in sys.modules}
+        heavy &= {"numpy", "starlette", "uvicorn", "orjson", "pyarrow", "prometheus_client", "yaml", "jsonschema"}
+        assert not heavy, heavy
+        """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:9180", "ftp://x", "http://"])
+def test_what_is_no_url_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="write http://host:port"):
+        PredictionLog("m", url)
+
+
+class NAType:
+    """As pandas calls its missing value."""
+
+    def __bool__(self) -> bool:
+        raise TypeError
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float64(0.5), 0.5),
+        (np.float32(0.5), 0.5),
+        (np.int8(3), 3),
+        (np.bool_(True), True),
+        (np.array(3), 3),
+        (np.array([2.5]), 2.5),
+        (np.str_("a"), "a"),
+        (np.float64("nan"), None),
+        (math.inf, None),
+        (NAType(), None),
+        (decimal.Decimal("1.5"), 1.5),
+        (datetime.datetime(2013, 1, 2, 3, tzinfo=datetime.UTC), "2013-01-02T03:00:00+00:00"),
+        (datetime.date(2013, 1, 2), "2013-01-02"),
+        ("half \ud83d", "half ?"),
+        ("é", "é"),
+        ([1], "[1]"),
+    ],
+)
+def test_values_become_what_json_has(value: object, expected: object) -> None:
+    found = plain(value)
+    assert found == expected
+    assert type(found) is type(expected) or isinstance(found, str)
+
+
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(10**400), 10**400), st.floats(), st.text(), st.dates(), st.binary()
+    )
+)
+def test_every_plain_value_is_strict_json(value: object) -> None:
+    text = json.dumps(plain(value), allow_nan=False)
+    assert json.loads(text) == plain(value)
+    text.encode("ascii")
