@@ -59,7 +59,7 @@ def generators(doubles: Mapping[str, str] | None = None) -> Mapping[str, Generat
 
 
 def generate(fleet: Fleet, doubles: Mapping[str, str] | None = None) -> dict[str, str]:
-    """All generated files: path below the output folder -> text. ``doubles``: receivers that notify a stand-in at this URL."""
+    """All generated files: path below the output folder -> text. ``doubles``: receivers that notify a stand-in."""
     out: dict[str, str] = {}
     for generator in generators(doubles).values():
         out.update(generator(fleet))
