@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DURATION",
         help="Prometheus' own, for $__rate_interval (%(default)s)",
     )
+    parser.add_argument(
+        "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686: where exemplars lead"
+    )
     options = parser.parse_args(argv)
     try:
         serve(**vars(options))

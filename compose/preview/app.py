@@ -33,13 +33,15 @@ STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``scrape_interval`` is what Grafana's data source would be told, for ``$__rate_interval``."""
+    """``scrape_interval`` is what Grafana's data source would be told, for ``$__rate_interval``;
+    ``traces`` the address of a Jaeger, where exemplars lead."""
 
     dashboards: Path
     prometheus: str
     runbooks: Path | None = None
     listen_host: str = "127.0.0.1"
     scrape_interval: str = "15s"
+    traces: str | None = None
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
@@ -146,6 +148,7 @@ class _Site:
             "version": board.version,
             "texts": board.texts,
             "scrapeInterval": self.settings.scrape_interval,
+            "traces": self.settings.traces,
         }
         return JSONResponse({"dashboard": board.document, "meta": meta})
 

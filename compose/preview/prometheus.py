@@ -14,7 +14,7 @@ import httpx2
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_POSTABLE = frozenset({"query", "query_range", "series", "labels"})
+_POSTABLE = frozenset({"query", "query_range", "query_exemplars", "series", "labels"})
 _LABEL_VALUES = re.compile(r"label/[A-Za-z_:][A-Za-z0-9_:]*/values")
 _PARAMETERS = frozenset({"query", "start", "end", "step", "time", "match[]", "limit", "timeout", "lookback_delta"})
 MAX_REQUEST_BYTES = 64 * 1024

@@ -27,12 +27,14 @@ def serve(
     runbooks: Path | None = None,
     listen: str = "127.0.0.1:3000",
     scrape_interval: str = "15s",
+    traces: str | None = None,
     out: TextIO = sys.stdout,
 ) -> None:
     """Serve ``dashboards`` (a folder of Grafana JSON) until interrupted. Raises PreviewError if it cannot start."""
     host, port = _address(listen)
-    if urlsplit(prometheus).scheme not in ("http", "https") or not urlsplit(prometheus).hostname:
-        raise PreviewError(f"--prometheus {prometheus!r} is no address: give one such as http://127.0.0.1:9090")
+    for option, url, example in (("prometheus", prometheus, 9090), ("traces", traces, 16686)):
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise PreviewError(f"--{option} {url!r} is no address: give one such as http://127.0.0.1:{example}")
     if not dashboards.is_dir():
         raise PreviewError(
             f"--dashboards {dashboards} is no folder: `modelwatch generate` writes generated/grafana/dashboards"
@@ -41,7 +43,7 @@ def serve(
         Duration.parse(scrape_interval)
     except ValueError as error:
         raise PreviewError(f"--scrape-interval: {error}") from error
-    app = create_app(Settings(dashboards, prometheus, runbooks, host, scrape_interval))
+    app = create_app(Settings(dashboards, prometheus, runbooks, host, scrape_interval, traces))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

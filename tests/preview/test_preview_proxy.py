@@ -40,7 +40,7 @@ def test_only_reading_endpoints_are_passed_on(open_client: Callable[..., TestCli
         "targets",
         "rules",
         "write",
-        "query_exemplars",
+        "format_query",
         "label/a/b/values",
     ]
     refused += ["../../-/quit", "query/../admin/tsdb/snapshot", "label/..%2fx/values", "series/", ""]
@@ -51,16 +51,17 @@ def test_only_reading_endpoints_are_passed_on(open_client: Callable[..., TestCli
         assert client.request(method, f"{base}/query").status_code == 405
     assert client.post(f"{base}/label/job/values").status_code == 403
     assert asked == []
-    for path in ("query", "query_range", "series", "labels", "label/job/values"):
+    reading = ("query", "query_range", "query_exemplars", "series", "labels", "label/job/values")
+    for path in reading:
         assert client.get(f"{base}/{path}").status_code == 200
-    assert asked == [f"GET /api/v1/{p}" for p in ("query", "query_range", "series", "labels", "label/job/values")]
+    assert asked == [f"GET /api/v1/{path}" for path in reading]
 
 
 @given(st.text(max_size=40), st.sampled_from(["GET", "POST", "PUT", "DELETE"]))
 def test_no_other_path_is_allowed(path: str, method: str) -> None:
     """The allow-list is a list, not a pattern that can be outwitted."""
     if allows(method, path):
-        assert path in {"query", "query_range", "series", "labels"} or re.fullmatch(
+        assert path in {"query", "query_range", "query_exemplars", "series", "labels"} or re.fullmatch(
             r"label/[A-Za-z0-9_:]+/values", path
         )
         assert method in ("GET", "POST")

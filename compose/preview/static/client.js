@@ -54,6 +54,10 @@ export class Client {
     return this.ask("query_range", { query: expr, start, end, step }, { signal });
   }
 
+  exemplars(expr, { start, end }, signal) {
+    return this.ask("query_exemplars", { query: expr, start, end }, { signal });
+  }
+
   /** What a variable's query (see `parseQuery`) gives, as texts. */
   async variableValues(asked, range) {
     const time = { start: (range.from / 1000).toFixed(3), end: (range.to / 1000).toFixed(3) };

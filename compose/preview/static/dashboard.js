@@ -5,6 +5,7 @@ import { eventsOf, prometheusAnnotations } from "./lib/annotations.js";
 import { align, stepFor } from "./lib/interval.js";
 import { interpolate, promValue } from "./lib/interpolate.js";
 import { absolute, parseDuration, resolve, shift, zoneOf, zoomOut } from "./lib/timerange.js";
+import { expand } from "./lib/repeat.js";
 import { loadVariables } from "./lib/variables.js";
 import { grid, section, sections } from "./layout.js";
 import { Panel } from "./panel.js";
@@ -18,7 +19,7 @@ const EVENT_POINTS = 600;
 
 class Dashboard {
   constructor({ dashboard, meta }, boards) {
-    Object.assign(this, { dashboard, meta, boards, texts: meta.texts, scrape: meta.scrapeInterval });
+    Object.assign(this, { dashboard, meta, boards, texts: meta.texts, scrape: meta.scrapeInterval, traces: meta.traces });
     this.client = new Client();
     this.zone = zoneOf(dashboard);
     const tip = dashboard.graphTooltip ?? 0;
@@ -47,7 +48,7 @@ class Dashboard {
     this.urlRange = resolve(asked, Date.now()) ? asked : { from: "now-6h", to: "now" };
     this.refresh = url.get("refresh") ?? (this.dashboard.refresh || "");
     if (parseDuration(this.refresh) === null) this.refresh = "";
-    this.viewed = url.has("viewPanel") ? Number(url.get("viewPanel").replace("panel-", "")) : null;
+    this.viewed = url.has("viewPanel") ? url.get("viewPanel").replace("panel-", "") : null;
     document.documentElement.toggleAttribute("data-kiosk", url.has("kiosk"));
   }
 
@@ -59,7 +60,7 @@ class Dashboard {
     url.set("refresh", this.refresh);
     if (!this.refresh) url.delete("refresh");
     if (this.viewed === null) url.delete("viewPanel");
-    else url.set("viewPanel", String(this.viewed));
+    else url.set("viewPanel", this.viewed);
     for (const variable of this.variables.values()) {
       if (variable.definition.type !== "constant") for (const value of variable.selected) url.append(`var-${variable.name}`, value);
     }
@@ -110,11 +111,16 @@ class Dashboard {
     });
   }
 
+  #sections() {
+    return sections(this.dashboard.panels).map(({ row, panels }) => ({ row, panels: expand(panels, this.variables) }));
+  }
+
   #build() {
     for (const panel of this.panels) panel.destroy();
     this.observer.disconnect();
-    const all = sections(this.dashboard.panels);
-    const viewed = all.flatMap(({ panels }) => panels).find(({ id }) => id === this.viewed);
+    const all = this.#sections();
+    const viewed = all.flatMap(({ panels }) => panels).find(({ key }) => key === this.viewed);
+    this.shape = JSON.stringify(all);
     this.panels = [];
     const make = (models) => models.map((model) => {
       const panel = new Panel(model, this);
@@ -122,7 +128,7 @@ class Dashboard {
       return panel.element;
     });
     this.board.classList.toggle("single", Boolean(viewed));
-    const title = (row) => interpolate(row?.title ?? "", { variables: this.variables });
+    const title = (row) => `${interpolate(row?.title ?? "", this.linkScope)}${row?.repeat ? ` (not repeated by ${row.repeat} here)` : ""}`;
     this.board.replaceChildren(
       ...(viewed
         ? make([viewed])
@@ -152,6 +158,8 @@ class Dashboard {
     this.variables = asked.variables;
     this.problemBox.replaceChildren(...asked.problems.map((text) => h("p", {}, text)));
     if (changed || !this.variableBox.childElementCount) this.variableBox.replaceChildren(...variableBar(this.variables, (name, values) => this.setVariable(name, values)));
+    // Repeated panels come and go with the values of their variable.
+    if (JSON.stringify(this.#sections()) !== this.shape) this.#build();
     await this.#loadEvents();
     this.ready = true;
     for (const panel of this.panels) panel.refresh();

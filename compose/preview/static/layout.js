@@ -5,7 +5,8 @@ import { h, icon } from "./ui/dom.js";
 /** Panels by section: [{row, panels}], the first without a row. A folded row carries its panels inside itself. */
 export function sections(panels) {
   const found = [{ row: null, panels: [] }];
-  const ordered = [...panels].sort((a, b) => (a.gridPos?.y ?? 0) - (b.gridPos?.y ?? 0) || (a.gridPos?.x ?? 0) - (b.gridPos?.x ?? 0));
+  const place = ({ gridPos: { x = 0, y = 0 } = {} }) => y * 100 + x;
+  const ordered = [...panels].sort((a, b) => place(a) - place(b));
   for (const panel of ordered) {
     if (panel.type === "row") found.push({ row: panel, panels: [...(panel.panels ?? [])] });
     else found[found.length - 1].panels.push(panel);

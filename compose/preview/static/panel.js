@@ -3,6 +3,7 @@
 import { interpolate } from "./lib/interpolate.js";
 import { resolveLinks } from "./lib/links.js";
 import { runPanel } from "./lib/query.js";
+import { scopedVariables } from "./lib/repeat.js";
 import { answerable, unsupported } from "./lib/support.js";
 import { DRAW } from "./panels/index.js";
 import { anchor, debounceFrame, h, icon, theme } from "./ui/dom.js";
@@ -24,29 +25,37 @@ export class Panel {
     this.missing = unsupported(model);
     this.body = h("div", { class: "panel-body" });
     this.notes = h("p", { class: "panel-note", hidden: true });
-    this.element = h("section", { class: `panel panel-${model.type}${model.transparent ? " transparent" : ""}`, dataset: { panel: String(model.id), state: "waiting" } }, this.#header(), this.body, this.notes);
+    this.element = h("section", { class: `panel panel-${model.type}${model.transparent ? " transparent" : ""}`, dataset: { panel: model.key, state: "waiting" } }, this.#header(), this.body, this.notes);
     new ResizeObserver(debounceFrame(() => this.#resized())).observe(this.body);
   }
 
+  get variables() {
+    return scopedVariables(this.board.variables, this.model.scoped);
+  }
+
+  get linkScope() {
+    return { variables: this.variables, urlRange: this.board.urlRange };
+  }
+
   get title() {
-    return interpolate(this.model.title ?? "", { variables: this.board.variables });
+    return interpolate(this.model.title ?? "", this.linkScope);
   }
 
   #header() {
-    const { description, links, id } = this.model;
+    const { description, links, key } = this.model;
     this.heading = h("h2", {}, this.title);
-    const info = description ? popover(h("button", { type: "button", class: "panel-button info", "aria-label": `About ${this.title}`, title: interpolate(description, { variables: this.board.variables }) }, icon("info", 15)), () => h("p", { class: "description" }, interpolate(description, { variables: this.board.variables })), "Description") : [];
+    const info = description ? popover(h("button", { type: "button", class: "panel-button info", "aria-label": `About ${this.title}`, title: interpolate(description, this.linkScope) }, icon("info", 15)), () => h("p", { class: "description" }, interpolate(description, this.linkScope)), "Description") : [];
     const more = h("button", { type: "button", class: "panel-button", "aria-label": `Menu of ${this.title}` }, icon("more", 15));
     const menu = (close) => {
       const then = (action) => () => {
         close();
         action();
       };
-      const viewed = this.board.viewed === id;
+      const viewed = this.board.viewed === key;
       return h("div", { class: "menu" }, [
-        h("button", { type: "button", onclick: then(() => this.board.view(viewed ? null : id)) }, viewed ? "Back to the dashboard" : "View"),
+        h("button", { type: "button", onclick: then(() => this.board.view(viewed ? null : key)) }, viewed ? "Back to the dashboard" : "View"),
         h("button", { type: "button", onclick: then(() => inspect(this.title, this.data, this.board.inspection)) }, "Inspect queries and data"),
-        resolveLinks(links, this.board.linkScope).map((link) => anchor(link.url, link.blank, icon("link", 14), link.title)),
+        resolveLinks(links, this.linkScope).map((link) => anchor(link.url, link.blank, icon("link", 14), link.title)),
       ]);
     };
     const span = this.model.timeFrom || this.model.timeShift ? h("span", { class: "panel-time" }, [this.model.timeFrom && `last ${this.model.timeFrom}`, this.model.timeShift && `shifted by ${this.model.timeShift}`].filter(Boolean).join(", ")) : "";
@@ -83,11 +92,12 @@ export class Panel {
     this.abort = abort;
     const busy = setTimeout(() => this.element.classList.add("busy"), BUSY_AFTER_MS);
     try {
-      const { client, variables, range, scrape } = this.board;
-      const data = await runPanel(this.model, { client, variables, range, scrape, width: this.body.clientWidth || 600, signal: abort.signal });
+      const { client, range, scrape } = this.board;
+      const data = await runPanel(this.model, { client, variables: this.variables, range, scrape, width: this.body.clientWidth || 600, signal: abort.signal });
       if (this.abort === abort) {
         this.data = data;
-        this.draw();
+        // A pinned tooltip is being read or clicked: the next refresh draws again.
+        if (!this.view?.pinned?.()) this.draw();
       }
     } catch (error) {
       if (error.name !== "AbortError" && this.abort === abort) this.#failed(error);
@@ -119,8 +129,8 @@ export class Panel {
   #context() {
     const { board, model, data } = this;
     return {
-      panel: model, theme: theme(), zone: board.zone, range: data?.range, events: board.events, sync: board.sync, texts: board.texts,
-      linkScope: board.linkScope, scope: data?.scope ?? { macros: {} }, hidden: this.hidden, state: this.state, label: this.title,
+      panel: model, theme: theme(), zone: board.zone, range: data?.range, events: board.events, sync: board.sync, texts: board.texts, traces: board.traces,
+      linkScope: this.linkScope, scope: data?.scope ?? { macros: {} }, hidden: this.hidden, state: this.state, label: this.title,
       zoom: (from, to) => board.zoom(from, to), zoomOut: () => board.zoomOut(), redraw: () => this.draw(),
     };
   }

@@ -4,9 +4,11 @@ import { test } from "node:test";
 import { Client, QueryError } from "../../../compose/preview/static/client.js";
 import { sections } from "../../../compose/preview/static/layout.js";
 import { eventsOf, prometheusAnnotations } from "../../../compose/preview/static/lib/annotations.js";
+import { exemplarsOf } from "../../../compose/preview/static/lib/exemplars.js";
 import { field } from "../../../compose/preview/static/lib/frames.js";
 import { dashboardUrl, linkedBoards, resolveLinks, rowMacros, safeUrl } from "../../../compose/preview/static/lib/links.js";
 import { panelRange, runPanel } from "../../../compose/preview/static/lib/query.js";
+import { expand, scopedVariables } from "../../../compose/preview/static/lib/repeat.js";
 import { unsupported } from "../../../compose/preview/static/lib/support.js";
 import { makeVariable } from "../../../compose/preview/static/lib/variables.js";
 
@@ -71,12 +73,12 @@ test("panels belong to the row above them; a folded row carries its own", () => 
 
 test("what is not drawn is named once, and a panel that is whole has nothing to name", () => {
   const panel = {
-    type: "timeseries", repeat: "model", transformations: [{ id: "calculateField" }, { id: "merge" }, { id: "conjure", disabled: true }],
+    type: "timeseries", transformations: [{ id: "calculateField" }, { id: "merge" }, { id: "conjure", disabled: true }],
     targets: [{ refId: "A", expr: "x", exemplar: true }, { refId: "B", expr: "x", exemplar: true }, { refId: "C", datasource: { type: "loki" } }],
     fieldConfig: { defaults: { unit: "widgets", custom: { lineInterpolation: "wavy" } }, overrides: [{ matcher: { id: "byValue" }, properties: [{ id: "custom.drawStyle", value: "bars" }] }] },
     options: { legend: { calcs: ["max", "guess"] } },
   };
-  assert.deepEqual(unsupported(panel), ["repeat by model", 'unit "widgets"', 'lineInterpolation "wavy"', 'override matcher "byValue"', 'transformation "calculateField"', "exemplars", 'query C (data source "loki")', 'calculation "guess"']);
+  assert.deepEqual(unsupported(panel), ['unit "widgets"', 'lineInterpolation "wavy"', 'override matcher "byValue"', 'transformation "calculateField"', 'query C (data source "loki")', 'calculation "guess"']);
   assert.deepEqual(unsupported({ type: "piechart" }), ['panel type "piechart"']);
   assert.deepEqual(unsupported({ type: "stat", targets: [{ refId: "A", expr: "up", datasource: { type: "prometheus" } }], options: { reduceOptions: { calcs: ["lastNotNull"] } } }), []);
 });
@@ -85,6 +87,21 @@ test("a panel's own time range replaces the dashboard's", () => {
   const range = { from: 0, to: 7200000 };
   assert.deepEqual(panelRange({}, range), range);
   assert.deepEqual(panelRange({ timeFrom: "1h", timeShift: "30m" }, range), { from: 1800000, to: 5400000 });
+});
+
+test("of exemplars close together the slowest stays, with the trace it names", () => {
+  const one = (timestamp, value, labels) => ({ timestamp, value: String(value), labels });
+  const data = [{ seriesLabels: { model: "m" }, exemplars: [one(1, 0.2, { trace_id: "a" }), one(2, 0.9, { traceID: "b" }), one(3000, 0.1, {})] }];
+  const found = exemplarsOf(data, { from: 0, to: 3600000 });
+  assert.deepEqual(found.map(({ time, value, trace }) => [time, value, trace]), [[2000, 0.9, "b"], [3000000, 0.1, null]]);
+  assert.deepEqual(found[0].labels, { model: "m", traceID: "b" });
+});
+
+test("exemplars are asked for where a query wants them, and their absence costs nothing", async () => {
+  const client = { range: async () => answer([], "matrix"), exemplars: () => Promise.reject(new Error("not enabled")) };
+  const panel = { targets: [{ refId: "A", expr: "x", exemplar: true }] };
+  const data = await runPanel(panel, { client, variables, range: { from: 0, to: 60000 }, width: 100, scrape: "15s" });
+  assert.deepEqual([data.exemplars, data.errors], [[], []]);
 });
 
 const answer = (result, resultType = "vector") => ({ resultType, result });
@@ -147,4 +164,18 @@ test("variable queries ask for label values within the range", async () => {
   assert.equal(asked[0], "/prometheus/api/v1/label/job/values?start=0.000&end=60.000&match%5B%5D=up%7Ba%3D%22b%22%7D");
   assert.deepEqual(await client.variableValues({ kind: "metrics", pattern: "^model_" }, range), ["model_a"]);
   await assert.rejects(client.variableValues({ kind: "unknown" }, range), /known here/);
+});
+
+test("a repeated panel is drawn once a value, and what stands below it moves down", () => {
+  const many = new Map([["f", makeVariable({ name: "f", multi: true, includeAll: true }, options("a", "b", "c", "d"), ["$__all"])]]);
+  const panels = [
+    { id: 1, type: "timeseries", title: "$f", repeat: "f", maxPerRow: 3, gridPos: { x: 0, y: 2, w: 24, h: 6 } },
+    { id: 2, type: "stat", gridPos: { x: 0, y: 8, w: 6, h: 4 } },
+    { id: 3, type: "stat", gridPos: { x: 0, y: 0, w: 6, h: 2 } },
+  ];
+  const found = expand(panels, many);
+  assert.deepEqual(found.map(({ key, gridPos: { x, y, w } }) => [key, x, y, w]), [["1", 0, 2, 8], ["1-clone-1", 8, 2, 8], ["1-clone-2", 16, 2, 8], ["1-clone-3", 0, 8, 8], ["2", 0, 14, 6], ["3", 0, 0, 6]]);
+  const scoped = scopedVariables(many, found[1].scoped).get("f");
+  assert.deepEqual([scoped.value, scoped.text, scoped.all], [["b"], "b", false]);
+  assert.equal(expand(panels, new Map()).length, 3);
 });

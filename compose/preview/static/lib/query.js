@@ -1,5 +1,6 @@
 // A panel's queries: variables and macros filled in, asked, made into frames, transformed, with field options applied.
 
+import { exemplarsOf } from "./exemplars.js";
 import { applyFieldConfig } from "./fields.js";
 import { toFrames } from "./frames.js";
 import { align, stepFor } from "./interval.js";
@@ -15,10 +16,17 @@ export function panelRange(panel, range) {
   return { from: (span ? range.to - span : range.from) - shift, to: range.to - shift };
 }
 
+/** Exemplars are an extra: a Prometheus that keeps none, or refuses, costs the panel nothing. */
+async function loadExemplars(asked, { client, range, signal }) {
+  const wanted = asked.filter(({ target, instant }) => target.exemplar && !instant);
+  const lists = await Promise.all(wanted.map(({ expr, stepMs }) => client.exemplars(expr, align(range, stepMs), signal).catch(() => [])));
+  return lists.flatMap((list) => exemplarsOf(list, range));
+}
+
 /**
  * @param {object} panel
  * @param {{client: object, variables: Map, range: {from: number, to: number}, width: number, scrape: string, signal?: AbortSignal}} context
- * @returns {Promise<{frames: object[], errors: Error[], queries: object[], range: object, stepMs: number, scope: object}>}
+ * @returns {Promise<{frames: object[], errors: Error[], queries: object[], exemplars: object[], range: object, stepMs: number, scope: object}>}
  *   `errors` are of queries that failed while others went well; where all fail it rejects with the first.
  */
 export async function runPanel(panel, { client, variables, range: boardRange, width, scrape, signal }) {
@@ -43,11 +51,12 @@ export async function runPanel(panel, { client, variables, range: boardRange, wi
     const { target, expr, legend, stepMs } = asked[index];
     return status === "fulfilled" ? toFrames(value, { ...target, expr, legendFormat: legend }, stepMs, several) : [];
   });
+  const exemplars = await loadExemplars(asked, { client, range, signal });
   const stepMs = Math.max(0, ...asked.map((one) => one.stepMs));
   const scope = asked[0]?.scope ?? { variables, macros: {} };
   const frames = applyFieldConfig(transform(raw, panel.transformations), panel.fieldConfig, scope);
   const queries = asked.map(({ target, expr, instant, stepMs: step }, index) => ({
     refId: target.refId, expr, instant, stepMs: step, series: answers[index].value?.result?.length ?? 0, error: answers[index].reason?.message,
   }));
-  return { frames, errors, queries, range, stepMs, scope };
+  return { frames, errors, queries, exemplars, range, stepMs, scope };
 }

@@ -19,7 +19,6 @@ const CUSTOM = {
 };
 // Options that change what is seen, with what they leave out when a panel switches them on.
 const ON = [
-  [(panel) => panel.repeat, (panel) => `repeat by ${panel.repeat}`],
   [(panel) => panel.libraryPanel, () => "library panels"],
   [(panel) => panel.fieldConfig?.defaults?.custom?.fillBelowTo, () => "fill below to"],
   [(panel) => panel.fieldConfig?.defaults?.custom?.scaleDistribution?.type === "symlog", () => "symlog axis"],
@@ -48,8 +47,7 @@ function propertyProblem(id, value) {
 function targetProblem(target, panel) {
   const type = target.datasource?.type ?? panel.datasource?.type;
   if (type && type !== "prometheus") return `query ${target.refId} (data source "${type}")`;
-  if (!FORMATS.includes(target.format ?? "")) return `format "${target.format}"`;
-  return target.exemplar ? "exemplars" : null;
+  return FORMATS.includes(target.format ?? "") ? null : `format "${target.format}"`;
 }
 
 /** Names of what this panel asks for and the preview does not draw, without repeats; [] when it is whole. */

@@ -61,6 +61,12 @@ function drawCells(plot, rows, stepMs, scale, { cellGap = 1, filterValues = {} }
   });
 }
 
+/** Where a value stands: in the middle of its bucket's row. */
+const heightIn = (rows) => (plot, value) => {
+  const row = rows.findIndex(({ low, high }) => value <= high && (low === null || value > low));
+  return row < 0 ? null : plot.valToPos(row + 0.5, "y");
+};
+
 export function draw(root, data, context) {
   const { panel, theme } = context;
   const options = panel.options ?? {};
@@ -97,6 +103,7 @@ export function draw(root, data, context) {
       series: [{ scale: "y", paths: () => null, points: { show: false } }],
       axes: [axisOf(rows, buckets, options.yAxis)],
       scales: { y: { range: () => [0, rows.length] } },
+      exemplars: buckets ? { list: data.exemplars, yOf: heightIn(rows), text: edge } : undefined,
       hooks: { draw: [(plot) => drawCells(plot, rows, data.stepMs, scale, options)] },
     },
     [times, times.map(() => null)],

@@ -130,10 +130,33 @@ function placeFlags(plot, layer, events, { theme, tooltip, zone }) {
   );
 }
 
+/** Diamonds where exemplars were observed; `yOf` gives their height in the plot, null for outside. */
+function placeExemplars(plot, layer, { list, yOf, text }, { tooltip, zone, traces }) {
+  const { min, max } = plot.scales.x;
+  const marks = list.filter(({ time }) => time >= min && time <= max).flatMap((one) => {
+    const y = yOf(plot, one.value);
+    if (y === null || y < 0 || y > plot.over.clientHeight) return [];
+    const value = text(one.value);
+    const mark = h("button", { type: "button", class: "exemplar", "aria-label": `Exemplar ${value}, ${tooltip.time(one.time, zone)}` });
+    mark.style.left = `${plot.valToPos(one.time, "x")}px`;
+    mark.style.top = `${y}px`;
+    const show = (pinned) => tooltip.exemplar(mark, one, value, { zone, traces, pinned });
+    for (const name of ["mouseenter", "focus"]) mark.addEventListener(name, () => tooltip.pinned || show(false));
+    for (const name of ["mouseleave", "blur"]) mark.addEventListener(name, () => tooltip.pinned || tooltip.hide());
+    mark.addEventListener("click", (event) => {
+      event.stopPropagation();
+      show(true);
+    });
+    return [mark];
+  });
+  layer.append(...marks);
+}
+
 /**
  * A uPlot with all of the above.
  * @param {HTMLElement} host
- * @param {{series: object[], axes: object[], scales: object, bands?: object[], hooks?: object, padding?: number[]}} options of uPlot
+ * @param {{series: object[], axes: object[], scales: object, bands?: object[], hooks?: object, exemplars?: object}} options of uPlot,
+ *   and exemplars as `placeExemplars` takes them
  * @param {any[]} data first column times in milliseconds
  * @param {object} context of the panel: theme, zone, range, events, sync, zoom, zoomOut, label
  * @param {(plot: object, index: number) => object | null} tip what the tooltip shows at a column
@@ -146,6 +169,10 @@ export function makePlot(host, options, data, context, tip) {
   let dragged = false;
   let pressed = 0;
   const size = () => ({ width: Math.max(40, host.clientWidth), height: Math.max(40, host.clientHeight) });
+  const mark = (plot) => {
+    placeFlags(plot, flags, context.events, { theme, tooltip, zone });
+    if (options.exemplars) placeExemplars(plot, flags, options.exemplars, { tooltip, zone, traces: context.traces });
+  };
   const update = (plot) => {
     const { idx, left } = plot.cursor;
     if (tooltip.pinned) return;
@@ -156,16 +183,15 @@ export function makePlot(host, options, data, context, tip) {
     {
       ...size(),
       ms: 1,
-      padding: options.padding ?? [8, 12, 0, 0],
+      padding: [8, 12, 0, 0],
       legend: { show: false },
       tzDate: zone ? (ms) => uPlot.tzDate(new Date(ms), zone) : undefined,
       cursor: {
         y: false,
         points: { size: 7, width: 1.5, fill: (u, i) => u.series[i].tipColor ?? u.series[i].stroke?.(u, i) ?? cssVar("--panel"), stroke: () => cssVar("--panel") },
         drag: { x: true, y: false, setScale: false },
-        focus: { prox: -1 },
         sync: sync.key ? { key: sync.key, setSeries: false, scales: ["x", null] } : undefined,
-        bind: { dblclick: () => () => context.zoomOut(), ...options.bind },
+        bind: { dblclick: () => () => context.zoomOut() },
       },
       scales: { x: { time: true, range: () => [range.from, range.to] }, ...options.scales },
       series: [{}, ...options.series],
@@ -186,8 +212,8 @@ export function makePlot(host, options, data, context, tip) {
             dragged = false;
           },
         ],
-        ready: [(u) => placeFlags(u, flags, context.events, { theme, tooltip, zone })],
-        setSize: [(u) => requestAnimationFrame(() => placeFlags(u, flags, context.events, { theme, tooltip, zone }))],
+        ready: [mark],
+        setSize: [(u) => requestAnimationFrame(() => mark(u))],
       },
     },
     data,
@@ -210,6 +236,7 @@ export function makePlot(host, options, data, context, tip) {
   plot.root.setAttribute("aria-label", context.label);
   return {
     plot,
+    pinned: () => tooltip.pinned,
     resize: () => plot.setSize(size()),
     destroy: () => {
       tooltip.destroy();

@@ -8,6 +8,10 @@ import { join } from "../lib/units.js";
 import { legend, withLegend } from "./legend.js";
 import { FONT_FAMILY, inPlot, makePlot, valueAxis } from "./plot.js";
 
+// Names beside the lanes take at most this share of the width, at about so many pixels a letter.
+const LABEL_SHARE = 0.34;
+const LETTER = 6.2;
+
 function lanesOf(frames, theme) {
   const lanes = [];
   for (const frame of frames) {
@@ -85,6 +89,7 @@ export function draw(root, data, context) {
   const boxes = lanes.map(({ times, values }) => stretches(times, values, data.stepMs, data.range.to, options.mergeValues !== false));
   const { times } = joinTimes(lanes, { ...data.range, stepMs: data.stepMs });
   const count = lanes.length;
+  const longest = Math.max(12, Math.floor((root.clientWidth * LABEL_SHARE) / LETTER));
   const fill = (lanes[0].field.config.custom?.fillOpacity ?? 70) / 100;
   const tip = (plot, index) => {
     const time = plot.posToVal(plot.cursor.left, "x");
@@ -106,7 +111,7 @@ export function draw(root, data, context) {
     chart,
     {
       series: [{ scale: "y", paths: () => null, points: { show: false } }],
-      axes: [valueAxis({ scale: "y", grid: false, splits: () => lanes.map((_, row) => row + 0.5), texts: () => lanes.map(({ name }) => (name.length > 28 ? `${name.slice(0, 27)}…` : name)) })],
+      axes: [valueAxis({ scale: "y", grid: false, splits: () => lanes.map((_, row) => row + 0.5), texts: () => lanes.map(({ name }) => (name.length > longest ? `${name.slice(0, longest - 1)}…` : name)) })],
       scales: { y: { dir: -1, range: () => [0, count] } },
       hooks: { draw: [(plot) => drawLanes(plot, lanes, boxes, { rowHeight: options.rowHeight, showValue: options.showValue, fill, theme })] },
     },

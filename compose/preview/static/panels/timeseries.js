@@ -93,7 +93,7 @@ function scaleOf(group) {
   const { scaleDistribution: { type, log } = {} } = group[0].custom;
   const side = (index) => ({ pad: 0.1, hard: hard[index] ?? (index ? Infinity : -Infinity), soft: hard[index] ?? soft[index] ?? 0, mode: (hard[index] ?? soft[index]) !== null ? 1 : 3 });
   const range = (_plot, min, max) => {
-    if (min === null || max === null) return [hard[0] ?? 0, hard[1] ?? 1];
+    if (min === null || max === null || (min === 0 && max === 0)) return [hard[0] ?? 0, hard[1] ?? 1];
     const [low, high] = type === "log" ? uPlot.rangeLog(min, max, log ?? 10, true) : uPlot.rangeNum(min, max, { min: side(0), max: side(1) });
     return [hard[0] ?? low, hard[1] ?? (high > (hard[0] ?? low) ? high : (hard[0] ?? low) + 1)];
   };
@@ -187,6 +187,7 @@ export function draw(root, data, context) {
       axes: axesOf(groups),
       bands,
       scales: Object.fromEntries([...groups].map(([name, group]) => [name, scaleOf(group)])),
+      exemplars: series.length ? { list: data.exemplars, yOf: (plot, value) => plot.valToPos(value, keys[0]), text: (value) => join(series[0].process(value)) } : undefined,
       hooks: { drawClear: [(plot) => drawThresholds(plot, groups, theme, "area")], draw: [(plot) => drawThresholds(plot, groups, theme, "line")] },
     },
     [times, ...stacked],

@@ -42,7 +42,9 @@ export function popover(button, content, label, closed = () => {}) {
       return;
     }
     place(box, button);
-    (box.querySelector("[autofocus]") ?? box.querySelector("input, button, a"))?.focus();
+    const first = box.querySelector("[autofocus]") ?? box.querySelector("input, button, a");
+    first?.focus();
+    if (first?.type === "text") first.select();
   });
   return [button, box];
 }

@@ -47,6 +47,22 @@ export class Tooltip {
     this.hide();
   }
 
+  /** One exemplar: its value, its labels and, where it is known, the way to its trace. */
+  exemplar(mark, { time, labels, trace }, value, { zone, traces, pinned = false }) {
+    this.pinned = pinned;
+    this.box.classList.toggle("pinned", pinned);
+    const rows = Object.entries(labels).filter(([name]) => name !== "__name__").map(([name, text]) => h("tr", {}, h("td", { class: "tip-label" }, name), h("td", {}, text)));
+    const link = traces && trace ? anchor(`${traces.replace(/\/$/, "")}/trace/${encodeURIComponent(trace)}`, true, icon("link", 13), "Open the trace") : "";
+    this.box.replaceChildren(
+      h("div", { class: "tip-time" }, dateText(time, zone), h("strong", {}, value)),
+      h("table", {}, rows),
+      link ? h("div", { class: "tip-links" }, pinned ? link : h("span", { class: "tip-more" }, "Click for the trace")) : "",
+    );
+    const at = mark.getBoundingClientRect();
+    this.#at(at.left, at.top);
+    if (pinned) this.box.querySelector("a")?.focus();
+  }
+
   event(flag, { title, text, tags, from, to }, zone) {
     const span = to > from ? `${dateText(from, zone)} to ${dateText(to, zone)}` : dateText(from, zone);
     this.box.replaceChildren(
