@@ -8,7 +8,7 @@ from typing import Any
 from modelwatch.model import codes, suggest, values, words
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.schema import Kind, resolve, schema
-from modelwatch.model.tree import Document, Mapped, Step, data
+from modelwatch.model.tree import Document, Mapped, Node, Step, data
 from modelwatch.model.violations import ABOUT_FIELDS, Violation, violations
 
 
@@ -22,6 +22,7 @@ def check(document: Document) -> Iterator[Diagnostic]:
         document.condemn(document.root)
         yield document.diagnostic(codes.WRONG_TYPE, document.root.span, message, help)
         return
+    misnamed: list[Node] = []
     for violation in violations(document.kind, data(document.root)):
         node = document.find(*violation.path)
         if node is None:
@@ -31,9 +32,13 @@ def check(document: Document) -> Iterator[Diagnostic]:
                 yield from _fields(document, violation, node)
         elif violation.key is not None:
             yield values.key(document, violation, violation.key)
+            misnamed.append(node)
         else:
             yield values.value(document, violation, node)
             document.condemn(node)
+    # Whatever refers to a name of these may mean the one that is malformed; what is inside has been told by now.
+    for node in misnamed:
+        document.condemn(node)
 
 
 def _fields(document: Document, violation: Violation, node: Mapped) -> Iterator[Diagnostic]:

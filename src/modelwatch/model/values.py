@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from modelwatch.model import codes, suggest, words
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document, Mapped, Node, Scalar, Sequence, Step, data
+from modelwatch.model.units import DURATION_PATTERN
 from modelwatch.model.violations import Violation
 
 # Title of a schema -> how to write such text.
@@ -142,7 +144,7 @@ def _text(violation: Violation, node: Node) -> tuple[str, str, str]:
 def _duration(label: str, text: str) -> tuple[str, str, str]:
     help = "write a number and a unit, such as 250ms, 30s, 5m, 6h or 30d"
     meant = suggest.duration(text)
-    if meant == text:
+    if re.match(DURATION_PATTERN, text):
         # Well spelt, so it is its length that is refused.
         message = f"{label} must be above zero and at most a hundred years, found {words.short(text)}"
         return codes.OUT_OF_BOUNDS, message, help
@@ -195,9 +197,9 @@ def _bounds(violation: Violation, node: Node) -> tuple[str, str, str]:
             help = f"it is a share from 0 to 1: {node.text} % is {(node.value / 100).normalize():f}"
         return codes.OUT_OF_BOUNDS, message, help
     says = {
-        "minItems": f"{bound} items or more",
-        "maxItems": f"{bound} items at most",
-        "minProperties": "a field or more",
+        "minItems": f"at least {bound} item{'s' if bound != 1 else ''}",
+        "maxItems": f"at most {bound} items",
+        "minProperties": "at least one field",
     }[keyword]
     return codes.OUT_OF_BOUNDS, f"{label} wants {says}", _such_as(violation)
 

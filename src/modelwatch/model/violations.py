@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from modelwatch.model.schema import Kind, resolve, validator
+from modelwatch.model.schema import Kind, at, resolve, validator
 from modelwatch.model.tree import Step
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def _flatten(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
 
 
 def _violation(kind: Kind, error: ValidationError) -> Violation:
-    key = str(error.instance) if "propertyNames" in error.absolute_schema_path else None
+    path = tuple(cast("Iterable[Step]", error.absolute_path))
     schema = resolve(kind, cast("Mapping[str, Any]", error.schema))
-    return Violation(tuple(cast("Iterable[Step]", error.absolute_path)), str(error.validator), schema, key)
+    if "propertyNames" in error.absolute_schema_path:
+        return Violation(path, str(error.validator), schema, str(error.instance))
+    # The example of a field stands beside its $ref, which jsonschema does not show.
+    beside = {key: value for key, value in at(kind, path).items() if key in ("examples", "default")}
+    return Violation(path, str(error.validator), {**schema, **beside})

@@ -71,7 +71,7 @@ def flow(value: Any) -> str:
 def scalar(text: str) -> str:
     """Text as a YAML scalar that every reader takes for that text, on one line, inside or outside of brackets."""
     plain = read_plain(text)
-    risky = _NEEDS_QUOTES & set(text) or text != text.strip() or text[:1] in "-?=~<" or text[:1].isdigit()
+    risky = _NEEDS_QUOTES & set(text) or text != text.strip() or text[:1] in "-?=~<"
     if isinstance(plain, str) and not isinstance(plain, Trap) and not risky and text.isprintable():
         return text
     if text.isprintable():

@@ -52,6 +52,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "an unknown escape in double quotes",
         "write \\\\ for a backslash, or use single quotes",
     ),
+    ("found unexpected ':'", "a ':' without a value", "write a space and a value after it"),
     ("found undefined tag handle", "an unknown YAML tag", "put text that starts with ! in quotes"),
     (
         "did not find expected <document start>",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -47,6 +47,21 @@ def resolve(kind: Kind, part: Mapping[str, Any]) -> dict[str, Any]:
     for step in target.removeprefix("#/").split("/"):
         found = found[step]
     return {**found, **{key: value for key, value in part.items() if key != "$ref"}}
+
+
+def at(kind: Kind, path: Iterable[str | int]) -> dict[str, Any]:
+    """The schema of the value at ``path``, with what stands beside a $ref; {} where there is none."""
+    part: dict[str, Any] = schema(kind)
+    for step in path:
+        part = resolve(kind, part)
+        # Only one of several alternatives has fields.
+        part = next((below for below in part.get("anyOf", ()) if "properties" in below), part)
+        other = part.get("additionalProperties")
+        below = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step, other)
+        if not isinstance(below, dict):
+            return {}
+        part = below
+    return resolve(kind, part)
 
 
 def _is_number(_: object, value: object) -> bool:
