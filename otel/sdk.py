@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from opentelemetry import trace
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from modelwatch.model.addresses import Addresses
+from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import spans as S
@@ -31,13 +33,15 @@ from modelwatch.telemetry import spans as S
 log = logging.getLogger("modelwatch.otel")
 
 _SEND_SECONDS = 2.0
+_QUEUE_SPANS = 8192
+_DELAY_MILLISECONDS = 1000
 _EXIT_SECONDS = 3.0
 _PAUSE_SECONDS = 10.0
 _PAUSE_SECONDS_MAX = 60.0
 
 
 def setup(
-    model: Model,
+    model: Model | Path | str,
     *,
     version: str,
     service_version: str | None = None,
@@ -45,9 +49,11 @@ def setup(
 ) -> Watch:
     """Start tracing in this process and watch a model. Call it once for each model, from the main thread.
 
-    ``version`` is the model's, ``service_version`` the service's. A TracerProvider that the service has set stays.
+    ``model`` is a spec's path or a loaded one; ``version`` is the model's, ``service_version`` the service's. A
+    TracerProvider that the service has set stays. Raises SpecError for a spec that cannot be used.
     """
-    return Watch(model, version=version, registry=registry, tracer=tracer(model, service_version))
+    spec = model if isinstance(model, Model) else load_model(Path(model))
+    return Watch(spec, version=version, registry=registry, tracer=tracer(spec, service_version))
 
 
 class PatientExporter(SpanExporter):
@@ -129,7 +135,12 @@ def tracer(model: Model, service_version: str | None = None) -> Tracer | None:
             return None
         current = TracerProvider(resource=resource(model, service_version), shutdown_on_exit=False)
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
-            current.add_span_processor(BatchSpanProcessor(exporter(os.environ)))
+            # Four times the default: at 2,000 inferences a second that holds what one slow export leaves waiting.
+            queue = None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else _QUEUE_SPANS
+            delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _DELAY_MILLISECONDS
+            current.add_span_processor(
+                BatchSpanProcessor(exporter(os.environ), max_queue_size=queue, schedule_delay_millis=delay)
+            )
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
         flush_on_sigterm(current.shutdown, current.force_flush)
