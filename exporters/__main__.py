@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from modelwatch.exporters.app import DEFAULT_LISTEN, run
 from modelwatch.model import types as t
+from modelwatch.model.addresses import Addresses, PortError
 from modelwatch.model.diagnostics import SpecError
 from modelwatch.model.load import load_fleet
 
@@ -17,18 +19,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m modelwatch.exporters", description=__doc__)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of specs (default: models)")
     parser.add_argument("--state", type=Path, default=None, help="folder that counts are kept in (default: none)")
-    parser.add_argument("--listen", default=DEFAULT_LISTEN, help=f"host:port (default: {DEFAULT_LISTEN})")
+    parser.add_argument("--listen", help=f"host:port (default: {DEFAULT_LISTEN}, moved by MODELWATCH_PORT_EXPORTER)")
     chosen = parser.parse_args(arguments)
 
     def load() -> t.Fleet:
         return load_fleet(chosen.models).unwrap()
 
     try:
+        listen = chosen.listen or Addresses.native(os.environ).internal["exporter"]
         fleet = load()
-    except SpecError as error:
+    except (SpecError, PortError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run(fleet, chosen.state, chosen.listen, reload=load)
+    return run(fleet, chosen.state, listen, reload=load)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelwatch.exporters.ingest.table import MOST_ROWS
+
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction; not used yet."}
 _TIME = {
@@ -154,7 +156,7 @@ def document(version: str, body_bytes: int, most_errors: int) -> dict[str, Any]:
             "400": _answer("The body cannot be read."),
             "404": _answer("There is no such model."),
             "408": _answer("The body took too long to arrive."),
-            "413": _answer("The body is too large: send fewer rows at once."),
+            "413": _answer(f"The body is too large, or has more than {MOST_ROWS} rows: send fewer rows at once."),
             "415": _answer("The body is compressed; send it plain."),
             "429": later,
         },

@@ -21,10 +21,10 @@ from starlette.types import StatelessLifespan
 from modelwatch.exporters import openapi
 from modelwatch.exporters.collector import ModelCollector
 from modelwatch.exporters.counting import Counted
-from modelwatch.exporters.ingest import MalformedError, decode
+from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, decode
 from modelwatch.exporters.intake import Intake, Limits, RefusedError
 from modelwatch.exporters.report import report
-from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
+from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 
 # Requests decoded at the same time. More would not be faster, and each takes several times its body in memory.
 _DECODERS = 2
@@ -77,9 +77,11 @@ class _Endpoints:
                 counted = await to_thread.run_sync(self._count, name, body, kind, limiter=self._decoders)
             except MalformedError as error:
                 return _error(400, str(error))
+            except TooManyRowsError as error:
+                return _error(413, str(error))
             except NotLoadedError:
                 raise RefusedError(429, f"the reference profile of {name} is being loaded", 1) from None
-            except KeyError:
+            except UnknownModelError:
                 return _error(404, self._no_model(name))
         errors = sorted(counted.errors.items())[: self._intake.limits.errors]
         answer = {

@@ -20,6 +20,10 @@ from modelwatch.model import types as t
 _log = logging.getLogger(__name__)
 
 
+class UnknownModelError(KeyError):
+    """No spec of the fleet has this name."""
+
+
 class NotLoadedError(Exception):
     """The model's profile is still being loaded."""
 
@@ -110,9 +114,9 @@ class Sidecar:
         )
 
     def ingest(self, model: str, table: Table) -> Counted:
-        """Count the rows of ``table``. Raises KeyError for an unknown model and NotLoadedError before it is loaded."""
+        """Count the rows of ``table``. Raises UnknownModelError, and NotLoadedError before it is loaded."""
         if model not in self._models:
-            raise KeyError(model)
+            raise UnknownModelError(model)
         with self._swap_lock:
             monitor = self._monitors.get(model)
             if monitor is None:

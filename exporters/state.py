@@ -105,10 +105,19 @@ class State:
                     file.flush()
                     os.fsync(file.fileno())
             beside.replace(path)
+            if durable:
+                self._sync_folder()
         except OSError as error:
             self._failed("save", path, f"cannot be saved ({error}); a restart would lose what came since")
             return
         self._saved[model] = (snapshot.layout, snapshot.revision, durable)
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _failed(self, operation: str, path: Path, reason: str) -> None:
         self.failures[operation] += 1

@@ -17,7 +17,7 @@ _HELP = (
 
 
 def decode_json(body: bytes) -> Table:
-    """Raises MalformedError.
+    """Raises MalformedError and TooManyRowsError.
 
     ``NaN`` and ``Infinity`` are no JSON, but Python's json writes them: they are read, and count as missing.
     """

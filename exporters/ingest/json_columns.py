@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelwatch.exporters.ingest.json_rows import no_time
-from modelwatch.exporters.ingest.table import MalformedError, Table, shown, unknown_features
+from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, shown, unknown_features
 from modelwatch.exporters.subjects import Role
 
 _BESIDE = ("prediction", "confidence", "id", "timestamp")
@@ -44,7 +44,7 @@ class _Columns:
 
 
 def columns_table(columns: object) -> Table:
-    """Raises MalformedError when ``columns`` is not made of arrays of one length."""
+    """Raises MalformedError when ``columns`` is not made of arrays of one length, and TooManyRowsError."""
     if not isinstance(columns, dict):
         raise MalformedError(f"'columns' must be an object, found {shown(columns)}")
     features = columns.get("features", {})
@@ -62,4 +62,4 @@ def columns_table(columns: object) -> Table:
                 f"columns differ in length: 'columns.{every[0][0][:80]}' has {rows} values, "
                 f"'columns.{name[:80]}' has {len(column)}"
             )
-    return _Columns(rows, features, beside)
+    return _Columns(checked_rows(rows), features, beside)

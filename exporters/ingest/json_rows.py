@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwatch.exporters.ingest.table import MalformedError, Table, shown, unknown_features
+from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, shown, unknown_features
 from modelwatch.exporters.subjects import Role
 
 _EMPTY: dict[str, Any] = {}
@@ -43,9 +43,10 @@ class _Rows:
 
 
 def rows_table(rows: object) -> Table:
-    """Raises MalformedError when ``rows`` is no list."""
+    """Raises MalformedError when ``rows`` is no list, and TooManyRowsError."""
     if not isinstance(rows, list):
         raise MalformedError(f"'rows' must be an array of objects, found {shown(rows)}")
+    checked_rows(len(rows))
     documents, features, bad = [], [], {}
     for index, row in enumerate(rows):
         problem = _problem(row)

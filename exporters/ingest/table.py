@@ -8,9 +8,25 @@ from typing import Protocol
 
 from modelwatch.exporters.subjects import Role
 
+MOST_ROWS = 100_000
+
 
 class MalformedError(Exception):
     """A request that cannot be read as rows at all. The message says what and how to mend it."""
+
+
+class TooManyRowsError(Exception):
+    """A request of more rows than are looked at in one go."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(f"{rows} rows are more than {MOST_ROWS} at once: send fewer rows at once")
+
+
+def checked_rows(rows: int) -> int:
+    """``rows``. Raises TooManyRowsError: millions of rows can be short, but the reasons why they are wrong are not."""
+    if rows > MOST_ROWS:
+        raise TooManyRowsError(rows)
+    return rows
 
 
 class Table(Protocol):

@@ -159,6 +159,13 @@ def test_a_body_beyond_the_limit_is_413_whether_or_not_it_says_its_length(sideca
     assert client.post(PATH, json={"rows": [GOOD]}).status_code == 200
 
 
+def test_more_rows_than_are_looked_at_in_one_go_are_413(client: httpx2.Client) -> None:
+    for body in (b'{"rows": [' + b"0," * 100_000 + b"0]}", b'{"columns": {"prediction": [' + b"0," * 100_000 + b"0]}}"):
+        answer = client.post(PATH, content=body)
+        assert answer.status_code == 413
+        assert answer.json() == {"error": "100001 rows are more than 100000 at once: send fewer rows at once"}
+
+
 def test_more_than_fits_into_memory_is_429_and_taken_again_later(sidecar: Sidecar, serve_app) -> None:  # type: ignore[no-untyped-def]
     client = serve_app(sidecar, Limits(pending_bytes=2000))
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n".encode()

@@ -1,0 +1,110 @@
+"""``python -m modelwatch.exporters``: specs from a folder, and what a person sees when they are wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import specs
+
+SPEC = """\
+apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: flight-delay, owner: ops-ml}
+serving: {job: flights}
+task: {type: classification, classes: [on_time, late], positive_class: late}
+features:
+  - {name: hour, type: numeric, range: [0, 23]}
+  - {name: carrier, type: categorical}
+baseline: {data: ../reference.csv}
+"""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    specs.write_reference(tmp_path / "reference.csv", 500)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "flight-delay.yaml").write_text(SPEC)
+    return tmp_path / "models"
+
+
+Run = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, **environ: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "modelwatch.exporters", *map(str, arguments)]
+        found = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ})
+        started.append(found)
+        return found
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _url(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "listening on http" in line:
+            return line.split()[-1]
+    raise AssertionError("it ended before it listened")
+
+
+def test_specs_of_a_folder_are_watched_and_taken_up_again_on_hup(
+    run: Run, models: Path, wait: Callable[..., None]
+) -> None:
+    process = run("--models", models, "--state", models.parent / "state", "--listen", "127.0.0.1:0")
+    client = httpx2.Client(base_url=_url(process), timeout=30)
+    wait(lambda: client.get("/readyz").status_code == 200)
+    (models / "flight-delay.yaml").write_text("broken: [")
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert any("the specs cannot be loaded, so the ones in use stay" in line for line in process.stderr)
+    assert client.get("/readyz").status_code == 200
+    (models / "other.yaml").write_text(SPEC.replace("flight-delay", "other"))
+    (models / "flight-delay.yaml").write_text(SPEC)
+    process.send_signal(signal.SIGHUP)
+    wait(lambda: [m["name"] for m in client.get("/v1/models").json()["models"]] == ["flight-delay", "other"])
+    wait(lambda: client.get("/readyz").status_code == 200)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
+def test_a_broken_spec_ends_with_its_place_and_no_traceback(run: Run, models: Path) -> None:
+    (models / "flight-delay.yaml").write_text(SPEC.replace("numeric", "numerical"))
+    process = run("--models", models)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "flight-delay.yaml:7:" in log
+    assert "Traceback" not in log
+
+
+def test_the_port_follows_its_variable(run: Run, models: Path) -> None:
+    port = _free_port()
+    process = run("--models", models, MODELWATCH_PORT_EXPORTER=str(port))
+    assert _url(process) == f"http://127.0.0.1:{port}"
+
+
+def test_a_variable_that_is_no_port_is_told(run: Run, models: Path) -> None:
+    process = run("--models", models, MODELWATCH_PORT_EXPORTER="many")
+    assert "MODELWATCH_PORT_EXPORTER='many' is no port" in process.communicate(timeout=60)[1]
+    assert process.returncode == 2
