@@ -13,7 +13,7 @@ from modelwatch.model.tree import Document, Mapped, Node, Scalar, Sequence
 _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"https?://hooks\.slack\.com/\S*"), "a Slack webhook"),
     (re.compile(r"\bxox[a-z]-[A-Za-z0-9-]{8,}"), "a Slack token"),
-    (re.compile(r"(?<![^\s/])https?://[^\s/@:]*:[^\s/@]+@\S*"), "a URL with a password"),
+    (re.compile(r"\bhttps?://[^\s/@:]*:[^\s/@]+@\S*"), "a URL with a password"),
     # PagerDuty's routing keys: 32 letters and digits, some of each.
     (
         re.compile(r"(?<![A-Za-z0-9/._-])(?=[a-zA-Z]*[0-9])(?=[0-9]*[a-zA-Z])[A-Za-z0-9]{32}(?![A-Za-z0-9/._-])"),

@@ -1,0 +1,425 @@
+"""What a schema cannot say, beyond the example that each diagnostic's page holds."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.model.load import load_fleet
+
+from .conftest import TEN_LINES, Load
+
+STACK = """\
+apiVersion: modelwatch/v1
+kind: Stack
+receivers:
+  pager: {type: pagerduty, key_file: secrets/pager.key}
+  chat: {type: slack, url_file: secrets/chat.url}
+routes: {page: pager, ticket: chat}
+teams:
+  growth: {page: pager}
+environments: {prod: {pages: true}}
+"""
+
+
+def lines(found: tuple[Diagnostic, ...]) -> list[str]:
+    return [f"{d.line}:{d.column} {d.code} {d.severity} {d.message} -- {d.help}" for d in found]
+
+
+def codes(found: tuple[Diagnostic, ...]) -> list[tuple[str, str]]:
+    return [(d.code, d.severity) for d in found]
+
+
+def slo(objective: str, window: str = "30d", sli: str = "errors") -> str:
+    return f"{TEN_LINES}slos: [{{name: a, objective: {objective}, window: {window}, sli: {sli}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("objective", "severity", "message", "help"),
+    [
+        (
+            "83.3",
+            "error",
+            "at 83.3 the budget burns at most 6.0 times too fast, and the first page waits for 6: nobody can ever be paged",
+            "raise the objective to 83.4 or more",
+        ),
+        (
+            "93",
+            "warning",
+            "at 93 the budget burns at most 14.3 times too fast, and the quick page waits for 14.4: "
+            "a total outage pages only after an hour",
+            "raise the objective to 93.1 or more",
+        ),
+    ],
+)
+def test_an_slo_that_cannot_page_is_told_with_the_least_objective_that_can(
+    load: Load, objective: str, severity: str, message: str, help: str
+) -> None:
+    (found,) = load(churn=slo(objective)).diagnostics
+    assert (found.code, found.severity, found.message, found.help) == ("MW024", severity, message, help)
+
+
+@pytest.mark.parametrize("objective", ["83.4", "93.1", "99.9", "99.999"])
+def test_the_least_objective_that_is_advised_is_enough(load: Load, objective: str) -> None:
+    assert not [found for found in load(churn=slo(objective)).diagnostics if found.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"), [("2d", [("MW049", "error")]), ("3d", [("MW049", "warning")]), ("28d", []), ("45d", [])]
+)
+def test_windows_too_short_for_burn_rates_are_told(load: Load, window: str, expected: list[tuple[str, str]]) -> None:
+    assert codes(load(churn=slo("99.9", window)).diagnostics) == expected
+
+
+@pytest.mark.parametrize(
+    ("latency", "help"),
+    [
+        ("1ms", "the nearest is 5ms"),
+        ("300ms", "the nearest are 250ms and 500ms"),
+        ("2s", "the nearest are 1s and 2500ms"),
+        ("1m", "the nearest is 10s"),
+    ],
+)
+def test_a_latency_between_buckets_is_offered_the_nearest(load: Load, latency: str, help: str) -> None:
+    (found,) = load(churn=slo("99", sli=f"{{latency: {latency}}}")).diagnostics
+    assert (found.code, found.help.replace("2s500ms", "2500ms")) == ("MW026", help)
+
+
+@pytest.mark.parametrize("latency", ["5ms", "250ms", "2500ms", "2s500ms", "10s", "10000ms"])
+def test_a_bucket_may_be_spelt_in_any_way(load: Load, latency: str) -> None:
+    assert load(churn=slo("99", sli=f"{{latency: {latency}}}")).diagnostics == ()
+
+
+def test_a_short_retention_is_told_where_it_is_set_when_models_take_the_default(load: Load) -> None:
+    stack = STACK + "prometheus: {retention: 15d}\n"
+    assert lines(load(churn=TEN_LINES, stack=stack).diagnostics) == [
+        "10:25 MW025 error retention 15d is shorter than 30d, the window of SLOs that name none -- "
+        "keep data for 45d, or give every SLO a window"
+    ]
+    assert codes(load(churn=TEN_LINES + "slos: []\n", stack=stack).diagnostics) == []
+
+
+def test_a_performance_window_must_be_kept_too(load: Load) -> None:
+    found = load(churn=TEN_LINES + "performance: {window: 60d}\n").diagnostics
+    assert [(d.line, d.column, d.code) for d in found] == [(11, 23, "MW025")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("ticket: chat", "ticket: chatt", "6:31 MW027 error there is no receiver 'chatt' -- did you mean 'chat'?"),
+        (
+            "growth: {page: pager}",
+            "growth: {page: pgr}",
+            "8:18 MW027 error there is no receiver 'pgr' -- did you mean 'pager'?",
+        ),
+        (
+            "growth: {page: pager}",
+            "growth: {page: ops}",
+            "8:18 MW027 error there is no receiver 'ops' -- the receivers are chat, pager",
+        ),
+        (
+            "teams:",
+            "alerting: {dead_mans_switch: beat}\nteams:",
+            "7:30 MW027 error there is no receiver 'beat' -- the receivers are chat, pager",
+        ),
+        (
+            "  growth:",
+            "  growht:",
+            "5:10 MW028 warning 'growth' is no team, so its alerts go where the stack's routes say -- did you mean 'growht'?",
+        ),
+        (
+            "  growth:",
+            "  sales:",
+            "5:10 MW028 warning 'growth' is no team, so its alerts go where the stack's routes say -- "
+            "add it under teams in models/stack.yaml",
+        ),
+        (
+            "{prod: {",
+            "{live: {",
+            "6:1 MW029 warning the environment is 'prod' where none is given, and that is not declared -- "
+            "add it under environments in models/stack.yaml",
+        ),
+        (
+            ", ticket: chat",
+            "",
+            "5:3 MW044 warning nothing is sent to 'chat' -- name it in routes, in a team or in a model's alerting.routes, or remove it",
+        ),
+    ],
+)
+def test_references_of_the_stack_are_followed(load: Load, old: str, new: str, line: str) -> None:
+    assert lines(load(churn=TEN_LINES, stack=STACK.replace(old, new, 1)).diagnostics) == [line]
+
+
+def test_a_receiver_that_only_a_model_uses_is_used(load: Load) -> None:
+    stack = STACK.replace(", ticket: chat", "")
+    assert load(churn=TEN_LINES + "alerting: {routes: {ticket: chat}}\n", stack=stack).diagnostics == ()
+
+
+def test_receivers_that_are_malformed_themselves_start_no_cascade(load: Load) -> None:
+    assert codes(load(churn=TEN_LINES, stack=STACK.replace("receivers:", "receivers: 3\nx:")).diagnostics) == [
+        ("MW014", "error"),
+        ("MW012", "error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("receiver", "expected"),
+    [
+        ("{type: slack}", ["a slack receiver needs 'url_file' -- add url_file: secrets/pager.url"]),
+        ("{type: webhook}", ["a webhook receiver needs 'url' -- add url: https://example.com/hooks/pager"]),
+        (
+            "{type: webhook, url: 'http://h/x', url_file: f}",
+            ["a webhook receiver does not use 'url_file' -- remove it; webhook has url"],
+        ),
+        ("{type: none, channel: '#a'}", ["a none receiver does not use 'channel' -- remove it; none has no fields"]),
+        ("{type: none}", []),
+    ],
+)
+def test_receivers_have_the_fields_of_their_type(load: Load, receiver: str, expected: list[str]) -> None:
+    stack = STACK.replace("{type: pagerduty, key_file: secrets/pager.key}", receiver)
+    found = load(churn=TEN_LINES, stack=stack).diagnostics
+    assert [f"{d.message} -- {d.help}" for d in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("signal", "destination", "message"),
+    [
+        ("logs", "{type: jaeger, endpoint: 'h:1'}", "jaeger takes traces and no logs"),
+        ("traces", "{type: loki, endpoint: 'http://h:1'}", "loki takes logs and no traces"),
+        (
+            "traces",
+            "{type: jaeger, endpoint: 'http://h:1'}",
+            "'endpoint' of jaeger wants host:port, found 'http://h:1'",
+        ),
+        ("traces", "{type: otlp, endpoint: h}", "'endpoint' of otlp wants host:port or a URL, found 'h'"),
+        ("traces", "{type: otlp, endpoint: 'h:99999'}", "'endpoint' of otlp wants host:port or a URL, found 'h:99999'"),
+        ("traces", "{type: otlp, endpoint: 'h:4317'}", None),
+        ("logs", "{type: otlp, endpoint: 'https://h/otlp'}", None),
+        ("logs", "{type: file, endpoint: logs.jsonl}", None),
+    ],
+)
+def test_destinations_fit_their_signal(load: Load, signal: str, destination: str, message: str | None) -> None:
+    stack = STACK + f"destinations: {{{signal}: [{destination.replace('{', '{name: d, ')}]}}\n"
+    found = load(churn=TEN_LINES, stack=stack).diagnostics
+    assert [(d.code, d.message) for d in found] == ([("MW047", message)] if message else [])
+
+
+@pytest.mark.parametrize("name", ["stack", "Fleet", "con", "LPT1", "modelwatch"])
+def test_reserved_names_are_refused_in_any_case(load: Load, name: str) -> None:
+    (found,) = load(churn=TEN_LINES.replace("name: churn", f"name: {name}")).diagnostics
+    assert (found.code, found.message) == ("MW022", f"the name '{name}' is reserved")
+
+
+def test_names_that_differ_in_capitals_only_collide(load: Load) -> None:
+    found = load(a=TEN_LINES, b=TEN_LINES.replace("name: churn", "name: Churn")).diagnostics
+    assert [(d.file, d.line, d.message) for d in found] == [
+        ("models/b.yaml", 4, "'Churn' differs from the model 'churn' in capitals only")
+    ]
+
+
+def test_every_duplicate_of_one_file_is_told(load: Load) -> None:
+    text = TEN_LINES.replace("classification}", "classification, classes: [a, b, a]}").replace("plan", "age")
+    text += "slos: [{name: x, objective: 99, sli: errors}, {name: x, objective: 99.5, sli: errors}]\n"
+    found = load(churn=text).diagnostics
+    assert [(d.line, d.message) for d in found] == [
+        (7, "the class 'a' is there twice"),
+        (10, "the feature 'age' is there twice"),
+        (11, "the SLO 'x' is there twice"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("drift", "line"),
+    [
+        (
+            "{warning: 0.3}",
+            "9:49 MW033 error warning 0.3 is above critical 0.25 (psi's default) -- give both, the smaller as warning",
+        ),
+        (
+            "{critical: 0.05}",
+            "9:50 MW033 error warning 0.1 is above critical 0.05 (psi's default) -- give both, the smaller as warning",
+        ),
+        (
+            "{warning: 3, critical: 2}",
+            "9:49 MW033 error warning 3 is above critical 2 -- did you mean warning: 2, critical: 3?",
+        ),
+        (
+            "{method: js, warning: 1, critical: 1.2}",
+            "9:74 MW017 error no Jensen-Shannon distance is ever above 1, found 1.2 -- "
+            "thresholds of psi are not those of js; 0.13 and 0.21 are as much drift as psi's 0.1 and 0.25",
+        ),
+    ],
+)
+def test_drift_thresholds_make_sense_together(load: Load, drift: str, line: str) -> None:
+    text = TEN_LINES.replace("type: numeric", f"type: numeric, drift: {drift}")
+    assert lines(load(churn=text).diagnostics) == [line]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("drift: {min_samples: 400}", []),
+        ("drift: {min_samples: 399}", ["11:22 MW043"]),
+        ("  - {name: city, type: categorical, max_categories: 50}", ["11:53 MW043"]),
+        ("  - {name: city, type: categorical, max_categories: 50}\ndrift: {min_samples: 1000}", []),
+    ],
+)
+def test_every_bin_needs_twenty_rows(load: Load, more: str, expected: list[str]) -> None:
+    found = load(churn=f"{TEN_LINES}{more}\n").diagnostics
+    assert [f"{d.line}:{d.column} {d.code}" for d in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("serving", "more", "expected"),
+    [
+        ("mode: online, every: 1d", "", ["an online model has no 'every'"]),
+        ("every: 1d", "", ["an online model has no 'every'"]),
+        ("mode: batch", "", ["a batch model needs 'every'"]),
+        (
+            "mode: batch, every: 1d",
+            "slos: [{name: a, objective: 99, sli: {latency: 250ms}}]",
+            ["a batch model answers no requests, so this SLO would never have data"],
+        ),
+        ("mode: batch, every: 1d", "slos: [{name: a, objective: 99, sli: valid_rows}]", []),
+        ("mode: bacth, every: 1d", "", ["'mode' cannot be 'bacth'"]),
+    ],
+)
+def test_fields_fit_the_way_of_serving(load: Load, serving: str, more: str, expected: list[str]) -> None:
+    text = TEN_LINES.replace("{job: churn}", f"{{job: churn, {serving}}}") + f"{more}\n"
+    assert [d.message for d in load(churn=text).diagnostics] == expected
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("{type: ranking, unit: s}", ["a ranking task has no 'unit'"]),
+        ("{type: regression, positive_class: a}", ["a regression task has no 'positive_class'"]),
+        ("{type: classification, positive_class: a}", ["positive_class needs classes"]),
+        ("{type: classification, classes: [a, b], positive_class: c}", ["'c' is none of the classes"]),
+        ("{type: regression, unit: minutes}", []),
+    ],
+)
+def test_fields_fit_the_task(load: Load, task: str, expected: list[str]) -> None:
+    found = load(churn=TEN_LINES.replace("{type: classification}", task)).diagnostics
+    assert [d.message for d in found] == expected
+
+
+def test_accuracy_belongs_to_classification(load: Load) -> None:
+    text = TEN_LINES.replace("type: classification", "type: regression")
+    found = load(churn=text + "performance: {metrics: {accuracy: {min: 0.8}}}\n").diagnostics
+    assert [d.message for d in found] == ["a regression task has no 'accuracy'"]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "https://hooks.slack.com/services/T0/B0/abc",
+        "xoxb-1234567890-abcdef",
+        "https://ops:hunter2@example.com/x",
+        "0123456789abcdef0123456789abcdef",
+        "R0ABCDEFGHIJKLMNOPQRSTUVWXYZ0123",
+        "the key is 0123456789abcdef0123456789abcdef, keep it",
+    ],
+)
+def test_a_secret_is_told_and_never_repeated(load: Load, secret: str) -> None:
+    (found,) = load(churn=TEN_LINES.replace("owner: growth", f'owner: growth\n  description: "{secret}"')).diagnostics
+    assert (found.code, found.line) == ("MW041", 6)
+    assert secret not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "secrets/0123456789abcdef0123456789abcdef.key",
+        "https://git.example.com/ml/churn",
+        "abcdefghijklmnopqrstuvwxyzabcdef",
+        "01234567890123456789012345678901",
+        "a 64 digit hash: " + "0123456789abcdef" * 4,
+    ],
+)
+def test_what_only_resembles_a_secret_passes(load: Load, harmless: str) -> None:
+    assert (
+        load(churn=TEN_LINES.replace("owner: growth", f'owner: growth\n  description: "{harmless}"')).diagnostics == ()
+    )
+
+
+def _table(path: Path, *columns: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if path.name.endswith(".parquet"):
+        pq.write_table(pa.table({name: [1.0] for name in columns}), path)
+        return
+    content = ",".join(f'"{name}"' for name in columns) + "\n"
+    path.write_bytes(
+        gzip.compress(content.encode()) if path.name.endswith(".gz") else b"\xef\xbb\xbf" + content.encode()
+    )
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "train.parquet"])
+def test_columns_of_a_baseline_are_compared_with_the_features(load: Load, name: str) -> None:
+    _table(Path("data") / name, "age", "plans")
+    found = load(churn=TEN_LINES + f"baseline: {{data: ../data/{name}}}\n").diagnostics
+    assert lines(found) == [
+        f"10:12 MW030 error the baseline ../data/{name} has no feature 'plan' -- did you mean 'plans'?"
+    ]
+
+
+def test_a_profile_is_compared_rather_than_the_data_it_came_from(load: Load) -> None:
+    Path("profiles").mkdir()
+    Path("profiles/churn.json").write_text('{"features": [{"name": "age"}]}')
+    found = load(churn=TEN_LINES + "baseline: {data: gone.csv, profile: ../profiles/churn.json}\n").diagnostics
+    assert [d.message for d in found] == ["the baseline ../profiles/churn.json has no feature 'plan'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.parquet", b"PAR1 no", "x.parquet: this is no Parquet file"),
+        ("x.csv.gz", b"no gzip", "x.csv.gz: this is no CSV file"),
+        ("x.xlsx", b"", "x.xlsx: neither CSV nor Parquet by its name: use .csv, .csv.gz, .parquet or .pq"),
+    ],
+)
+def test_a_broken_baseline_is_told_at_its_path(load: Load, name: str, content: bytes, message: str) -> None:
+    Path("models", name).write_bytes(content)
+    (found,) = load(churn=TEN_LINES + f"baseline: {{data: {name}}}\n").diagnostics
+    assert (found.code, found.message) == ("MW032", message)
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "{", '{"features": [1]}', "[" * 100_000])
+def test_a_broken_profile_is_told_at_its_path(load: Load, content: str) -> None:
+    Path("models/p.json").write_text(content)
+    (found,) = load(churn=TEN_LINES + "baseline: {profile: p.json}\n").diagnostics
+    assert (found.code, found.message) == ("MW032", "p.json: this is no profile of modelwatch")
+    assert found.help == "make it again with modelwatch profile churn --data DATA"
+
+
+def test_a_missing_baseline_is_a_warning_that_lets_the_fleet_load(load: Load) -> None:
+    loaded = load(churn=TEN_LINES + "baseline: {profile: ../profiles/churn.json}\n")
+    assert loaded.fleet is not None
+    assert lines(loaded.diagnostics) == [
+        "11:21 MW031 warning the baseline ../profiles/churn.json is not there, so no drift can be told -- "
+        "make it with modelwatch profile churn --data DATA; paths start from this file's folder"
+    ]
+
+
+def test_checking_a_folder_without_parquet_never_imports_pyarrow(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "churn.yaml").write_text(TEN_LINES)
+    program = (
+        "import sys; from pathlib import Path; from modelwatch.model.load import load_fleet; "
+        "load_fleet(Path(sys.argv[1])).unwrap(); sys.exit('pyarrow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == 0
+
+
+def test_checks_go_on_in_a_file_whose_other_fields_are_wrong(load: Load) -> None:
+    loaded = load(churn=slo("80").replace("owner: growth", "owner: 7"))
+    assert [d.code for d in loaded.diagnostics] == ["MW014", "MW024"]
+    assert load_fleet(Path("models")).fleet is None
