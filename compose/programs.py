@@ -76,11 +76,15 @@ class Plan:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _real(self, name: str, *arguments: str, memory: str, env: Mapping[str, str] | None = None) -> Program:
+    def _real(
+        self, name: str, *arguments: str, memory: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Program:
         """A program that is not ours. ``memory`` is where Go's collector starts to work harder, no hard limit."""
         path = self.find(NEEDS[name])
         argv = (str(path) if path else "", *arguments)
-        return Program(name, Launch(argv, str(self._data(name)), {"GOMEMLIMIT": memory, **(env or {})}, NEEDS[name]))
+        return Program(
+            name, Launch(argv, str(cwd or self._data(name)), {"GOMEMLIMIT": memory, **(env or {})}, NEEDS[name])
+        )
 
     def _module(self, name: str, module: str, *arguments: str, nice: int = 0) -> Program:
         """A program of ours. Unbuffered, so that its log is whole when it dies."""
@@ -110,6 +114,8 @@ class Plan:
             # One instance: without this it listens for others on every interface.
             "--cluster.listen-address=",
             memory="256MiB",
+            # It opens the key files of receivers from where it runs, not from where its config is.
+            cwd=self.folder.config / "alertmanager",
         )
 
     def _collector(self) -> Program:
