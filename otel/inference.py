@@ -31,15 +31,21 @@ class StageMeter:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """One model's instruments with their labels set, and its tracing."""
+class RequestMeter:
+    """What every request to one model shares."""
 
-    name: str
     success: Counter
     error: Counter
     duration: Histogram
-    confidence: Histogram
     in_flight: Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What requests and batch runs of one model share: instruments with their labels set, and tracing."""
+
+    name: str
+    confidence: Histogram
     stages: Bounded[StageMeter]
     recorder: Recorder | None
     sampling: TailSampling
@@ -59,6 +65,7 @@ class Inference:
         "_done",
         "_failure",
         "_headers",
+        "_meter",
         "_probe",
         "_recorded",
         "_stages",
@@ -68,8 +75,10 @@ class Inference:
         "trace",
     )
 
-    def __init__(self, probe: Probe, headers: Mapping[str, str] | None = None, batch: int = 1) -> None:
-        self._probe, self._headers, self.batch = probe, headers, batch
+    def __init__(
+        self, probe: Probe, meter: RequestMeter | None, headers: Mapping[str, str] | None = None, batch: int = 1
+    ) -> None:
+        self._probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
         self._failure: str | None = None
         self._recorded: BaseException | None = None
         self._stages: list[tuple[Histogram, float, OpenSpan | None]] = []
@@ -93,7 +102,8 @@ class Inference:
                 self.span = self.trace.root
         self._before = SCOPE.get()
         SCOPE.set(self)
-        self._begun()
+        if self._meter is not None:
+            self._meter.in_flight.inc()
         return self
 
     def stage(self, name: str) -> Stage:
@@ -182,13 +192,12 @@ class Inference:
             error=self._failure,
         )
 
-    def _begun(self) -> None:
-        self._probe.in_flight.inc()
-
     def _ended(self, seconds: float, link: dict[str, str] | None, /) -> None:
-        self._probe.in_flight.dec()
-        self._probe.duration.observe(seconds, link)
-        (self._probe.success if self._failure is None else self._probe.error).inc(self.batch)
+        meter = self._meter
+        if meter is not None:
+            meter.in_flight.dec()
+            meter.duration.observe(seconds, link)
+            (meter.success if self._failure is None else meter.error).inc(self.batch)
 
 
 class Stage:

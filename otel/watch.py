@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import Tracer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from modelwatch.model.types import Model
-from modelwatch.otel.inference import Inference, Probe, Stage, StageMeter
+from modelwatch.otel.inference import Inference, Probe, RequestMeter, Stage, StageMeter
 from modelwatch.otel.instruments import Bounded, exposition, instruments
 from modelwatch.otel.sampling import TailSampling
 from modelwatch.otel.tracing import SCOPE, Recorder
@@ -40,11 +40,7 @@ class Watch:
         name = f"{S.INFERENCE_SPAN} {model.name}"
         self._probe = Probe(
             name=name,
-            success=all_.predictions.labels(*ids, M.OUTCOME_SUCCESS),
-            error=all_.predictions.labels(*ids, M.OUTCOME_ERROR),
-            duration=all_.prediction_duration.labels(*ids),
             confidence=all_.confidence.labels(*ids),
-            in_flight=all_.in_flight.labels(*ids),
             stages=Bounded(
                 "stage",
                 lambda stage: StageMeter(
@@ -65,21 +61,30 @@ class Watch:
         for stage in M.STAGES:
             self._probe.stages.get(stage)
         self._absolute_error = all_.absolute_error.labels(*ids) if model.task.type == "regression" else None
-        self._limit = all_.concurrency_limit
         self._ids = ids
         all_.info.labels(*ids, model.task.type).set(1)
-        self._runs = {
-            outcome: all_.batch_runs.labels(*ids, outcome)
-            for outcome in (M.OUTCOME_SUCCESS, M.OUTCOME_ERROR)
-            if model.serving.mode == "batch"
-        }
+        if model.serving.mode == "online":
+            _ = self._requests
+        else:
+            for outcome in (M.OUTCOME_SUCCESS, M.OUTCOME_ERROR):
+                all_.batch_runs.labels(*ids, outcome)
+
+    @functools.cached_property
+    def _requests(self) -> RequestMeter:
+        """A batch model has these series only if it answers requests as well."""
+        return RequestMeter(
+            success=self._all.predictions.labels(*self._ids, M.OUTCOME_SUCCESS),
+            error=self._all.predictions.labels(*self._ids, M.OUTCOME_ERROR),
+            duration=self._all.prediction_duration.labels(*self._ids),
+            in_flight=self._all.in_flight.labels(*self._ids),
+        )
 
     def inference(self, headers: Mapping[str, str] | None = None, batch: int = 1) -> Inference:
         """``with watch.inference(headers=request.headers, batch=len(rows)) as inference``: one request.
 
         ``headers`` carry the caller's trace (W3C traceparent; looked up in lower case). ``batch`` is its rows.
         """
-        return Inference(self._probe, headers, batch)
+        return Inference(self._probe, self._requests, headers, batch)
 
     def stage(self, name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Decorator: calls inside a running inference of this model are a stage of it, others run plain.
@@ -151,7 +156,7 @@ class Watch:
 
     def concurrency_limit(self, requests: int) -> None:
         """How many requests this process can answer at the same time."""
-        self._limit.labels(*self._ids).set(requests)
+        self._all.concurrency_limit.labels(*self._ids).set(requests)
 
     def exposition(self, accept: str | None = None) -> tuple[bytes, str]:
         """The metrics page of this watch's registry and its content type, for the header ``Accept``."""
@@ -173,9 +178,8 @@ class BatchRun(Inference):
     __slots__ = ("_watch",)
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(watch._probe)
+        super().__init__(watch._probe, None, batch=0)
         self._watch = watch
-        self.batch = 0
 
     @property
     def rows(self) -> int:
@@ -184,9 +188,6 @@ class BatchRun(Inference):
     @rows.setter
     def rows(self, count: int) -> None:
         self.batch = count
-
-    def _begun(self) -> None:
-        """A run is no request in flight."""
 
     def _ended(self, seconds: float, _link: dict[str, str] | None, /) -> None:
         outcome = M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR

@@ -180,7 +180,8 @@ def test_a_batch_run_tells_its_end_rows_and_time_only_when_it_ends_well(
     assert registry.get_sample_value("model_batch_rows", labels) == 900
     ended = registry.get_sample_value("model_batch_last_success_timestamp_seconds", labels)
     assert ended is not None and ended > 1.7e9
-    assert registry.get_sample_value("model_requests_in_flight", labels) == 0
+    assert registry.get_sample_value("model_requests_in_flight", labels) is None
+    assert registry.get_sample_value("model_predictions_total", {**labels, "outcome": "success"}) is None
 
 
 def test_a_decorated_function_is_a_stage_inside_an_inference_and_plain_outside(watch: Watch, value: Value) -> None:
