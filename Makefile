@@ -7,7 +7,7 @@ MW := $(BIN)/modelwatch
 WAIT ?= core
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs drill test check generate golden tools bench clean lint types unit programs
+.PHONY: help up down status logs drill test check generate golden tools bench clean lock lint types unit programs
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,8 @@ drill: $(STAMP) ## Break the demo, wait for the page, heal it, wait for the reso
 generate: $(STAMP) ## Write generated/ from models/
 	@$(MW) generate
 
-golden: generate ## The same: generated/ is the golden
+golden: generate ## Write what tests compare with: generated/ and the reference pages
+	@$(BIN)/python docs/reference.py
 
 check: $(STAMP) ## Check the specs, the cross-checks and, where they are, the real programs
 	@$(MW) check --programs
@@ -74,6 +75,11 @@ core-tools: $(STAMP)
 
 bench: $(STAMP) ## Speed and memory, beside the peers, in one run
 	@$(BIN)/python -m tests.bench
+
+lock: ## Pin every package again, after an edit of pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean: ## Stop the stack and remove all that was made here
 	@if [ -x $(MW) ]; then $(MW) down --data; fi

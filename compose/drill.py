@@ -95,12 +95,13 @@ class Drill:
             self.sleep(1)
 
     def _opened(self) -> int | None:
-        return next((one["id"] for one in self._incidents() if one["id"] not in self._seen), None)
+        return next((one["number"] for one in self._incidents() if one["number"] not in self._seen), None)
 
     def _resolved(self, number: int) -> Callable[[], int | None]:
         def look() -> int | None:
             return next(
-                (one["id"] for one in self._incidents() if one["id"] == number and one["status"] == "resolved"), None
+                (one["number"] for one in self._incidents() if one["number"] == number and one["status"] == "resolved"),
+                None,
             )
 
         return look
@@ -108,12 +109,12 @@ class Drill:
     def run(self) -> Times:
         """Break, wait for the page, heal, wait for the resolve. The fault is healed however this ends. Raises StackError."""
         exercise = self.exercise
-        self._seen = {one["id"] for one in self._incidents() if one["status"] != "resolved"}
+        self._seen = {one["number"] for one in self._incidents() if one["status"] != "resolved"}
         if self._seen:
             raise StackError(
                 f"{exercise.alert} of {exercise.model} is open already: wait until it resolves, then drill again"
             )
-        self._seen = {one["id"] for one in self._incidents()}
+        self._seen = {one["number"] for one in self._incidents()}
         self.say(f"breaking the demo: {exercise.fault} ({exercise.why})")
         self.ask("POST", f"{self.demo}/faults/{exercise.fault}")
         try:
