@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from markdown_it import MarkdownIt
@@ -12,5 +13,10 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "typographer": False}).enable(["table", "strikethrough"])
 
 
+# The stamp of a generated file is for those who edit it, not for those who read the page.
+_STAMP = re.compile(r"\A(\s*<!--.*?-->)+", re.DOTALL)
+
+
 def render(source: str) -> str:
-    return str(_parser().render(source))
+    """HTML of ``source`` without the comments that it begins with."""
+    return str(_parser().render(_STAMP.sub("", source)))

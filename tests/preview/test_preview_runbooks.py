@@ -42,6 +42,15 @@ def test_no_markdown_makes_a_script(source: str) -> None:
     assert not re.search(r"<(script|iframe|img[^>]*onerror)", html, re.IGNORECASE)
 
 
+def test_the_stamp_of_a_generated_file_is_not_shown(folder: Path, open_client: Callable[..., TestClient]) -> None:
+    """The comment that tells editors where the file comes from is not for readers; later ones stay text."""
+    path = folder / "runbooks" / "flight-delay" / "Stamped.md"
+    path.write_text("<!-- Generated: do not\nedit. -->\n# Stamped\n\n<!-- kept -->\n")
+    page = open_client().get("/runbooks/flight-delay/Stamped").text
+    assert "Generated" not in page
+    assert "<h1>Stamped</h1>" in page and "&lt;!-- kept --&gt;" in page
+
+
 def test_runbooks_are_listed_by_model_and_title(open_client: Callable[..., TestClient]) -> None:
     """The index knows each runbook's first heading, the page's address ends without .md."""
     client = open_client()

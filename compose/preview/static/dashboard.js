@@ -142,6 +142,9 @@ class Dashboard {
 
   /** New variables, marks and data. What `url` says is selected stays selected, whether Prometheus knows it or not. */
   async reload({ url = this.#selection() } = {}) {
+    // Whoever asked last is answered: an earlier, slower round must not undo a later choice.
+    this.round = (this.round ?? 0) + 1;
+    const { round } = this;
     this.range = resolve(this.urlRange, Date.now());
     let asked;
     try {
@@ -152,6 +155,7 @@ class Dashboard {
       this.lost();
       return;
     }
+    if (round !== this.round) return;
     this.pendingUrl = null;
     const look = (map) => JSON.stringify([...map.values()].map(({ name, selected, options }) => [name, selected, options]));
     const changed = look(asked.variables) !== look(this.variables);
@@ -161,6 +165,7 @@ class Dashboard {
     // Repeated panels come and go with the values of their variable.
     if (JSON.stringify(this.#sections()) !== this.shape) this.#build();
     await this.#loadEvents();
+    if (round !== this.round) return;
     this.ready = true;
     for (const panel of this.panels) panel.refresh();
   }

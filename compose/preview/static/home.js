@@ -27,7 +27,7 @@ function alertList(status) {
   if (!status?.prometheus.up) return h("p", { class: "quiet-box" }, "Not known while Prometheus does not answer.");
   // The dead man's switch fires always; that it does is health, not trouble.
   const alerts = status.alerts.filter(({ labels }) => labels.severity !== "none").sort((a, b) => rank(a) - rank(b) || a.labels.alertname.localeCompare(b.labels.alertname));
-  return alerts.length ? h("ul", { class: "alerts" }, alerts.map(alertRow)) : h("p", { class: "quiet-box good" }, "Nothing fires.");
+  return alerts.length ? h("ul", { class: "alerts" }, alerts.map(alertRow)) : h("p", { class: "quiet-box good" }, "No alert is firing.");
 }
 
 function health(status) {
@@ -35,8 +35,9 @@ function health(status) {
   return h("span", { class: up ? "health up" : "health down" }, h("span", { class: "dot", "aria-hidden": "true" }), up ? `Prometheus ${version} at ${url}` : "Prometheus does not answer");
 }
 
-function boardCard({ title, description, tags, url }) {
-  return h("li", {}, anchor(url, false, h("h3", {}, title), description ? h("p", {}, description) : "", h("div", { class: "tags" }, tags.map((tag) => h("span", { class: "tag" }, tag)))));
+function boardCard({ title, description, tags, url }, shared) {
+  const telling = tags.filter((tag) => !shared.includes(tag));
+  return h("li", {}, anchor(url, false, h("h3", {}, title), description ? h("p", {}, description) : "", telling.length ? h("div", { class: "tags" }, telling.map((tag) => h("span", { class: "tag" }, tag))) : ""));
 }
 
 function runbookList(entries) {
@@ -52,14 +53,16 @@ function runbookList(entries) {
 }
 
 const [{ boards, problems }, runbooks] = await Promise.all([json("/api/search"), json("/api/runbooks")]);
+// A tag that all boards carry tells them apart from none.
+const shared = boards.length > 1 ? boards[0].tags.filter((tag) => boards.every(({ tags }) => tags.includes(tag))) : [];
 const alerts = h("div", {});
 const state = h("div", {});
 const none = (text) => h("p", { class: "quiet-box" }, text, " ", h("code", {}, "modelwatch generate"), " writes them.");
 document.getElementById("main").replaceChildren(
   h("div", { class: "home" }, [
-    h("header", { class: "hero" }, h("div", {}, h("h1", {}, "Model watch"), h("p", { class: "muted" }, "A read-only preview of the generated dashboards and runbooks.")), state),
+    h("header", { class: "hero" }, h("div", {}, h("h1", {}, "Overview"), h("p", { class: "muted" }, "A read-only preview of the generated dashboards and runbooks.")), state),
     h("section", { id: "alerts" }, h("h2", {}, "Alerts"), alerts),
-    h("section", {}, h("h2", {}, "Dashboards"), problems.map(({ file, message }) => h("p", { class: "problem-box", role: "alert" }, icon("warning"), h("span", {}, h("strong", {}, file), ` ${message}`))), boards.length ? h("ul", { class: "cards" }, boards.map(boardCard)) : none("There are none in the folder that is served.")),
+    h("section", {}, h("h2", {}, "Dashboards"), problems.map(({ file, message }) => h("p", { class: "problem-box", role: "alert" }, icon("warning"), h("span", {}, h("strong", {}, file), ` ${message}`))), boards.length ? h("ul", { class: "cards" }, boards.map((board) => boardCard(board, shared))) : none("There are none in the folder that is served.")),
     h("section", {}, h("h2", {}, anchor("/runbooks/", false, "Runbooks")), runbooks.length ? runbookList(runbooks) : none("There are none in the folder that is served.")),
   ]),
 );

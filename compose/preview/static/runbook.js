@@ -1,5 +1,6 @@
 // A runbook's page: whether its alert fires now, and since when.
 
+import { own } from "./lib/links.js";
 import { fromNow } from "./lib/units.js";
 import { anchor, h, icon } from "./ui/dom.js";
 import { firingPill, StatusWatch } from "./ui/status.js";
@@ -14,6 +15,8 @@ function line({ state, labels, annotations, activeAt, dashboard }) {
     dashboard ? anchor(dashboard, false, icon("board", 15), "Dashboard") : "",
   ]);
 }
+
+for (const link of document.querySelectorAll("article a[href]")) link.setAttribute("href", own(link.getAttribute("href")) ?? "#");
 
 await new StatusWatch((status) => {
   tools.replaceChildren(firingPill(status));

@@ -6,7 +6,7 @@ import { sections } from "../../../compose/preview/static/layout.js";
 import { eventsOf, prometheusAnnotations } from "../../../compose/preview/static/lib/annotations.js";
 import { exemplarsOf } from "../../../compose/preview/static/lib/exemplars.js";
 import { field } from "../../../compose/preview/static/lib/frames.js";
-import { dashboardUrl, linkedBoards, resolveLinks, rowMacros, safeUrl } from "../../../compose/preview/static/lib/links.js";
+import { dashboardUrl, linkedBoards, own, resolveLinks, rowMacros, safeUrl } from "../../../compose/preview/static/lib/links.js";
 import { panelRange, runPanel } from "../../../compose/preview/static/lib/query.js";
 import { expand, scopedVariables } from "../../../compose/preview/static/lib/repeat.js";
 import { unsupported } from "../../../compose/preview/static/lib/support.js";
@@ -178,4 +178,11 @@ test("a repeated panel is drawn once a value, and what stands below it moves dow
   const scoped = scopedVariables(many, found[1].scoped).get("f");
   assert.deepEqual([scoped.value, scoped.text, scoped.all], [["b"], "b", false]);
   assert.equal(expand(panels, new Map()).length, 3);
+});
+
+test("addresses made for this machine follow the page's own port, all others stay", () => {
+  assert.equal(own("http://127.0.0.1:3000/d/x?var-model=m#a"), "/d/x?var-model=m#a");
+  assert.equal(own("http://localhost:3000/runbooks"), "/runbooks");
+  for (const other of ["http://127.0.0.1:16686/trace/1", "https://grafana.example/d/x", "/d/x", "mailto-less"]) assert.equal(own(other), other);
+  assert.equal(own("javascript:alert(1)"), null);
 });

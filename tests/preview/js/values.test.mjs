@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { blend, named, readableOn, schemeStops, seriesColor } from "../../../compose/preview/static/lib/colors.js";
 import { activeStep, mapped, processor, seriesColorOf, thresholdSteps, valueColor } from "../../../compose/preview/static/lib/display.js";
 import { knowsReducer, reduce } from "../../../compose/preview/static/lib/reduce.js";
-import { format, join, knowsUnit } from "../../../compose/preview/static/lib/units.js";
+import { format, join, knowsUnit, roundSteps } from "../../../compose/preview/static/lib/units.js";
 
 const text = (value, unit, decimals) => join(format(value, unit, decimals));
 
@@ -121,4 +121,12 @@ test("a heatmap's scheme is calm at its low end on light and on dark ground", ()
 test("text on a coloured ground is black or white, whichever reads better", () => {
   assert.equal(readableOn("#ffffff"), "#10151c");
   assert.equal(readableOn("#8f1b19"), "#ffffff");
+});
+
+test("ticks of spans and of bytes stand at round numbers of their unit", () => {
+  assert.deepEqual([900, 7200, 0.005].map((step) => roundSteps("s").includes(step)), [true, true, true]);
+  assert.ok(roundSteps("ms").includes(60000));
+  assert.ok(roundSteps("bytes").includes(1048576));
+  assert.equal(roundSteps("reqps"), null);
+  assert.equal(roundSteps(undefined), null);
 });

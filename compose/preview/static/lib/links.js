@@ -15,6 +15,16 @@ export function safeUrl(url, origin = "http://localhost") {
   }
 }
 
+const OWN = /^\/(d|runbooks)(\/|$)/;
+
+/** An address made for this machine's Grafana or preview as a path, so that it works at whatever port this page came from. */
+export function own(url) {
+  const safe = safeUrl(url);
+  if (!safe) return null;
+  const { hostname, pathname, search, hash } = new URL(safe, "http://localhost");
+  return ["localhost", "127.0.0.1", "[::1]"].includes(hostname) && OWN.test(pathname) ? pathname + search + hash : safe;
+}
+
 export const timeQuery = (range) => `from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`;
 
 /** All variables that are not the data source, as Grafana's ${__all_variables}. */
@@ -47,7 +57,7 @@ export function resolveLinks(links = [], { variables, urlRange, macros = {} }) {
   return links.flatMap(({ url: template = "", title = "", targetBlank }) => {
     const encode = (value, name) => (BARE.has(name) || template.startsWith(`\${${name}`) ? value : encodeURIComponent(value));
     const scope = { variables, macros: known, encode };
-    const url = safeUrl(interpolate(template, scope, (value) => encodeURIComponent([value].flat().join(","))));
+    const url = own(interpolate(template, scope, (value) => encodeURIComponent([value].flat().join(","))));
     return url ? [{ title: interpolate(title, { variables, macros: known }) || url, url, blank: Boolean(targetBlank) }] : [];
   });
 }

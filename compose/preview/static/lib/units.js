@@ -170,6 +170,18 @@ const CUSTOM = {
   si: (text) => si(text),
 };
 
+const SPANS_OF = { ns: 1e9, "µs": 1e6, ms: 1e3, s: 1, m: 1 / MINUTE, h: 1 / HOUR, d: 1 / DAY, dtdurations: 1, dtdurationms: 1e3 };
+const ROUND_SPANS = [1, 2, 5, 10, 15, 30, ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), ...[1, 2, 3, 6, 12].map((n) => n * HOUR), ...[1, 2, 7, 14, 28, 91, 182].map((n) => n * DAY), YEAR];
+const decades = (from, to, steps) => Array.from({ length: to - from }, (_, i) => steps.map((step) => step * 10 ** (i + from))).flat();
+
+/** Distances between ticks that come out round in a unit that does not count in tens; null for those that do. */
+export function roundSteps(unit) {
+  const scale = SPANS_OF[unit];
+  if (scale) return [...decades(-9, 0, [1, 2, 5]), ...ROUND_SPANS, ...decades(8, 12, [1, 2, 5])].map((step) => step * scale);
+  if (FORMATS[unit] && /^(bytes|bits|binBps|binbps)$/.test(unit)) return Array.from({ length: 60 }, (_, power) => 2 ** power);
+  return null;
+}
+
 /** Whether Grafana's unit id is drawn here as Grafana would. */
 export function knowsUnit(unit) {
   return !unit || unit in FORMATS || unit.split(":")[0] in CUSTOM;

@@ -1,23 +1,14 @@
 // What all charts on a time axis share: axes, the crosshair, zooming by dragging, alert marks, the tooltip.
 
 import { alpha, named } from "../lib/colors.js";
-import { format, join } from "../lib/units.js";
-import { cssVar, h } from "../ui/dom.js";
+import { format, join, roundSteps } from "../lib/units.js";
+import { cssVar, FONT_FAMILY, h, textWidth } from "../ui/dom.js";
 import { Tooltip } from "../ui/tooltip.js";
 
-export const FONT_FAMILY = 'Inter, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
 const FONT = `11px ${FONT_FAMILY}`;
 const DAY = 86400000;
 const MAX_MARKS = 200;
 
-const measure = (() => {
-  let context;
-  return (text) => {
-    context ??= document.createElement("canvas").getContext("2d");
-    context.font = FONT;
-    return context.measureText(text).width;
-  };
-})();
 
 /** Tick texts of a unit; those of one suffix have the same, fewest decimals that round none of them. */
 export function tickTexts(values, unit, decimals) {
@@ -57,15 +48,15 @@ export function timeAxis(zone) {
 }
 
 /** A vertical axis. `texts(splits)` gives its labels; `label` stands upright beside it. */
-export function valueAxis({ scale, texts, side = 3, label = "", grid = true, splits }) {
+export function valueAxis({ scale, texts, side = 3, label = "", grid = true, splits, unit }) {
   // About eight lines at the most, however tall the chart is.
   const space = (_plot, _axis, _min, _max, height) => Math.max(30, height / 8);
   return {
-    scale, side, splits, font: FONT, stroke: cssVar("--muted"), gap: 4, space, label: label || undefined, labelFont: FONT, labelSize: label ? 18 : 0,
+    scale, side, splits, incrs: roundSteps(unit) ?? undefined, font: FONT, stroke: cssVar("--muted"), gap: 4, space, label: label || undefined, labelFont: FONT, labelSize: label ? 18 : 0,
     grid: { show: grid, stroke: cssVar("--grid"), width: 1 },
     ticks: { show: false },
     values: (_plot, values) => texts(values),
-    size: (_plot, values) => Math.ceil(Math.max(0, ...(values ?? []).map((text) => measure(text ?? "")))) + 14,
+    size: (_plot, values) => Math.ceil(Math.max(0, ...(values ?? []).map((text) => textWidth(text ?? "", FONT)))) + 14,
   };
 }
 
@@ -232,8 +223,8 @@ export function makePlot(host, options, data, context, tip) {
   plot.over.addEventListener("click", (event) => {
     if (Math.abs(event.clientX - pressed) < 3 && plot.cursor.idx !== null) tooltip.pin(plot, tip(plot, plot.cursor.idx), zone);
   });
-  plot.root.setAttribute("role", "img");
-  plot.root.setAttribute("aria-label", context.label);
+  plot.ctx.canvas.setAttribute("role", "img");
+  plot.ctx.canvas.setAttribute("aria-label", context.label);
   return {
     plot,
     pinned: () => tooltip.pinned,

@@ -2,7 +2,7 @@
 
 import { alpha, readableOn } from "../lib/colors.js";
 import { join } from "../lib/units.js";
-import { h } from "../ui/dom.js";
+import { FONT_FAMILY, h, textWidth } from "../ui/dom.js";
 import { gridOf, linked, valuesOf } from "./values.js";
 
 function sparkline(host, { field, times }, color, range) {
@@ -20,6 +20,15 @@ function sparkline(host, { field, times }, color, range) {
   return plot;
 }
 
+const [LEAST, MOST, UNIT_SHARE] = [13, 58, 0.58];
+
+/** The largest size in which a value fits into its cell. */
+function fontSize({ prefix = "", text, suffix = "" }, width, height) {
+  const font = `620 100px ${FONT_FAMILY}`;
+  const wide = (textWidth(prefix + text, font) + UNIT_SHARE * textWidth(suffix, font)) / 100;
+  return Math.max(LEAST, Math.min(height, width / Math.max(wide, 1.5), MOST));
+}
+
 export function draw(root, data, context) {
   const { panel } = context;
   const { colorMode = "value", graphMode = "area", textMode = "auto", justifyMode = "auto", orientation = "auto" } = panel.options ?? {};
@@ -34,7 +43,7 @@ export function draw(root, data, context) {
     const { shown, name, times } = item;
     const text = textMode === "none" ? "" : textMode === "name" ? name : join(shown);
     const back = colorMode.startsWith("background");
-    const size = Math.max(13, Math.min(height * (withName ? 0.32 : 0.42), (width - 24) / Math.max(3, text.length * 0.58), 58));
+    const size = fontSize(textMode === "name" ? { text } : shown, width - 24, height * (withName ? 0.32 : 0.42));
     const color = colorMode === "value" && !shown.empty ? shown.color : "";
     const value = h("span", { class: "stat-value", style: { "font-size": `${size}px`, color: back ? readableOn(shown.color) : color } }, shown.prefix && textMode !== "name" ? shown.prefix : "", textMode === "name" ? name : textMode === "none" ? "" : shown.text, textMode === "name" || textMode === "none" ? "" : h("span", { class: "unit" }, shown.suffix));
     const label = withName && textMode !== "name" ? h("span", { class: "stat-name", style: { color: back ? readableOn(shown.color) : "" } }, name) : "";

@@ -5,8 +5,9 @@ import { processor, valueRange } from "../lib/display.js";
 import { joinTimes } from "../lib/frames.js";
 import { resolveLinks, rowMacros } from "../lib/links.js";
 import { join } from "../lib/units.js";
+import { FONT_FAMILY } from "../ui/dom.js";
 import { legend, withLegend } from "./legend.js";
-import { FONT_FAMILY, inPlot, makePlot, valueAxis } from "./plot.js";
+import { inPlot, makePlot, valueAxis } from "./plot.js";
 
 // Names beside the lanes take at most this share of the width, at about so many pixels a letter.
 const LABEL_SHARE = 0.34;

@@ -134,7 +134,7 @@ function axesOf(groups) {
     const right = custom.axisPlacement === "right" || (custom.axisPlacement !== "left" && !first);
     const percent = custom.stacking?.mode === "percent";
     const axis = valueAxis({
-      scale: key, side: right ? 1 : 3, grid: first, label: custom.axisLabel,
+      scale: key, unit: field.config.unit, side: right ? 1 : 3, grid: first, label: custom.axisLabel,
       texts: (values) => tickTexts(values, percent ? "percentunit" : field.config.unit, percent ? 0 : field.config.decimals),
     });
     first = false;

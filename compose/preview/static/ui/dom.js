@@ -45,6 +45,16 @@ export const theme = () => (document.documentElement.dataset.theme === "dark" ? 
 /** A colour or size that the style sheet defines. */
 export const cssVar = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+export const FONT_FAMILY = 'Inter, -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, sans-serif';
+let canvas = null;
+
+/** Pixels that `text` takes in a CSS font. */
+export function textWidth(text, font) {
+  canvas ??= document.createElement("canvas").getContext("2d");
+  canvas.font = font;
+  return canvas.measureText(text).width;
+}
+
 /** A link; one to another site opens beside this page. */
 export function anchor(url, blank, ...children) {
   const props = blank ? { href: url, target: "_blank", rel: "noopener noreferrer" } : { href: url };

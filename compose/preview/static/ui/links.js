@@ -1,6 +1,6 @@
 // The dashboard's own links, at the right of the variables.
 
-import { dashboardUrl, linkedBoards, safeUrl } from "../lib/links.js";
+import { dashboardUrl, linkedBoards, own } from "../lib/links.js";
 import { interpolate } from "../lib/interpolate.js";
 import { anchor, h, icon } from "./dom.js";
 import { popover } from "./popover.js";
@@ -15,7 +15,7 @@ export function linkBar(links, boards, uid, scope) {
       const button = h("button", { type: "button", class: "button quiet", title: link.tooltip || null }, icon("board"), link.title || "Dashboards", icon("down", 14));
       return popover(button, () => h("nav", { class: "menu", "aria-label": link.title }, targets.length ? items() : h("p", { class: "muted" }, "No other dashboard has its tags.")), link.title || "Dashboards");
     }
-    const url = safeUrl(dashboardUrl(interpolate(link.url ?? "", scope()), link, scope()));
+    const url = own(dashboardUrl(interpolate(link.url ?? "", scope()), link, scope()));
     if (!url) return [];
     const element = anchor(url, link.targetBlank, icon(link.icon === "doc" ? "book" : "link"), link.title || url);
     element.className = "button quiet";
