@@ -139,7 +139,7 @@ def _is_label(text: str) -> bool:
 
 def missing_limit(ratio: float) -> Decimal | None:
     """Half as much again as was seen, and a hundredth; None where the default is enough."""
-    generous = Decimal(ratio) * Decimal("1.5") + Decimal("0.01")
+    generous = Decimal(str(ratio)) * Decimal("1.5") + Decimal("0.01")
     limit = min(Decimal(1), generous.quantize(Decimal("0.01"), ROUND_CEILING))
     return limit if limit > defaults.MISSING_MAX_RATIO else None
 
@@ -167,4 +167,5 @@ def span(low: float, high: float, *, whole: bool) -> tuple[Decimal, Decimal] | N
 
 
 def _rounded(number: Decimal, step: Decimal, direction: str) -> Decimal:
-    return (number / step).to_integral_value(direction) * step
+    # Adding zero turns -0 into 0.
+    return (number / step).to_integral_value(direction) * step + 0
