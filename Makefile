@@ -58,7 +58,7 @@ types: $(STAMP)
 	$(BIN)/mypy demo
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 programs: $(STAMP)
 	$(MW) generate --check

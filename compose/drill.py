@@ -107,7 +107,7 @@ class Drill:
         return look
 
     def run(self) -> Times:
-        """Break, wait for the page, heal, wait for the resolve. The fault is healed however this ends. Raises StackError."""
+        """Break, wait for the page, heal, wait for the resolve; healed however this ends. Raises StackError."""
         exercise = self.exercise
         self._seen = {one["number"] for one in self._incidents() if one["status"] != "resolved"}
         if self._seen:

@@ -119,7 +119,10 @@ def stack() -> t.Stack:
 def fleet(stack: t.Stack) -> t.Fleet:
     """Three models of different kinds."""
     regression = sample_model(
-        "air-time", tier="low", task=t.Task("regression", unit="minutes"), performance=t.Performance(_duration("6h"), _duration("1d"), None)
+        "air-time",
+        tier="low",
+        task=t.Task("regression", unit="minutes"),
+        performance=t.Performance(_duration("6h"), _duration("1d"), None),
     )
     ranking = sample_model(
         "gate-ranking",

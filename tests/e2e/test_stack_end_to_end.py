@@ -1,0 +1,231 @@
+"""The main job: specs become a running, checked stack, and a fault becomes a page and a resolve."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from modelwatch.crosscheck import selectors
+from modelwatch.model.addresses import DEFAULT_PORTS
+from modelwatch.telemetry.metrics import BY_NAME, Emitter, MetricType
+
+REPO = Path(__file__).parents[2]
+# One stack for all of these, whichever worker gets them.
+pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(1500)]
+
+
+def _free_ports(names: list[str]) -> dict[str, int]:
+    held = [socket.socket() for _ in names]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return {name: one.getsockname()[1] for name, one in zip(names, held, strict=True)}
+    finally:
+        for one in held:
+            one.close()
+
+
+@dataclass(frozen=True)
+class Stack:
+    root: Path
+    environ: dict[str, str]
+    ports: dict[str, int]
+
+    def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "modelwatch.cli.main", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environ, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def text(self, part: str, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[part]}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def prometheus(self, path: str, **query: str) -> Any:
+        return json.loads(self.text("prometheus", f"/api/v1/{path}?{urllib.parse.urlencode(query)}"))["data"]
+
+    def wait(self, what: str, found: Any, limit: float = 180) -> Any:
+        end = time.monotonic() + limit
+        while not (result := found()):
+            assert time.monotonic() < end, f"no {what} within {limit} s"
+            time.sleep(1)
+        return result
+
+
+@pytest.fixture(scope="module")
+def stack(part: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    for name in ("prometheus", "alertmanager", "otelcol-modelwatch", "jaeger"):
+        part(name)
+    root = tmp_path_factory.mktemp("stack")
+    shutil.copytree(REPO / "models", root / "models")
+    shutil.copytree(REPO / "demo", root / "demo", ignore=shutil.ignore_patterns("__pycache__"))
+    if (REPO / ".tools").exists():
+        (root / ".tools").symlink_to(REPO / ".tools")
+    ports = _free_ports(list(DEFAULT_PORTS))
+    ports["grafana"] = ports["preview"]
+    environ = {
+        **os.environ,
+        "MODELWATCH_RUNTIME": "native",
+        "PYTHONPATH": str(root),
+        **{f"MODELWATCH_PORT_{name.upper()}": str(port) for name, port in ports.items()},
+    }
+    made = Stack(root, environ, ports)
+    try:
+        up = made.run("up", "--wait", "all")
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield made
+    finally:
+        down = made.run("down")
+        assert down.returncode == 0, down.stdout + down.stderr
+
+
+def test_every_part_is_ready_and_says_so(stack: Stack) -> None:
+    told = json.loads(stack.run("status", "--format", "json").stdout)
+    assert told["ready"]
+    assert {one["state"] for one in told["parts"]} == {"ready"}, told
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    before = json.loads(stack.run("status", "--format", "json").stdout)["parts"]
+    again = stack.run("up")
+    assert again.returncode == 0 and "nothing to do" in again.stdout, again.stdout + again.stderr
+    assert [one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]] == [
+        one["since"] for one in before
+    ]
+
+
+def test_what_the_running_parts_expose_is_in_the_contract_with_its_type_and_labels(stack: Stack) -> None:
+    stack.wait("row in the sidecar", lambda: 'outcome="accepted"} 0' not in stack.text("exporter", "/metrics"))
+    for part, emitters in (("demo", {Emitter.SERVICE, Emitter.CLIENT}), ("exporter", {Emitter.SIDECAR})):
+        exposed = set()
+        for family in text_string_to_metric_families(stack.text(part, "/metrics")):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            if not name.startswith(("model_", "modelwatch_")):
+                continue
+            assert name in BY_NAME, f"{part} exposes {name}, which the contract does not know"
+            metric = BY_NAME[name]
+            assert family.type == metric.type.value, name
+            exposed.add(name)
+            for sample in family.samples:
+                assert set(sample.labels) - {"le"} == set(metric.labels), sample
+        # Scores wait for enough rows, and a series of a batch run for its first end.
+        later = {"model_drift_score", "model_feature_new_category_ratio"}
+        missing = (
+            {m.name for m in BY_NAME.values() if m.emitter in emitters and m.type is not MetricType.GAUGE}
+            - exposed
+            - later
+        )
+        assert not missing, f"{part} does not expose {missing}"
+
+
+def test_every_rule_is_healthy_and_every_metric_that_it_reads_is_there(stack: Stack) -> None:
+    import promql_parser
+
+    def groups() -> Any:
+        found = stack.prometheus("rules")["groups"]
+        return found if all(rule["health"] != "unknown" for group in found for rule in group["rules"]) else None
+
+    found = stack.wait("evaluation of every rule", groups, 300)
+    unhealthy = [
+        (rule["name"], rule.get("lastError")) for group in found for rule in group["rules"] if rule["health"] != "ok"
+    ]
+    assert not unhealthy
+    read = {
+        s.name for group in found for rule in group["rules"] for s, _ in selectors(promql_parser.parse(rule["query"]))
+    }
+    # What only exists after hours of traffic, or when something is broken.
+    rare = {"alertmanager_notifications_failed_total", "prometheus_notifications_dropped_total", "model_drift_score"}
+    rare |= {name for name in read if name.startswith(("slo:", "model:"))}
+
+    def unread() -> set[str] | None:
+        names = set(json.loads(stack.text("prometheus", "/api/v1/label/__name__/values"))["data"])
+        return None if read - rare - names else {"all"}
+
+    stack.wait("series for every metric that a rule reads", unread, 240)
+
+
+def test_the_targets_of_every_scrape_job_are_up(stack: Stack) -> None:
+    def down() -> Any:
+        targets = stack.prometheus("targets")["activeTargets"]
+        return not [(t["labels"], t["lastError"]) for t in targets if t["health"] != "up"]
+
+    stack.wait("scrape of every target", down)
+
+
+def test_a_trace_of_a_prediction_is_in_jaeger_with_its_stages(stack: Stack) -> None:
+    def trace() -> Any:
+        found = json.loads(stack.text("jaeger", "/api/traces?service=flights&limit=20"))["data"]
+        return next(
+            (
+                one["spans"]
+                for one in found
+                if {"preprocessing", "predict", "postprocessing"} <= {s["operationName"] for s in one["spans"]}
+            ),
+            None,
+        )
+
+    spans = stack.wait("trace with all stages", trace, 300)
+    root = next(span for span in spans if span["operationName"].startswith("inference"))
+    stages = [span for span in spans if span["operationName"] in ("preprocessing", "predict", "postprocessing")]
+    assert all(span["references"][0]["spanID"] == root["spanID"] for span in stages)
+    assert sum(span["duration"] for span in stages) <= root["duration"] * 1.01 + 100
+
+
+def test_a_fault_becomes_a_page_and_healing_it_a_resolve(stack: Stack) -> None:
+    stack.wait(
+        "traffic",
+        lambda: stack.prometheus("query", query='rate(model_predictions_total{model="flight-delay"}[1m]) > 0')[
+            "result"
+        ],
+    )
+    drill = stack.run("drill", "--format", "json", timeout=1400)
+    assert drill.returncode == 0, drill.stdout + drill.stderr
+    times = json.loads(drill.stdout)
+    incident = json.loads(stack.text("pagerduty", f"/incidents/{times['incident']}"))
+    assert incident["status"] == "resolved" and incident["severity"] == "critical"
+    told = json.dumps(incident)
+    assert "error expanding" not in told and "<no value>" not in told
+    counts = json.loads(stack.text("pagerduty", "/incidents"))["counts"]
+    assert counts["orphans"] == 0 and counts["refused"] == 0
+    runbook = next(link["href"] for link in incident["latest_trigger"]["links"] if link["text"] == "Runbook")
+    with urllib.request.urlopen(runbook, timeout=30) as page:
+        assert "What to do" in page.read().decode()
+
+
+def test_an_edited_spec_reloads_what_it_changes_and_nothing_else(stack: Stack) -> None:
+    before = {one["name"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
+    spec = stack.root / "models" / "flight-delay.yaml"
+    spec.write_text(spec.read_text().replace("objective: 99.9", "objective: 99.5"))
+    up = stack.run("up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    objective = 'slo:objective:ratio{model="flight-delay",slo="availability"} == 0.995'
+    stack.wait("new objective", lambda: stack.prometheus("query", query=objective)["result"], 240)
+    after = {one["name"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
+    assert after == before, "nothing had to start again"
+
+
+def test_a_broken_spec_is_told_and_the_running_stack_stays_as_it_was(stack: Stack) -> None:
+    spec = stack.root / "models" / "flight-delay.yaml"
+    good = spec.read_text()
+    try:
+        spec.write_text(good.replace("objective:", "objctive:", 1))
+        up = stack.run("up")
+        assert up.returncode == 1
+        assert "did you mean" in up.stderr and "flight-delay.yaml:" in up.stderr
+        assert json.loads(stack.run("status", "--format", "json").stdout)["ready"]
+    finally:
+        spec.write_text(good)
