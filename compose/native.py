@@ -145,11 +145,12 @@ def reconcile(native: Native, programs: Iterable[Program], restart: Collection[s
     return tuple(done)
 
 
-def _called(process: psutil.Process) -> str:
+def _part(process: psutil.Process) -> str:
+    """The name that the supervisor gave to the program which a process belongs to, empty for its own."""
     try:
-        return process.name()
+        return process.environ().get("SUPERVISOR_PROCESS_NAME", "")
     except psutil.Error:
-        return f"process {process.pid}"
+        return ""
 
 
 def stop(folder: Folder, control: str) -> tuple[str, ...]:
@@ -162,7 +163,7 @@ def stop(folder: Folder, control: str) -> tuple[str, ...]:
         left = supervision.wait_until_gone(folder, GRACE + 2)
     except GoneError:
         left = supervision.leftovers(folder)
-    names = names or tuple(sorted({_called(process) for process in left}))
+    names = names or tuple(sorted({name for process in left if (name := _part(process))}))
     supervision.end(left)
     if control:
         Path(control).unlink(missing_ok=True)

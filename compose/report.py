@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
@@ -24,8 +25,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         self.clear()
-        self._out.write(f"{line}\n")
-        self._out.flush()
+        self._write(f"{line}\n")
 
     def ready(self, name: str) -> None:
         part = part_named(name)
@@ -37,14 +37,19 @@ class Progress:
             return
         line = f"  waiting for {', '.join(what)} ({self.elapsed:.0f} s)"[:78]
         if line != self._shown:
-            self._out.write(f"\r\x1b[K{line}")
-            self._out.flush()
+            self._write(f"\r\x1b[K{line}")
             self._shown = line
 
     def clear(self) -> None:
         if self._shown:
-            self._out.write("\r\x1b[K")
+            self._write("\r\x1b[K")
             self._shown = ""
+
+    def _write(self, text: str) -> None:
+        # A reader that went away (`up | head`) is no reason to stop what was asked for.
+        with contextlib.suppress(BrokenPipeError):
+            self._out.write(text)
+            self._out.flush()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -169,11 +169,13 @@ class _Up:
         running = runtimes.attach(self._folder, record) if record else None
         if record:
             self._started = record.started
+        backend = runtimes.backend(self._name, self._setup, self._say)
         if running and record and not self._still_fits(record):
+            moved = [name for name in listens(backend.parts) if self._addresses.public[name] not in record.public.values()]
+            check_ports(self._addresses.public, moved)
             self._say("the ports or the way to run have changed: the stack is restarted")
             runtimes.stop(self._folder, record)
             running = None
-        backend = runtimes.backend(self._name, self._setup, self._say)
         runtime = self._refresh(backend, running, record) if running and record else self._start(backend, record)
         if wait == "all" and backend.pending:
             # A new one: what has joined in the meantime is no longer pending.

@@ -107,10 +107,10 @@ def status(
         err.write(f"modelwatch status: {error}\n")
         return 1
     lines = (
-        [_line(part_named(name), conditions.get(name), record, tools, now) for name in record.parts] if record else []
+        [_line(part_named(name), conditions.get(name), record, tools, now) for name in record.parts]
+        if record and running
+        else []
     )
-    if running is None:
-        lines = [line for line in lines if line.state not in ("waiting", "building", "missing")]
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
     if format == "json":
