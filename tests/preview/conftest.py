@@ -225,7 +225,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(SAMPLES, folder / "boards")
     runbook = folder / "runbooks" / "flight-delay" / "FeatureDrift.md"
     runbook.parent.mkdir(parents=True)
-    runbook.write_text("# FeatureDrift: a feature drifted\n\n<script>alert(1)</script>\n")
+    runbook.write_text(
+        '# FeatureDrift: a feature drifted\n\n<script>alert(1)</script>\n\n```promql\nmax by (feature) (model_drift_score{model="flight-delay"})\n```\n'
+    )
     return folder
 
 

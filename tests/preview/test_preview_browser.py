@@ -96,6 +96,8 @@ def test_the_home_page_leads_from_an_alert_to_what_helps(visit: Callable[..., An
         alert.get_by_role("link", name="Runbook").click()
         expect(page.locator(".alert-now.firing")).to_contain_text("Firing now")
         expect(page.locator("article")).to_contain_text("<script>alert(1)</script>")
+        page.get_by_role("button", name="Ask now").click()
+        expect(page.locator(".answer tr").filter(has_text="distance")).to_contain_text("0.340")
         assert seen.complaints == []
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from modelwatch.dashboards import generate
+from modelwatch.model.types import Fleet
 
 HERE = Path(__file__).parent
 STATIC = HERE.parents[1] / "compose" / "preview" / "static"
@@ -30,6 +34,26 @@ def test_pure_modules_behave_as_grafana_does(node: str) -> None:
     assert files
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
     assert "# fail 0" in result.stdout
+
+
+def test_the_kit_s_own_boards_ask_for_nothing_that_is_not_drawn(node: str, fleet: Fleet, tmp_path: Path) -> None:
+    """Whatever a generated board wants, the preview knows."""
+    boards = generate(fleet)
+    for name, text in boards.items():
+        (tmp_path / Path(name).name).write_text(text, "utf-8")
+    script = f"""
+        import fs from "node:fs";
+        import {{ unsupported }} from "{(STATIC / "lib" / "support.js").as_uri()}";
+        const all = (panels) => panels.flatMap((panel) => [panel, ...all(panel.panels ?? [])]);
+        const missing = process.argv.slice(1).flatMap((file) =>
+          all(JSON.parse(fs.readFileSync(file)).panels).flatMap((panel) => unsupported(panel).map((what) => `${{panel.title}}: ${{what}}`)));
+        console.log(JSON.stringify(missing));
+    """
+    files = [str(path) for path in tmp_path.glob("*.json")]
+    command = [node, "--input-type=module", "--eval", script, *files]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert len(files) == len(boards) > 0
+    assert json.loads(result.stdout) == []
 
 
 def test_every_module_parses(node: str) -> None:

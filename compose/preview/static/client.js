@@ -23,7 +23,10 @@ export async function json(path) {
   return body;
 }
 
-const words = (error) => error.replace(/^(invalid parameter "query": |\d+:\d+: parse error: )+/g, (prefix) => (prefix.includes("parse") ? "PromQL: " : ""));
+const words = (error) =>
+  error.replace(/^(invalid parameter "query": |\d+:\d+: parse error: )+/g, (prefix) =>
+    prefix.includes("parse") ? "PromQL: " : "",
+  );
 
 export class Client {
   /** @param {typeof fetch} [fetcher] stands in for the network in tests */
@@ -36,13 +39,16 @@ export class Client {
     const url = `/prometheus/api/v1/${path}`;
     let body;
     try {
-      const response = await (get ? this.fetcher(`${url}?${query}`, { signal }) : this.fetcher(url, { method: "POST", body: query, signal }));
+      const response = await (get
+        ? this.fetcher(`${url}?${query}`, { signal })
+        : this.fetcher(url, { method: "POST", body: query, signal }));
       body = await response.json();
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new QueryError("the preview's server does not answer", "unavailable");
     }
-    if (body.status !== "success") throw new QueryError(words(body.error ?? body.message ?? "the query failed"), body.errorType ?? "unknown");
+    if (body.status !== "success")
+      throw new QueryError(words(body.error ?? body.message ?? "the query failed"), body.errorType ?? "unknown");
     return body.data;
   }
 
@@ -75,7 +81,9 @@ export class Client {
       case "query_result": {
         const data = await this.instant(asked.expr, range.to);
         if (data.resultType === "scalar" || data.resultType === "string") return [String(data.result[1])];
-        return data.result.map(({ metric, value }) => `${metricText(metric)} ${value[1]} ${Math.round(value[0] * 1000)}`);
+        return data.result.map(
+          ({ metric, value }) => `${metricText(metric)} ${value[1]} ${Math.round(value[0] * 1000)}`,
+        );
       }
       default:
         throw new QueryError("its query is none that is known here", "unknown");

@@ -19,14 +19,24 @@ const EVENT_POINTS = 600;
 
 class Dashboard {
   constructor({ dashboard, meta }, boards) {
-    Object.assign(this, { dashboard, meta, boards, texts: meta.texts, scrape: meta.scrapeInterval, traces: meta.traces });
+    Object.assign(this, {
+      dashboard,
+      meta,
+      boards,
+      texts: meta.texts,
+      scrape: meta.scrapeInterval,
+      traces: meta.traces,
+    });
     this.client = new Client();
     this.zone = zoneOf(dashboard);
     const tip = dashboard.graphTooltip ?? 0;
     this.sync = { key: tip ? dashboard.uid : null, tooltips: tip === 2 };
     this.variables = new Map();
     this.events = [];
-    this.annotations = prometheusAnnotations(dashboard).map((annotation) => ({ annotation, on: annotation.enable !== false }));
+    this.annotations = prometheusAnnotations(dashboard).map((annotation) => ({
+      annotation,
+      on: annotation.enable !== false,
+    }));
     this.panels = [];
     this.folded = new Map();
     this.prometheusUrl = "";
@@ -62,7 +72,8 @@ class Dashboard {
     if (this.viewed === null) url.delete("viewPanel");
     else url.set("viewPanel", this.viewed);
     for (const variable of this.variables.values()) {
-      if (variable.definition.type !== "constant") for (const value of variable.selected) url.append(`var-${variable.name}`, value);
+      if (variable.definition.type !== "constant")
+        for (const value of variable.selected) url.append(`var-${variable.name}`, value);
     }
     history[replace ? "replaceState" : "pushState"](null, "", `${location.pathname}?${url}`);
   }
@@ -72,11 +83,25 @@ class Dashboard {
     this.variableBox = h("div", { class: "variables" });
     this.problemBox = h("div", { class: "problems", role: "alert" });
     this.board = h("div", { class: "board" });
-    const links = h("nav", { class: "board-links", "aria-label": "Links of this dashboard" }, linkBar(this.dashboard.links, this.boards, this.dashboard.uid, () => this.linkScope));
-    document.getElementById("main").replaceChildren(h("div", { class: "controls" }, this.variableBox, this.#switches(), links), this.problemBox, this.board);
-    this.observer = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) this.panels.find(({ element }) => element === target)?.setVisible(isIntersecting);
-    }, { rootMargin: "300px 0px" });
+    const links = h(
+      "nav",
+      { class: "board-links", "aria-label": "Links of this dashboard" },
+      linkBar(this.dashboard.links, this.boards, this.dashboard.uid, () => this.linkScope),
+    );
+    document
+      .getElementById("main")
+      .replaceChildren(
+        h("div", { class: "controls" }, this.variableBox, this.#switches(), links),
+        this.problemBox,
+        this.board,
+      );
+    this.observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries)
+          this.panels.find(({ element }) => element === target)?.setVisible(isIntersecting);
+      },
+      { rootMargin: "300px 0px" },
+    );
     this.#tools();
     this.#build();
     await this.reload({ url: new URLSearchParams(location.search) });
@@ -97,18 +122,32 @@ class Dashboard {
       reload: () => this.reload(),
     };
     this.pill ??= h("span", { class: "pill-place" });
-    document.getElementById("tools").replaceChildren(this.pill, ...timeTools({ range: this.urlRange, refresh: this.refresh, zone: this.zone }, act));
+    document
+      .getElementById("tools")
+      .replaceChildren(this.pill, ...timeTools({ range: this.urlRange, refresh: this.refresh, zone: this.zone }, act));
   }
 
   #switches() {
-    return this.annotations.filter(({ annotation }) => !annotation.hide).map((entry) => {
-      const input = h("input", { type: "checkbox", role: "switch", onchange: () => {
-        entry.on = input.checked;
-        this.#loadEvents().then(() => this.redraw());
-      } });
-      input.checked = entry.on;
-      return h("label", { class: "switch" }, input, h("span", { class: "track", "aria-hidden": "true" }), entry.annotation.name);
-    });
+    return this.annotations
+      .filter(({ annotation }) => !annotation.hide)
+      .map((entry) => {
+        const input = h("input", {
+          type: "checkbox",
+          role: "switch",
+          onchange: () => {
+            entry.on = input.checked;
+            this.#loadEvents().then(() => this.redraw());
+          },
+        });
+        input.checked = entry.on;
+        return h(
+          "label",
+          { class: "switch" },
+          input,
+          h("span", { class: "track", "aria-hidden": "true" }),
+          entry.annotation.name,
+        );
+      });
   }
 
   #sections() {
@@ -122,13 +161,15 @@ class Dashboard {
     const viewed = all.flatMap(({ panels }) => panels).find(({ key }) => key === this.viewed);
     this.shape = JSON.stringify(all);
     this.panels = [];
-    const make = (models) => models.map((model) => {
-      const panel = new Panel(model, this);
-      this.panels.push(panel);
-      return panel.element;
-    });
+    const make = (models) =>
+      models.map((model) => {
+        const panel = new Panel(model, this);
+        this.panels.push(panel);
+        return panel.element;
+      });
     this.board.classList.toggle("single", Boolean(viewed));
-    const title = (row) => `${interpolate(row?.title ?? "", this.linkScope)}${row?.repeat ? ` (not repeated by ${row.repeat} here)` : ""}`;
+    const title = (row) =>
+      `${interpolate(row?.title ?? "", this.linkScope)}${row?.repeat ? ` (not repeated by ${row.repeat} here)` : ""}`;
     this.board.replaceChildren(
       ...(viewed
         ? make([viewed])
@@ -148,7 +189,12 @@ class Dashboard {
     this.range = resolve(this.urlRange, Date.now());
     let asked;
     try {
-      asked = await loadVariables(this.dashboard.templating?.list ?? [], { url, before: this.variables, client: this.client, range: this.range });
+      asked = await loadVariables(this.dashboard.templating?.list ?? [], {
+        url,
+        before: this.variables,
+        client: this.client,
+        range: this.range,
+      });
     } catch (error) {
       if (error.kind !== "unavailable") throw error;
       this.pendingUrl = url;
@@ -157,11 +203,15 @@ class Dashboard {
     }
     if (round !== this.round) return;
     this.pendingUrl = null;
-    const look = (map) => JSON.stringify([...map.values()].map(({ name, selected, options }) => [name, selected, options]));
+    const look = (map) =>
+      JSON.stringify([...map.values()].map(({ name, selected, options }) => [name, selected, options]));
     const changed = look(asked.variables) !== look(this.variables);
     this.variables = asked.variables;
     this.problemBox.replaceChildren(...asked.problems.map((text) => h("p", {}, text)));
-    if (changed || !this.variableBox.childElementCount) this.variableBox.replaceChildren(...variableBar(this.variables, (name, values) => this.setVariable(name, values)));
+    if (changed || !this.variableBox.childElementCount)
+      this.variableBox.replaceChildren(
+        ...variableBar(this.variables, (name, values) => this.setVariable(name, values)),
+      );
     // Repeated panels come and go with the values of their variable.
     if (JSON.stringify(this.#sections()) !== this.shape) this.#build();
     await this.#loadEvents();
@@ -173,17 +223,24 @@ class Dashboard {
   async #loadEvents() {
     const { stepMs, macros } = stepFor({ range: this.range, points: EVENT_POINTS, scrape: this.scrape });
     const lists = await Promise.all(
-      this.annotations.filter(({ on }) => on).map(async ({ annotation }) => {
-        const expr = interpolate(annotation.expr ?? annotation.target.expr, { variables: this.variables, macros }, promValue);
-        const step = Math.max(stepMs, parseDuration(annotation.step) ?? 0);
-        try {
-          const { result } = await this.client.range(expr, align(this.range, step));
-          return eventsOf(result, annotation, step);
-        } catch (error) {
-          if (error.kind !== "unavailable") this.problemBox.append(h("p", {}, `Annotation ${annotation.name}: ${error.message}`));
-          return [];
-        }
-      }),
+      this.annotations
+        .filter(({ on }) => on)
+        .map(async ({ annotation }) => {
+          const expr = interpolate(
+            annotation.expr ?? annotation.target.expr,
+            { variables: this.variables, macros },
+            promValue,
+          );
+          const step = Math.max(stepMs, parseDuration(annotation.step) ?? 0);
+          try {
+            const { result } = await this.client.range(expr, align(this.range, step));
+            return eventsOf(result, annotation, step);
+          } catch (error) {
+            if (error.kind !== "unavailable")
+              this.problemBox.append(h("p", {}, `Annotation ${annotation.name}: ${error.message}`));
+            return [];
+          }
+        }),
     );
     this.events = lists.flat();
   }
@@ -192,9 +249,12 @@ class Dashboard {
     clearInterval(this.timer);
     const every = parseDuration(this.refresh);
     if (!every) return;
-    this.timer = setInterval(() => {
-      if (!document.hidden && this.ready && !document.querySelector(".variables :popover-open")) this.reload();
-    }, Math.max(1000, every));
+    this.timer = setInterval(
+      () => {
+        if (!document.hidden && this.ready && !document.querySelector(".variables :popover-open")) this.reload();
+      },
+      Math.max(1000, every),
+    );
   }
 
   setRange(range) {
@@ -293,7 +353,12 @@ async function open(document_, boards) {
 
 document.addEventListener("themechange", () => current?.redraw());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && current?.viewed !== null && !document.querySelector(":popover-open, dialog[open], .tooltip.pinned")) current?.view(null);
+  if (
+    event.key === "Escape" &&
+    current?.viewed !== null &&
+    !document.querySelector(":popover-open, dialog[open], .tooltip.pinned")
+  )
+    current?.view(null);
 });
 window.addEventListener("popstate", () => current?.followAddress());
 

@@ -22,6 +22,8 @@ export function grid(panels, elements) {
     style.setProperty("--column", `${x + 1} / span ${w}`);
     style.setProperty("--row", `${y - base + 1} / span ${height}`);
     style.setProperty("--height", String(height));
+    // On a phone two of these fit side by side.
+    elements[index].classList.toggle("small", w <= 8 && height <= 5);
   });
   return h("div", { class: "grid" }, elements);
 }
@@ -33,11 +35,21 @@ export function section(row, title, content, open, toggled) {
     button.setAttribute("aria-expanded", String(next));
     content.hidden = !next;
   };
-  const button = h("button", { type: "button", class: "row-heading", onclick: () => {
-    const next = button.getAttribute("aria-expanded") !== "true";
-    fold(next);
-    toggled(next);
-  } }, icon("down", 16), h("span", {}, title), h("span", { class: "muted count" }, `${content.childElementCount} panels`));
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "row-heading",
+      onclick: () => {
+        const next = button.getAttribute("aria-expanded") !== "true";
+        fold(next);
+        toggled(next);
+      },
+    },
+    icon("down", 16),
+    h("span", {}, title),
+    h("span", { class: "muted count" }, `${content.childElementCount} panels`),
+  );
   fold(open);
   return h("div", { class: "section" }, h("h2", { class: "row-title" }, button), content);
 }

@@ -25,7 +25,16 @@ export class Panel {
     this.missing = unsupported(model);
     this.body = h("div", { class: "panel-body" });
     this.notes = h("p", { class: "panel-note", hidden: true });
-    this.element = h("section", { class: `panel panel-${model.type}${model.transparent ? " transparent" : ""}`, dataset: { panel: model.key, state: "waiting" } }, this.#header(), this.body, this.notes);
+    this.element = h(
+      "section",
+      {
+        class: `panel panel-${model.type}${model.transparent ? " transparent" : ""}`,
+        dataset: { panel: model.key, state: "waiting" },
+      },
+      this.#header(),
+      this.body,
+      this.notes,
+    );
     new ResizeObserver(debounceFrame(() => this.#resized())).observe(this.body);
   }
 
@@ -44,8 +53,27 @@ export class Panel {
   #header() {
     const { description, links, key } = this.model;
     this.heading = h("h2", {}, this.title);
-    const info = description ? popover(h("button", { type: "button", class: "panel-button info", "aria-label": `About ${this.title}`, title: interpolate(description, this.linkScope) }, icon("info", 15)), () => h("p", { class: "description" }, interpolate(description, this.linkScope)), "Description") : [];
-    const more = h("button", { type: "button", class: "panel-button", "aria-label": `Menu of ${this.title}` }, icon("more", 15));
+    const info = description
+      ? popover(
+          h(
+            "button",
+            {
+              type: "button",
+              class: "panel-button info",
+              "aria-label": `About ${this.title}`,
+              title: interpolate(description, this.linkScope),
+            },
+            icon("info", 15),
+          ),
+          () => h("p", { class: "description" }, interpolate(description, this.linkScope)),
+          "Description",
+        )
+      : [];
+    const more = h(
+      "button",
+      { type: "button", class: "panel-button", "aria-label": `Menu of ${this.title}` },
+      icon("more", 15),
+    );
     const menu = (close) => {
       const then = (action) => () => {
         close();
@@ -53,12 +81,32 @@ export class Panel {
       };
       const viewed = this.board.viewed === key;
       return h("div", { class: "menu" }, [
-        h("button", { type: "button", onclick: then(() => this.board.view(viewed ? null : key)) }, viewed ? "Back to the dashboard" : "View"),
-        h("button", { type: "button", onclick: then(() => inspect(this.title, this.data, this.board.inspection)) }, "Inspect queries and data"),
+        h(
+          "button",
+          { type: "button", onclick: then(() => this.board.view(viewed ? null : key)) },
+          viewed ? "Back to the dashboard" : "View",
+        ),
+        h(
+          "button",
+          { type: "button", onclick: then(() => inspect(this.title, this.data, this.board.inspection)) },
+          "Inspect queries and data",
+        ),
         resolveLinks(links, this.linkScope).map((link) => anchor(link.url, link.blank, icon("link", 14), link.title)),
       ]);
     };
-    const span = this.model.timeFrom || this.model.timeShift ? h("span", { class: "panel-time" }, [this.model.timeFrom && `last ${this.model.timeFrom}`, this.model.timeShift && `shifted by ${this.model.timeShift}`].filter(Boolean).join(", ")) : "";
+    const span =
+      this.model.timeFrom || this.model.timeShift
+        ? h(
+            "span",
+            { class: "panel-time" },
+            [
+              this.model.timeFrom && `last ${this.model.timeFrom}`,
+              this.model.timeShift && `shifted by ${this.model.timeShift}`,
+            ]
+              .filter(Boolean)
+              .join(", "),
+          )
+        : "";
     return h("header", {}, this.heading, span, popover(more, menu, "Panel menu"), info);
   }
 
@@ -93,7 +141,14 @@ export class Panel {
     const busy = setTimeout(() => this.element.classList.add("busy"), BUSY_AFTER_MS);
     try {
       const { client, range, scrape } = this.board;
-      const data = await runPanel(this.model, { client, variables: this.variables, range, scrape, width: this.body.clientWidth || 600, signal: abort.signal });
+      const data = await runPanel(this.model, {
+        client,
+        variables: this.variables,
+        range,
+        scrape,
+        width: this.body.clientWidth || 600,
+        signal: abort.signal,
+      });
       if (this.abort === abort) {
         this.data = data;
         // A pinned tooltip is being read or clicked: the next refresh draws again.
@@ -129,9 +184,22 @@ export class Panel {
   #context() {
     const { board, model, data } = this;
     return {
-      panel: model, theme: theme(), zone: board.zone, range: data?.range, events: board.events, sync: board.sync, texts: board.texts, traces: board.traces,
-      linkScope: this.linkScope, scope: data?.scope ?? { macros: {} }, hidden: this.hidden, state: this.state, label: this.title,
-      zoom: (from, to) => board.zoom(from, to), zoomOut: () => board.zoomOut(), redraw: () => this.draw(),
+      panel: model,
+      theme: theme(),
+      zone: board.zone,
+      range: data?.range,
+      events: board.events,
+      sync: board.sync,
+      texts: board.texts,
+      traces: board.traces,
+      linkScope: this.linkScope,
+      scope: data?.scope ?? { macros: {} },
+      hidden: this.hidden,
+      state: this.state,
+      label: this.title,
+      zoom: (from, to) => board.zoom(from, to),
+      zoomOut: () => board.zoomOut(),
+      redraw: () => this.draw(),
     };
   }
 
@@ -143,7 +211,14 @@ export class Panel {
   #say(state, text) {
     this.#drop();
     this.element.dataset.state = state;
-    this.body.replaceChildren(h("p", { class: `panel-message ${state}`, role: state === "error" ? "alert" : null }, state === "error" ? icon("warning", 18) : "", h("span", {}, text)));
+    this.body.replaceChildren(
+      h(
+        "p",
+        { class: `panel-message ${state}`, role: state === "error" ? "alert" : null },
+        state === "error" ? icon("warning", 18) : "",
+        h("span", {}, text),
+      ),
+    );
     this.#note([]);
   }
 

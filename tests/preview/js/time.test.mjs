@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { align, roundInterval, stepFor } from "../../../compose/preview/static/lib/interval.js";
-import { describe, formatDuration, parseDuration, parseTime, resolve, shift, zoomOut } from "../../../compose/preview/static/lib/timerange.js";
+import {
+  describe,
+  formatDuration,
+  parseDuration,
+  parseTime,
+  resolve,
+  shift,
+  zoomOut,
+} from "../../../compose/preview/static/lib/timerange.js";
 
 const NOW = Date.UTC(2026, 0, 31, 12, 0, 0);
 const HOUR = 3600000;
@@ -12,7 +20,14 @@ test("durations are read and written as Prometheus writes them", () => {
   assert.equal(parseDuration("250ms"), 250);
   assert.equal(parseDuration(">10s"), 10000);
   for (const bad of ["", "15", "x", "1 h", null, undefined]) assert.equal(parseDuration(bad), null, String(bad));
-  assert.deepEqual([15000, 60000, 90000, 7200000, 86400000, 1].map(formatDuration), ["15s", "1m", "90s", "2h", "1d", "1ms"]);
+  assert.deepEqual([15000, 60000, 90000, 7200000, 86400000, 1].map(formatDuration), [
+    "15s",
+    "1m",
+    "90s",
+    "2h",
+    "1d",
+    "1ms",
+  ]);
 });
 
 test("times may be relative, rounded, in milliseconds or dates", () => {
@@ -35,22 +50,34 @@ test("a range whose ends are no times or in the wrong order is none", () => {
 
 test("zooming out doubles the span and does not run past now", () => {
   assert.deepEqual(zoomOut({ from: NOW - HOUR, to: NOW }, NOW), { from: String(NOW - 2 * HOUR), to: String(NOW) });
-  assert.deepEqual(zoomOut({ from: NOW - 5 * HOUR, to: NOW - 3 * HOUR }, NOW), { from: String(NOW - 6 * HOUR), to: String(NOW - 2 * HOUR) });
+  assert.deepEqual(zoomOut({ from: NOW - 5 * HOUR, to: NOW - 3 * HOUR }, NOW), {
+    from: String(NOW - 6 * HOUR),
+    to: String(NOW - 2 * HOUR),
+  });
 });
 
 test("shifting moves by half a span, forward no further than now", () => {
-  assert.deepEqual(shift({ from: NOW - 2 * HOUR, to: NOW }, -1, NOW), { from: String(NOW - 3 * HOUR), to: String(NOW - HOUR) });
+  assert.deepEqual(shift({ from: NOW - 2 * HOUR, to: NOW }, -1, NOW), {
+    from: String(NOW - 3 * HOUR),
+    to: String(NOW - HOUR),
+  });
   assert.deepEqual(shift({ from: NOW - 2 * HOUR, to: NOW }, 1, NOW), { from: String(NOW - 2 * HOUR), to: String(NOW) });
 });
 
 test("the picker names known ranges and writes out others", () => {
   assert.equal(describe({ from: "now-6h", to: "now" }), "Last 6 hours");
   assert.equal(describe({ from: "now-90m", to: "now" }), "now-90m to now");
-  assert.equal(describe({ from: String(NOW), to: String(NOW + HOUR) }, "UTC"), "2026-01-31 12:00:00 to 2026-01-31 13:00:00");
+  assert.equal(
+    describe({ from: String(NOW), to: String(NOW + HOUR) }, "UTC"),
+    "2026-01-31 12:00:00 to 2026-01-31 13:00:00",
+  );
 });
 
 test("intervals are rounded by Grafana's table", () => {
-  assert.deepEqual([9, 14, 800, 13000, 29000, 70000, 3000000].map(roundInterval), [1, 10, 1000, 15000, 30000, 60000, 3600000]);
+  assert.deepEqual(
+    [9, 14, 800, 13000, 29000, 70000, 3000000].map(roundInterval),
+    [1, 10, 1000, 15000, 30000, 60000, 3600000],
+  );
 });
 
 test("the rate window is four scrapes or a step and a scrape, whichever is longer", () => {
@@ -65,7 +92,12 @@ test("the rate window is four scrapes or a step and a scrape, whichever is longe
 });
 
 test("a query's own least step counts as the scrape interval", () => {
-  const { stepMs, macros } = stepFor({ range: { from: NOW - HOUR, to: NOW }, points: 1000, scrape: "15s", targetInterval: "1m" });
+  const { stepMs, macros } = stepFor({
+    range: { from: NOW - HOUR, to: NOW },
+    points: 1000,
+    scrape: "15s",
+    targetInterval: "1m",
+  });
   assert.equal(stepMs, 60000);
   assert.equal(macros.__rate_interval, "4m");
 });

@@ -12,7 +12,10 @@ export function eventsOf(result, annotation, stepMs) {
   const events = [];
   for (const { metric, values } of result) {
     const fill = (template) => template.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => metric[label] ?? "");
-    const keys = (tagKeys ?? "").split(",").map((key) => key.trim()).filter(Boolean);
+    const keys = (tagKeys ?? "")
+      .split(",")
+      .map((key) => key.trim())
+      .filter(Boolean);
     const common = {
       title: titleFormat ? fill(titleFormat) : name,
       text: textFormat ? fill(textFormat) : "",
@@ -22,7 +25,8 @@ export function eventsOf(result, annotation, stepMs) {
     };
     let open = null;
     for (const [seconds, value] of values) {
-      const time = useValueForTime === true || useValueForTime === "on" ? Math.floor(Number(value)) : Math.round(seconds * 1000);
+      const time =
+        useValueForTime === true || useValueForTime === "on" ? Math.floor(Number(value)) : Math.round(seconds * 1000);
       if (!useValueForTime && !(Number(value) > 0)) open = null;
       else if (open && time - open.to <= stepMs * 1.5) open.to = time;
       else {
@@ -36,5 +40,7 @@ export function eventsOf(result, annotation, stepMs) {
 
 /** The dashboard's annotations that Prometheus can answer; Grafana's built-in one and others are left out. */
 export function prometheusAnnotations(dashboard) {
-  return (dashboard.annotations?.list ?? []).filter((annotation) => !annotation.builtIn && (annotation.expr || annotation.target?.expr));
+  return (dashboard.annotations?.list ?? []).filter(
+    (annotation) => !annotation.builtIn && (annotation.expr || annotation.target?.expr),
+  );
 }

@@ -2,8 +2,34 @@
 
 // Okabe and Ito's palette, its yellow and black replaced by tones that hold on both grounds. Neighbours differ in lightness too.
 const SERIES = {
-  light: ["#0072b2", "#d55e00", "#009e73", "#b0578d", "#3aa0d8", "#c28a00", "#5b4fb3", "#7a6a58", "#00827f", "#e0559a", "#6b7f00", "#8d3c3c"],
-  dark: ["#4ba3e3", "#f08c4a", "#2fc79b", "#e08fc0", "#8ccdf2", "#f0c24b", "#a79bff", "#c2b09b", "#4fd1cc", "#ff8fc6", "#bcd14f", "#e08a8a"],
+  light: [
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#b0578d",
+    "#3aa0d8",
+    "#c28a00",
+    "#5b4fb3",
+    "#7a6a58",
+    "#00827f",
+    "#e0559a",
+    "#6b7f00",
+    "#8d3c3c",
+  ],
+  dark: [
+    "#4ba3e3",
+    "#f08c4a",
+    "#2fc79b",
+    "#e08fc0",
+    "#8ccdf2",
+    "#f0c24b",
+    "#a79bff",
+    "#c2b09b",
+    "#4fd1cc",
+    "#ff8fc6",
+    "#bcd14f",
+    "#e08a8a",
+  ],
 };
 
 // Each hue as Grafana shades it: super-light, light, plain, semi-dark, dark.
@@ -83,7 +109,10 @@ export function rgb(color) {
     const full = hex.length === 3 ? [...hex].map((digit) => digit + digit).join("") : hex;
     return [0, 2, 4].map((at) => Number.parseInt(full.slice(at, at + 2), 16));
   }
-  const numbers = /^rgba?\(([^)]+)\)/.exec(color)?.[1].split(/[ ,/]+/).map(Number);
+  const numbers = /^rgba?\(([^)]+)\)/
+    .exec(color)?.[1]
+    .split(/[ ,/]+/)
+    .map(Number);
   return numbers && numbers.length >= 3 ? numbers.slice(0, 3) : null;
 }
 
@@ -94,7 +123,9 @@ export function alpha(color, opacity) {
 
 /** Black or white, whichever reads better on `color` (WCAG relative luminance). */
 export function readableOn(color) {
-  const linear = (rgb(color) ?? [0, 0, 0]).map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = (rgb(color) ?? [0, 0, 0]).map((part) =>
+    part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+  );
   const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   return (luminance + 0.05) ** 2 > 1.05 * 0.05 ? "#10151c" : "#ffffff";
 }

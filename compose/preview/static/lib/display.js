@@ -24,7 +24,12 @@ export function mapped(value, mappings = []) {
       if (value >= (options.from ?? -Infinity) && value <= (options.to ?? Infinity)) return options.result;
     } else if (type === "special" && SPECIAL[options.match]?.(value)) {
       return options.result;
-    } else if (type === "regex" && value !== null && value !== undefined && toRegex(options.pattern)?.test(String(value))) {
+    } else if (
+      type === "regex" &&
+      value !== null &&
+      value !== undefined &&
+      toRegex(options.pattern)?.test(String(value))
+    ) {
       const text = options.result?.text;
       return { ...options.result, text: text && String(value).replace(toRegex(options.pattern), text) };
     }
@@ -37,7 +42,12 @@ export function thresholdSteps(config, range = {}) {
   const { mode, steps = [] } = config.thresholds ?? {};
   const min = config.min ?? range.min ?? 0;
   const max = config.max ?? range.max ?? 100;
-  const value = (step) => (step.value === null || step.value === undefined ? -Infinity : mode === "percentage" ? min + ((max - min) * step.value) / 100 : Number(step.value));
+  const value = (step) =>
+    step.value === null || step.value === undefined
+      ? -Infinity
+      : mode === "percentage"
+        ? min + ((max - min) * step.value) / 100
+        : Number(step.value);
   return steps.map((step) => ({ value: value(step), color: step.color })).sort((a, b) => a.value - b.value);
 }
 
@@ -50,7 +60,9 @@ export function activeStep(value, steps) {
 
 /** Least and greatest value of some fields, for what has no min or max of its own. */
 export function valueRange(fields) {
-  const values = fields.flatMap((field) => [reduce(field.values, "min"), reduce(field.values, "max")]).filter((value) => value !== null);
+  const values = fields
+    .flatMap((field) => [reduce(field.values, "min"), reduce(field.values, "max")])
+    .filter((value) => value !== null);
   return values.length ? { min: Math.min(...values), max: Math.max(...values) } : {};
 }
 
@@ -58,7 +70,8 @@ export function valueRange(fields) {
 export function seriesColorOf(field, index, theme) {
   const { mode, fixedColor, seriesBy } = field.config.color ?? {};
   if (mode === "fixed") return named(fixedColor, theme);
-  if (mode === "shades") return blend([named(`light-${fixedColor}`, theme), named(`dark-${fixedColor}`, theme)], (index % 5) / 4);
+  if (mode === "shades")
+    return blend([named(`light-${fixedColor}`, theme), named(`dark-${fixedColor}`, theme)], (index % 5) / 4);
   if (mode === "thresholds" || mode?.startsWith("continuous-")) {
     const value = reduce(field.values, seriesBy === "min" || seriesBy === "max" ? seriesBy : "lastNotNull");
     return valueColor(value, field.config, theme, valueRange([field]));
@@ -96,10 +109,20 @@ export function processor(field, { theme, index = 0, range = {} }) {
     const color = hit?.color ? named(hit.color, theme) : byValue ? valueColor(numeric, config, theme, range) : own;
     if (hit?.text) return { prefix: "", text: hit.text, suffix: "", color, numeric, mapped: true };
     if (value === null || value === undefined || value === "") {
-      return { prefix: "", text: config.noValue ?? "", suffix: "", color, numeric: null, mapped: Boolean(hit), empty: true };
+      return {
+        prefix: "",
+        text: config.noValue ?? "",
+        suffix: "",
+        color,
+        numeric: null,
+        mapped: Boolean(hit),
+        empty: true,
+      };
     }
     const isText = typeof value !== "number";
-    const shown = isText ? { prefix: "", text: String(value), suffix: "" } : format(value, timeUnit(field) ?? config.unit, config.decimals);
+    const shown = isText
+      ? { prefix: "", text: String(value), suffix: "" }
+      : format(value, timeUnit(field) ?? config.unit, config.decimals);
     return { ...shown, color, numeric, mapped: Boolean(hit) };
   };
 }

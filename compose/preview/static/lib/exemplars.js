@@ -14,7 +14,12 @@ export function exemplarsOf(data, { from, to }) {
   const kept = new Map();
   for (const { seriesLabels, exemplars } of data) {
     for (const { labels, value, timestamp } of exemplars) {
-      const one = { time: Math.round(timestamp * 1000), value: Number(value), labels: { ...seriesLabels, ...labels }, trace: traceOf(labels) };
+      const one = {
+        time: Math.round(timestamp * 1000),
+        value: Number(value),
+        labels: { ...seriesLabels, ...labels },
+        trace: traceOf(labels),
+      };
       const at = Math.floor((one.time - from) / slot);
       if (!(kept.get(at)?.value >= one.value)) kept.set(at, one);
     }
@@ -22,6 +27,6 @@ export function exemplarsOf(data, { from, to }) {
   return [...kept.values()].sort((a, b) => a.time - b.time);
 }
 
-export function traceOf(labels) {
+function traceOf(labels) {
   return IDS.map((name) => labels[name]).find(Boolean) ?? null;
 }

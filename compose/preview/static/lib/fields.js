@@ -52,7 +52,9 @@ export function applyFieldConfig(frames, fieldConfig = {}, scope = { variables: 
 
 /** Set `display` of all fields. */
 export function nameFields(frames, scope) {
-  const series = frames.flatMap((frame) => frame.fields.filter((field) => field.type !== "time" && Object.keys(field.labels).length));
+  const series = frames.flatMap((frame) =>
+    frame.fields.filter((field) => field.type !== "time" && Object.keys(field.labels).length),
+  );
   const keys = new Set(series.flatMap((field) => Object.keys(field.labels)));
   for (const frame of frames) for (const field of frame.fields) field.display = nameOf(field, frame, keys, scope);
 }
@@ -67,7 +69,7 @@ function nameOf(field, frame, labelKeys, scope) {
 function seriesName(field, frame, labelKeys) {
   if (field.fixedName) return field.fixedName;
   const labels = Object.entries(field.labels);
-  if (!labels.length) return (field.metric || frame.name || field.name);
+  if (!labels.length) return field.metric || frame.name || field.name;
   if (labelKeys.size === 1) return labels[0][1];
   return `${field.metric ?? ""}{${labels.map(([key, value]) => `${key}="${value}"`).join(", ")}}`;
 }
@@ -76,7 +78,9 @@ function seriesName(field, frame, labelKeys) {
 export function fieldMacros(field, frame) {
   const macros = { "__field.name": field.fixedName || field.name, "__series.name": frame?.name || field.name };
   macros["__field.displayName"] = field.display ?? macros["__field.name"];
-  macros["__field.labels"] = Object.entries(field.labels).map(([key, value]) => `${key}="${value}"`).join(", ");
+  macros["__field.labels"] = Object.entries(field.labels)
+    .map(([key, value]) => `${key}="${value}"`)
+    .join(", ");
   for (const [key, value] of Object.entries(field.labels)) macros[`__field.labels.${key}`] = value;
   return macros;
 }

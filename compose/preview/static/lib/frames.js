@@ -16,13 +16,15 @@ export function metricText(labels) {
 
 /** The name that the query's legend gives a series; "" for __auto, which looks at all series together. */
 export function legendName(labels, legend, expr) {
-  if (!legend || legend === "__auto") return legend === "__auto" && Object.keys(labels).length ? "" : metricText(labels) || expr;
+  if (!legend || legend === "__auto")
+    return legend === "__auto" && Object.keys(labels).length ? "" : metricText(labels) || expr;
   return legend.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, name) => labels[name] ?? "");
 }
 
 function seriesOf({ resultType, result }) {
   if (resultType === "matrix") return result.map((item) => ({ labels: item.metric, points: item.values ?? [] }));
-  if (resultType === "vector") return result.map((item) => ({ labels: item.metric, points: item.value ? [item.value] : [] }));
+  if (resultType === "vector")
+    return result.map((item) => ({ labels: item.metric, points: item.value ? [item.value] : [] }));
   return resultType === "scalar" || resultType === "string" ? [{ labels: {}, points: [result] }] : [];
 }
 
@@ -40,7 +42,10 @@ export function toFrames(data, target, stepMs, several = false) {
     values: points.map(([, text]) => (data.resultType === "string" ? text : number(text))),
   }));
   if (target.format === "table") return series.length ? [tableFrame(series, target, several)] : [];
-  const ordered = target.format === "heatmap" ? [...series].sort((a, b) => (number(a.labels.le) < number(b.labels.le) ? -1 : 1)) : series;
+  const ordered =
+    target.format === "heatmap"
+      ? [...series].sort((a, b) => (number(a.labels.le) < number(b.labels.le) ? -1 : 1))
+      : series;
   return ordered.map(({ labels, times, values }) => {
     const name = legendName(labels, target.legendFormat, target.expr);
     const plainLabels = { ...labels };
@@ -77,7 +82,8 @@ export function joinTimes(fieldsWithTimes, { from, to, stepMs }) {
   const times = [...all].sort((a, b) => a - b);
   // A missing step shows as a gap, so put one empty point into every hole.
   if (stepMs > 0) {
-    for (let i = times.length - 1; i > 0; i -= 1) if (times[i] - times[i - 1] > stepMs * 1.5) times.splice(i, 0, times[i - 1] + stepMs);
+    for (let i = times.length - 1; i > 0; i -= 1)
+      if (times[i] - times[i - 1] > stepMs * 1.5) times.splice(i, 0, times[i - 1] + stepMs);
   }
   const inside = times.filter((time) => time >= from - stepMs && time <= to + stepMs);
   const place = new Map(inside.map((time, index) => [time, index]));

@@ -7,12 +7,16 @@ const escapeRegex = (text) => text.replace(/[/\-\\^$*+?.()|[\]{}]/g, "\\$&");
 
 /** Escaped twice: once for the regular expression, once for the PromQL string that it stands in. */
 function escapeForPromRegex(text) {
-  return text.replace(/\\/g, "\\\\\\\\").replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&").replace(/"/g, '\\"');
+  return text
+    .replace(/\\/g, "\\\\\\\\")
+    .replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&")
+    .replace(/"/g, '\\"');
 }
 
 /** A multi-value or "All" variable inside PromQL; a single-value one is only escaped for the string. */
 export function promValue(value, variable) {
-  if (!variable?.multi && !variable?.includeAll) return list(value).join(",").replace(/\\/g, "\\\\").replace(/"/g, '\\"');
+  if (!variable?.multi && !variable?.includeAll)
+    return list(value).join(",").replace(/\\/g, "\\\\").replace(/"/g, '\\"');
   const escaped = list(value).map((text) => escapeForPromRegex(String(text)));
   return escaped.length === 1 ? escaped[0] : `(${escaped.join("|")})`;
 }
@@ -21,11 +25,18 @@ const FORMATS = {
   raw: (value) => list(value).join(","),
   csv: (value) => list(value).join(","),
   pipe: (value) => list(value).join("|"),
-  regex: (value) => (list(value).length === 1 ? escapeRegex(list(value)[0]) : `(${list(value).map(escapeRegex).join("|")})`),
+  regex: (value) =>
+    list(value).length === 1 ? escapeRegex(list(value)[0]) : `(${list(value).map(escapeRegex).join("|")})`,
   glob: (value) => (list(value).length === 1 ? list(value)[0] : `{${list(value).join(",")}}`),
   json: (value) => JSON.stringify(value),
-  doublequote: (value) => list(value).map((text) => `"${text.replace(/"/g, '\\"')}"`).join(","),
-  singlequote: (value) => list(value).map((text) => `'${text.replace(/'/g, "\\'")}'`).join(","),
+  doublequote: (value) =>
+    list(value)
+      .map((text) => `"${text.replace(/"/g, '\\"')}"`)
+      .join(","),
+  singlequote: (value) =>
+    list(value)
+      .map((text) => `'${text.replace(/'/g, "\\'")}'`)
+      .join(","),
   percentencode: (value) => encodeURIComponent(list(value).join(",")),
   uriencode: (value) => encodeURI(list(value).join(",")),
   lucene: (value) => list(value).join(" OR "),

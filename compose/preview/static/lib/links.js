@@ -25,22 +25,30 @@ export function own(url) {
   return ["localhost", "127.0.0.1", "[::1]"].includes(hostname) && OWN.test(pathname) ? pathname + search + hash : safe;
 }
 
-export const timeQuery = (range) => `from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`;
+const timeQuery = (range) => `from=${encodeURIComponent(range.from)}&to=${encodeURIComponent(range.to)}`;
 
 /** All variables that are not the data source, as Grafana's ${__all_variables}. */
-export function variablesQuery(variables) {
-  return [...variables.values()].map((variable) => queryParam(variable.name, variable)).filter(Boolean).join("&");
+function variablesQuery(variables) {
+  return [...variables.values()]
+    .map((variable) => queryParam(variable.name, variable))
+    .filter(Boolean)
+    .join("&");
 }
 
 /** Macros of one value in a frame: `__value.*` and `__data.fields.*` of its row. */
 export function rowMacros(frame, field, row, shown) {
-  const macros = { ...fieldMacros(field, frame), "__value.raw": String(field.values[row] ?? ""), "__value.text": shown ?? "" };
+  const macros = {
+    ...fieldMacros(field, frame),
+    "__value.raw": String(field.values[row] ?? ""),
+    "__value.text": shown ?? "",
+  };
   macros["__value.numeric"] = macros["__value.raw"];
   const time = frame.fields.find((other) => other.type === "time");
   if (time) macros["__value.time"] = String(time.values[row] ?? "");
   frame.fields.forEach((other, index) => {
     const value = String(other.values[row] ?? "");
-    for (const name of [`["${other.display}"]`, `['${other.display}']`, `[${index}]`]) macros[`__data.fields${name}`] = value;
+    for (const name of [`["${other.display}"]`, `['${other.display}']`, `[${index}]`])
+      macros[`__data.fields${name}`] = value;
     macros[`__data.fields.${other.display}`] = value;
     macros[`__data.fields.${other.name}`] ??= value;
   });
@@ -55,10 +63,13 @@ export function rowMacros(frame, field, row, shown) {
 export function resolveLinks(links = [], { variables, urlRange, macros = {} }) {
   const known = { __url_time_range: timeQuery(urlRange), __all_variables: variablesQuery(variables), ...macros };
   return links.flatMap(({ url: template = "", title = "", targetBlank }) => {
-    const encode = (value, name) => (BARE.has(name) || template.startsWith(`\${${name}`) ? value : encodeURIComponent(value));
+    const encode = (value, name) =>
+      BARE.has(name) || template.startsWith(`\${${name}`) ? value : encodeURIComponent(value);
     const scope = { variables, macros: known, encode };
     const url = own(interpolate(template, scope, (value) => encodeURIComponent([value].flat().join(","))));
-    return url ? [{ title: interpolate(title, { variables, macros: known }) || url, url, blank: Boolean(targetBlank) }] : [];
+    return url
+      ? [{ title: interpolate(title, { variables, macros: known }) || url, url, blank: Boolean(targetBlank) }]
+      : [];
   });
 }
 

@@ -19,7 +19,9 @@ export function panelRange(panel, range) {
 /** Exemplars are an extra: a Prometheus that keeps none, or refuses, costs the panel nothing. */
 async function loadExemplars(asked, { client, range, signal }) {
   const wanted = asked.filter(({ target, instant }) => target.exemplar && !instant);
-  const lists = await Promise.all(wanted.map(({ expr, stepMs }) => client.exemplars(expr, align(range, stepMs), signal).catch(() => [])));
+  const lists = await Promise.all(
+    wanted.map(({ expr, stepMs }) => client.exemplars(expr, align(range, stepMs), signal).catch(() => [])),
+  );
   return lists.flatMap((list) => exemplarsOf(list, range));
 }
 
@@ -35,15 +37,28 @@ export async function runPanel(panel, { client, variables, range: boardRange, wi
   const several = targets.filter((target) => target.format === "table").length > 1;
   const asked = targets.map((target) => {
     const { stepMs, macros } = stepFor({
-      range, scrape, points: panel.maxDataPoints || width, panelInterval: interpolate(panel.interval ?? "", { variables }),
-      targetInterval: interpolate(target.interval ?? "", { variables }), factor: target.intervalFactor,
+      range,
+      scrape,
+      points: panel.maxDataPoints || width,
+      panelInterval: interpolate(panel.interval ?? "", { variables }),
+      targetInterval: interpolate(target.interval ?? "", { variables }),
+      factor: target.intervalFactor,
     });
     const scope = { variables, macros };
     const expr = interpolate(target.expr, scope, promValue);
-    return { target, stepMs, scope, expr, instant: Boolean(target.instant) && !target.range, legend: interpolate(target.legendFormat ?? "", scope) };
+    return {
+      target,
+      stepMs,
+      scope,
+      expr,
+      instant: Boolean(target.instant) && !target.range,
+      legend: interpolate(target.legendFormat ?? "", scope),
+    };
   });
   const answers = await Promise.allSettled(
-    asked.map(({ expr, instant, stepMs }) => (instant ? client.instant(expr, range.to, signal) : client.range(expr, align(range, stepMs), signal))),
+    asked.map(({ expr, instant, stepMs }) =>
+      instant ? client.instant(expr, range.to, signal) : client.range(expr, align(range, stepMs), signal),
+    ),
   );
   const errors = answers.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
   if (errors.length && errors.length === answers.length) throw errors[0];
@@ -56,7 +71,12 @@ export async function runPanel(panel, { client, variables, range: boardRange, wi
   const scope = asked[0]?.scope ?? { variables, macros: {} };
   const frames = applyFieldConfig(transform(raw, panel.transformations), panel.fieldConfig, scope);
   const queries = asked.map(({ target, expr, instant, stepMs: step }, index) => ({
-    refId: target.refId, expr, instant, stepMs: step, series: answers[index].value?.result?.length ?? 0, error: answers[index].reason?.message,
+    refId: target.refId,
+    expr,
+    instant,
+    stepMs: step,
+    series: answers[index].value?.result?.length ?? 0,
+    error: answers[index].reason?.message,
   }));
   return { frames, errors, queries, exemplars, range, stepMs, scope };
 }

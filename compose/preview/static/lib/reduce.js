@@ -15,12 +15,15 @@ const last = (values) => values[values.length - 1];
 const least = (values) => values.reduce((a, b) => Math.min(a, b));
 const most = (values) => values.reduce((a, b) => Math.max(a, b));
 // A counter that restarts goes on from zero.
-const increase = (values) => values.slice(1).reduce((sum, value, i) => sum + (value >= values[i] ? value - values[i] : value), 0);
+const increase = (values) =>
+  values.slice(1).reduce((sum, value, i) => sum + (value >= values[i] ? value - values[i] : value), 0);
 
 const REDUCERS = {
-  lastNotNull: (values) => last(values.filter((value) => value !== null && value !== undefined && !Number.isNaN(value))) ?? null,
+  lastNotNull: (values) =>
+    last(values.filter((value) => value !== null && value !== undefined && !Number.isNaN(value))) ?? null,
   last: (values) => last(values) ?? null,
-  firstNotNull: (values) => values.find((value) => value !== null && value !== undefined && !Number.isNaN(value)) ?? null,
+  firstNotNull: (values) =>
+    values.find((value) => value !== null && value !== undefined && !Number.isNaN(value)) ?? null,
   first: (values) => values[0] ?? null,
   min: (values) => orNull(numbers(values), least),
   max: (values) => orNull(numbers(values), most),
@@ -40,9 +43,26 @@ const REDUCERS = {
   allIsNull: (values) => values.every((value) => value === null),
 };
 const NAMES = {
-  lastNotNull: "Last *", last: "Last", firstNotNull: "First *", first: "First", min: "Min", max: "Max", mean: "Mean", median: "Median",
-  sum: "Total", count: "Count", range: "Range", delta: "Delta", diff: "Difference", diffperc: "Difference %", variance: "Variance",
-  stdDev: "StdDev", distinctCount: "Distinct", changeCount: "Changes", allIsZero: "All zeros", allIsNull: "All nulls",
+  lastNotNull: "Last *",
+  last: "Last",
+  firstNotNull: "First *",
+  first: "First",
+  min: "Min",
+  max: "Max",
+  mean: "Mean",
+  median: "Median",
+  sum: "Total",
+  count: "Count",
+  range: "Range",
+  delta: "Delta",
+  diff: "Difference",
+  diffperc: "Difference %",
+  variance: "Variance",
+  stdDev: "StdDev",
+  distinctCount: "Distinct",
+  changeCount: "Changes",
+  allIsZero: "All zeros",
+  allIsNull: "All nulls",
 };
 // These come out in a unit of their own, not in the field's.
 export const UNITLESS = new Set(["count", "distinctCount", "changeCount", "diffperc", "allIsZero", "allIsNull"]);

@@ -13,7 +13,12 @@ function copies({ gridPos, maxPerRow = 4, repeatDirection = "h" }, count) {
   if (repeatDirection === "v") return Array.from({ length: count }, (_, i) => ({ x, y: y + i * h, w, h }));
   const width = Math.floor(Math.max(COLUMNS / count, COLUMNS / maxPerRow));
   const inRow = Math.floor(COLUMNS / width);
-  return Array.from({ length: count }, (_, i) => ({ x: (i % inRow) * width, y: y + Math.floor(i / inRow) * h, w: width, h }));
+  return Array.from({ length: count }, (_, i) => ({
+    x: (i % inRow) * width,
+    y: y + Math.floor(i / inRow) * h,
+    w: width,
+    h,
+  }));
 }
 
 /**
@@ -28,7 +33,12 @@ export function expand(panels, variables) {
     const places = copies(panel, values.length);
     const bottom = (panel.gridPos?.y ?? 0) + (panel.gridPos?.h ?? 8);
     const extra = Math.max(...places.map(({ y, h }) => y + h)) - bottom;
-    const made = values.map((value, i) => ({ ...panel, key: i ? `${panel.id}-clone-${i}` : panel.key, gridPos: places[i], scoped: { name: panel.repeat, value } }));
+    const made = values.map((value, i) => ({
+      ...panel,
+      key: i ? `${panel.id}-clone-${i}` : panel.key,
+      gridPos: places[i],
+      scoped: { name: panel.repeat, value },
+    }));
     current = current.flatMap((other) => {
       if (other === panel) return made;
       const below = (other.gridPos?.y ?? 0) >= bottom;
@@ -44,5 +54,11 @@ export function scopedVariables(variables, scoped) {
   if (!variable) return variables;
   const { name, value } = scoped;
   const text = variable.options.find((option) => option.value === value)?.text ?? value;
-  return new Map(variables).set(name, { ...variable, value: variable.multi ? [value] : value, selected: [value], all: false, text });
+  return new Map(variables).set(name, {
+    ...variable,
+    value: variable.multi ? [value] : value,
+    selected: [value],
+    all: false,
+    text,
+  });
 }

@@ -23,7 +23,8 @@ export function stack(columns, stacking) {
     below[index] = top?.index ?? -1;
     const sum = top?.sum ?? new Array(column.length).fill(0);
     const raised = column.map((value, at) => {
-      const share = mode === "percent" ? (totals.get(group)[at] ? (value ?? 0) / totals.get(group)[at] : 0) : (value ?? 0);
+      const share =
+        mode === "percent" ? (totals.get(group)[at] ? (value ?? 0) / totals.get(group)[at] : 0) : (value ?? 0);
       sum[at] += share;
       // A missing point adds nothing, yet must not break the area that others rest on.
       return value === null && below[index] === -1 ? null : sum[at];

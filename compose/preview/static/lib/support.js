@@ -6,8 +6,9 @@ import { knowsTransform } from "./transforms.js";
 import { knowsUnit } from "./units.js";
 import { schemeStops } from "./colors.js";
 
-export const PANEL_TYPES = ["row", "timeseries", "stat", "gauge", "bargauge", "table", "state-timeline", "heatmap", "text"];
-const COLOR_MODES = /^(thresholds|fixed|shades|palette-classic|palette-classic-by-name|continuous-(GrYlRd|RdYlGr|BlYlRd|YlRd|BlPu|YlBl|blues|reds|greens|purples))$/;
+const PANEL_TYPES = ["row", "timeseries", "stat", "gauge", "bargauge", "table", "state-timeline", "heatmap", "text"];
+const COLOR_MODES =
+  /^(thresholds|fixed|shades|palette-classic|palette-classic-by-name|continuous-(GrYlRd|RdYlGr|BlYlRd|YlRd|BlPu|YlBl|blues|reds|greens|purples))$/;
 const MAPPINGS = ["value", "range", "special", "regex"];
 const FORMATS = ["", "time_series", "table", "heatmap"];
 const CELLS = ["auto", "color-text", "color-background", "gauge"];
@@ -31,16 +32,22 @@ function properties(panel) {
   const { defaults = {}, overrides = [] } = panel.fieldConfig ?? {};
   const set = Object.entries(defaults).filter(([id]) => id !== "custom");
   const custom = Object.entries(defaults.custom ?? {}).map(([id, value]) => [`custom.${id}`, value]);
-  return [...set, ...custom, ...overrides.flatMap((override) => (override.properties ?? []).map(({ id, value }) => [id, value]))];
+  return [
+    ...set,
+    ...custom,
+    ...overrides.flatMap((override) => (override.properties ?? []).map(({ id, value }) => [id, value])),
+  ];
 }
 
 function propertyProblem(id, value) {
   const custom = id.replace("custom.", "");
   if (id === "unit" && !knowsUnit(value)) return `unit "${value}"`;
   if (id === "color" && value?.mode && !COLOR_MODES.test(value.mode)) return `colour mode "${value.mode}"`;
-  if (id === "mappings") return (value ?? []).filter(({ type }) => !MAPPINGS.includes(type)).map(({ type }) => `mapping "${type}"`)[0];
+  if (id === "mappings")
+    return (value ?? []).filter(({ type }) => !MAPPINGS.includes(type)).map(({ type }) => `mapping "${type}"`)[0];
   if (id === "custom.cellOptions" && value?.type && !CELLS.includes(value.type)) return `table cell "${value.type}"`;
-  if (id.startsWith("custom.") && CUSTOM[custom] && value && !CUSTOM[custom].includes(value)) return `${custom} "${value}"`;
+  if (id.startsWith("custom.") && CUSTOM[custom] && value && !CUSTOM[custom].includes(value))
+    return `${custom} "${value}"`;
   return null;
 }
 
@@ -58,8 +65,12 @@ export function unsupported(panel) {
   const found = [
     ...ON.filter(([asks]) => asks(panel)).map(([, name]) => name(panel)),
     ...properties(panel).map(([id, value]) => propertyProblem(id, value)),
-    ...(panel.fieldConfig?.overrides ?? []).filter(({ matcher }) => !knowsMatcher(matcher?.id)).map(({ matcher }) => `override matcher "${matcher?.id}"`),
-    ...(panel.transformations ?? []).filter(({ id, disabled }) => !disabled && !knowsTransform(id)).map(({ id }) => `transformation "${id}"`),
+    ...(panel.fieldConfig?.overrides ?? [])
+      .filter(({ matcher }) => !knowsMatcher(matcher?.id))
+      .map(({ matcher }) => `override matcher "${matcher?.id}"`),
+    ...(panel.transformations ?? [])
+      .filter(({ id, disabled }) => !disabled && !knowsTransform(id))
+      .map(({ id }) => `transformation "${id}"`),
     ...(panel.targets ?? []).filter(({ hide }) => !hide).map((target) => targetProblem(target, panel)),
     ...reducers.filter((id) => !knowsReducer(id)).map((id) => `calculation "${id}"`),
     scheme && !schemeStops(scheme, "light") ? `colour scheme "${scheme}"` : null,

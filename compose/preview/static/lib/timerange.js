@@ -1,9 +1,17 @@
 // Time ranges as Grafana writes them: "now-6h", "now/d", or milliseconds since the epoch.
 
 export const PRESETS = [
-  ["now-5m", "Last 5 minutes"], ["now-15m", "Last 15 minutes"], ["now-30m", "Last 30 minutes"], ["now-1h", "Last 1 hour"],
-  ["now-3h", "Last 3 hours"], ["now-6h", "Last 6 hours"], ["now-12h", "Last 12 hours"], ["now-24h", "Last 24 hours"],
-  ["now-2d", "Last 2 days"], ["now-7d", "Last 7 days"], ["now-30d", "Last 30 days"],
+  ["now-5m", "Last 5 minutes"],
+  ["now-15m", "Last 15 minutes"],
+  ["now-30m", "Last 30 minutes"],
+  ["now-1h", "Last 1 hour"],
+  ["now-3h", "Last 3 hours"],
+  ["now-6h", "Last 6 hours"],
+  ["now-12h", "Last 12 hours"],
+  ["now-24h", "Last 24 hours"],
+  ["now-2d", "Last 2 days"],
+  ["now-7d", "Last 7 days"],
+  ["now-30d", "Last 30 days"],
 ];
 export const REFRESHES = ["", "5s", "10s", "30s", "1m", "5m"];
 
@@ -11,16 +19,20 @@ const UNIT_MS = { ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000, w: 60480000
 
 /** Milliseconds of "1h30m", "15s", "250ms"; null for anything else. */
 export function parseDuration(text) {
-  const source = String(text ?? "").trim().replace(/^[><]/, "");
+  const source = String(text ?? "")
+    .trim()
+    .replace(/^[><]/, "");
   if (!/^(\d+(\.\d+)?(ms|[smhdwMy]))+$/.test(source)) return null;
   let total = 0;
-  for (const [, count, unit] of source.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdwMy])/g)) total += Number(count) * UNIT_MS[unit];
+  for (const [, count, unit] of source.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdwMy])/g))
+    total += Number(count) * UNIT_MS[unit];
   return total;
 }
 
 /** A duration as Prometheus takes it, in the largest unit that divides it: 90000 is "90s", 3600000 "1h". */
 export function formatDuration(ms) {
-  for (const unit of ["d", "h", "m", "s"]) if (ms >= UNIT_MS[unit] && ms % UNIT_MS[unit] === 0) return `${ms / UNIT_MS[unit]}${unit}`;
+  for (const unit of ["d", "h", "m", "s"])
+    if (ms >= UNIT_MS[unit] && ms % UNIT_MS[unit] === 0) return `${ms / UNIT_MS[unit]}${unit}`;
   return `${ms}ms`;
 }
 
@@ -58,8 +70,6 @@ export function resolve(range, now) {
   const to = parseTime(range.to, now, true);
   return from === null || to === null || from >= to ? null : { from, to };
 }
-
-export const isRelative = (range) => /^now/.test(range.to) && /^now/.test(range.from);
 
 /** Twice the span around the same middle, never past now. */
 export function zoomOut({ from, to }, now) {

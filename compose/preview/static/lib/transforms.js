@@ -40,7 +40,9 @@ function merge(frames) {
       const row = Object.fromEntries(frame.fields.map((f) => [f.name, f.values[i]]));
       const key = JSON.stringify(keys.map((name) => row[name]));
       const same = byKey.get(key) ?? [];
-      const partner = same.find((other) => Object.keys(row).every((name) => !(name in other) || other[name] === row[name]));
+      const partner = same.find((other) =>
+        Object.keys(row).every((name) => !(name in other) || other[name] === row[name]),
+      );
       if (partner) Object.assign(partner, row);
       else {
         rows.push(row);
@@ -48,17 +50,38 @@ function merge(frames) {
       }
     }
   }
-  const fields = [...columns].map(([name, f]) => ({ ...f, fixedName: undefined, labels: {}, values: rows.map((row) => row[name] ?? null) }));
+  const fields = [...columns].map(([name, f]) => ({
+    ...f,
+    fixedName: undefined,
+    labels: {},
+    values: rows.map((row) => row[name] ?? null),
+  }));
   return [{ ...filled[0], refId: filled.map((frame) => frame.refId).join("-"), table: true, fields }];
 }
 
 function labelsToFields(frames, { mode = "columns", keepLabels, valueLabel }) {
-  const wanted = (labels) => Object.entries(labels).filter(([name]) => !keepLabels?.length || keepLabels.includes(name));
+  const wanted = (labels) =>
+    Object.entries(labels).filter(([name]) => !keepLabels?.length || keepLabels.includes(name));
   if (mode === "rows") {
     const labelled = frames.flatMap((frame) => frame.fields.filter((f) => Object.keys(f.labels).length));
     return labelled.map((f) => {
       const pairs = wanted(f.labels);
-      return { name: f.display, table: true, fields: [field("label", "string", pairs.map(([name]) => name)), field("value", "string", pairs.map(([, value]) => value))] };
+      return {
+        name: f.display,
+        table: true,
+        fields: [
+          field(
+            "label",
+            "string",
+            pairs.map(([name]) => name),
+          ),
+          field(
+            "value",
+            "string",
+            pairs.map(([, value]) => value),
+          ),
+        ],
+      };
     });
   }
   return frames.map((frame) => {
@@ -90,24 +113,32 @@ function sortBy(frames, { sort = [] }) {
 export function sortedRows(values, descending = false) {
   const sign = descending ? -1 : 1;
   const empty = (value) => value === null || value === undefined || value === "";
-  return values.map((_, index) => index).sort((i, j) => {
-    const [a, b] = [values[i], values[j]];
-    if (empty(a) || empty(b)) return empty(a) - empty(b);
-    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
-    return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
-  });
+  return values
+    .map((_, index) => index)
+    .sort((i, j) => {
+      const [a, b] = [values[i], values[j]];
+      if (empty(a) || empty(b)) return empty(a) - empty(b);
+      if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+      return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
+    });
 }
 
 function filterFieldsByName(frames, { include, exclude }) {
-  const hit = (rule, name) => (rule?.names ?? []).includes(name) || Boolean(rule?.pattern && toRegex(rule.pattern).test(name));
+  const hit = (rule, name) =>
+    (rule?.names ?? []).includes(name) || Boolean(rule?.pattern && toRegex(rule.pattern).test(name));
   const has = (rule) => Boolean(rule?.names?.length || rule?.pattern);
   const keep = (f) => (!has(include) || hit(include, f.display)) && !(has(exclude) && hit(exclude, f.display));
-  return frames.map((frame) => ({ ...frame, fields: frame.fields.filter(keep) })).filter((frame) => frame.fields.length);
+  return frames
+    .map((frame) => ({ ...frame, fields: frame.fields.filter(keep) }))
+    .filter((frame) => frame.fields.length);
 }
 
 function renameByRegex(frames, { regex, renamePattern }) {
   const pattern = toRegex(regex);
-  const rename = (f) => (pattern?.test(f.display) ? { ...f, config: { ...f.config, displayName: f.display.replace(pattern, renamePattern) } } : f);
+  const rename = (f) =>
+    pattern?.test(f.display)
+      ? { ...f, config: { ...f.config, displayName: f.display.replace(pattern, renamePattern) } }
+      : f;
   return frames.map((frame) => ({ ...frame, fields: frame.fields.map(rename) }));
 }
 
@@ -117,7 +148,10 @@ function limit(frames, { limitField = 10 }) {
 }
 
 function joinByField(frames, { byField, mode = "outer" }) {
-  const keyed = frames.map((frame) => ({ frame, key: frame.fields.find((f) => (byField ? f.display === byField || f.name === byField : f.type === "time")) }));
+  const keyed = frames.map((frame) => ({
+    frame,
+    key: frame.fields.find((f) => (byField ? f.display === byField || f.name === byField : f.type === "time")),
+  }));
   const joined = keyed.filter(({ key }) => key);
   if (joined.length < 2) return frames;
   const all = [...new Set(joined.flatMap(({ key }) => key.values))];
@@ -127,30 +161,69 @@ function joinByField(frames, { byField, mode = "outer" }) {
   for (const { frame, key } of joined) {
     const rows = values.map((value) => key.values.indexOf(value));
     for (const f of frame.fields) {
-      if (f !== key) fields.push({ ...f, fixedName: f.fixedName || undefined, values: rows.map((row) => (row < 0 ? null : f.values[row])) });
+      if (f !== key)
+        fields.push({
+          ...f,
+          fixedName: f.fixedName || undefined,
+          values: rows.map((row) => (row < 0 ? null : f.values[row])),
+        });
     }
   }
   return [{ ...joined[0].frame, table: true, fields }];
 }
 
-function reduceFrames(frames, { reducers = [], mode = "seriesToRows", includeTimeField = false, labelsToFields: spread = false }) {
+function reduceFrames(
+  frames,
+  { reducers = [], mode = "seriesToRows", includeTimeField = false, labelsToFields: spread = false },
+) {
   const usable = (f) => includeTimeField || f.type !== "time";
   if (mode === "reduceFields") {
     return frames.map((frame) => {
-      const fields = frame.fields.filter(usable).flatMap((f) => reducers.map((id) => ({ ...f, values: [reduce(f.values, id)] })));
+      const fields = frame.fields
+        .filter(usable)
+        .flatMap((f) => reducers.map((id) => ({ ...f, values: [reduce(f.values, id)] })));
       return { ...frame, table: true, fields };
     });
   }
   const all = frames.flatMap((frame) => frame.fields.filter(usable));
   const labels = spread ? [...new Set(all.flatMap((f) => Object.keys(f.labels)))] : [];
-  const fields = [field("Field", "string", all.map((f) => f.display))];
-  for (const name of labels) fields.push(field(name, "string", all.map((f) => f.labels[name] ?? null)));
-  for (const id of reducers) fields.push(field(reducerName(id), "number", all.map((f) => reduce(f.values, id))));
+  const fields = [
+    field(
+      "Field",
+      "string",
+      all.map((f) => f.display),
+    ),
+  ];
+  for (const name of labels)
+    fields.push(
+      field(
+        name,
+        "string",
+        all.map((f) => f.labels[name] ?? null),
+      ),
+    );
+  for (const id of reducers)
+    fields.push(
+      field(
+        reducerName(id),
+        "number",
+        all.map((f) => reduce(f.values, id)),
+      ),
+    );
   return [{ name: "", refId: "", table: true, fields }];
 }
 
 const TRANSFORMS = {
-  organize, merge, labelsToFields, sortBy, filterFieldsByName, renameByRegex, limit, joinByField, seriesToColumns: joinByField, reduce: reduceFrames,
+  organize,
+  merge,
+  labelsToFields,
+  sortBy,
+  filterFieldsByName,
+  renameByRegex,
+  limit,
+  joinByField,
+  seriesToColumns: joinByField,
+  reduce: reduceFrames,
 };
 
 export const knowsTransform = (id) => id in TRANSFORMS;

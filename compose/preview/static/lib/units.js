@@ -23,7 +23,8 @@ const times = (factor, format) => (value, decimals) => format(value * factor, de
 
 function scaled(factor, suffixes, offset = 0) {
   return (value, decimals) => {
-    const power = value === 0 || !Number.isFinite(value) ? 0 : Math.floor(Math.log(Math.abs(value)) / Math.log(factor) + 1e-12);
+    const power =
+      value === 0 || !Number.isFinite(value) ? 0 : Math.floor(Math.log(Math.abs(value)) / Math.log(factor) + 1e-12);
     const index = Math.min(suffixes.length - 1, Math.max(0, offset + power));
     return { text: toFixed(value / factor ** (index - offset), decimals), suffix: suffixes[index] };
   };
@@ -31,10 +32,27 @@ function scaled(factor, suffixes, offset = 0) {
 
 const SI = ["f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 const IEC = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
-const si = (symbol) => scaled(1000, SI.map((prefix) => ` ${prefix}${symbol}`), 5);
-const bytesLike = (symbol) => scaled(1000, SI.slice(5).map((prefix) => ` ${prefix}${symbol}`));
-const iec = (symbol) => scaled(1024, IEC.map((prefix) => ` ${prefix}${symbol}`));
-const counted = (symbol) => scaled(1000, ["", "K", "M", "B", "T"].map((prefix) => `${prefix} ${symbol}`));
+const si = (symbol) =>
+  scaled(
+    1000,
+    SI.map((prefix) => ` ${prefix}${symbol}`),
+    5,
+  );
+const bytesLike = (symbol) =>
+  scaled(
+    1000,
+    SI.slice(5).map((prefix) => ` ${prefix}${symbol}`),
+  );
+const iec = (symbol) =>
+  scaled(
+    1024,
+    IEC.map((prefix) => ` ${prefix}${symbol}`),
+  );
+const counted = (symbol) =>
+  scaled(
+    1000,
+    ["", "K", "M", "B", "T"].map((prefix) => `${prefix} ${symbol}`),
+  );
 
 /** A span in seconds, in the largest unit that keeps it above one. */
 function seconds(value, decimals) {
@@ -56,7 +74,15 @@ function milliseconds(value, decimals) {
   return Math.abs(value) < 1000 ? { text: toFixed(value, decimals), suffix: " ms" } : seconds(value / 1000, decimals);
 }
 
-const SPANS = [["year", YEAR], ["month", 2592000], ["week", WEEK], ["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1]];
+const SPANS = [
+  ["year", YEAR],
+  ["month", 2592000],
+  ["week", WEEK],
+  ["day", DAY],
+  ["hour", HOUR],
+  ["minute", MINUTE],
+  ["second", 1],
+];
 
 /** "4 hours", and with decimals 1 "4 hours, 12 minutes". */
 function longDuration(value, decimals) {
@@ -78,7 +104,9 @@ function clock(value) {
   const total = Math.floor(Math.abs(value));
   const pad = (n) => String(n).padStart(2, "0");
   const days = Math.floor(total / DAY);
-  const time = [Math.floor((total % DAY) / HOUR), Math.floor((total % HOUR) / MINUTE), total % MINUTE].map(pad).join(":");
+  const time = [Math.floor((total % DAY) / HOUR), Math.floor((total % HOUR) / MINUTE), total % MINUTE]
+    .map(pad)
+    .join(":");
   return { text: `${value < 0 ? "-" : ""}${days ? `${days} d ` : ""}${time}`, suffix: "" };
 }
 
@@ -86,8 +114,16 @@ function clock(value) {
 export function fromNow(value, _decimals, now = Date.now()) {
   const span = Math.abs(now - value) / 1000;
   const steps = [
-    [45, "a few seconds"], [90, "a minute"], [45 * MINUTE, MINUTE, "minutes"], [90 * MINUTE, "an hour"], [22 * HOUR, HOUR, "hours"],
-    [36 * HOUR, "a day"], [26 * DAY, DAY, "days"], [46 * DAY, "a month"], [320 * DAY, 30.4 * DAY, "months"], [548 * DAY, "a year"],
+    [45, "a few seconds"],
+    [90, "a minute"],
+    [45 * MINUTE, MINUTE, "minutes"],
+    [90 * MINUTE, "an hour"],
+    [22 * HOUR, HOUR, "hours"],
+    [36 * HOUR, "a day"],
+    [26 * DAY, DAY, "days"],
+    [46 * DAY, "a month"],
+    [320 * DAY, 30.4 * DAY, "months"],
+    [548 * DAY, "a year"],
     [Infinity, YEAR, "years"],
   ];
   const [, unit, name] = steps.find(([limit]) => span < limit);
@@ -114,11 +150,14 @@ const FORMATS = {
   sishort: bytesLike(""),
   percent: plain("%"),
   percentunit: times(100, plain("%")),
-  locale: (value, decimals) => ({ text: value.toLocaleString("en-US", { maximumFractionDigits: decimals ?? 20 }), suffix: "" }),
+  locale: (value, decimals) => ({
+    text: value.toLocaleString("en-US", { maximumFractionDigits: decimals ?? 20 }),
+    suffix: "",
+  }),
   sci: (value, decimals) => ({ text: value.toExponential(decimals ?? undefined), suffix: "" }),
   s: seconds,
   ms: milliseconds,
-  "µs": times(1e-6, seconds),
+  µs: times(1e-6, seconds),
   ns: times(1e-9, seconds),
   m: times(MINUTE, seconds),
   h: times(HOUR, seconds),
@@ -170,15 +209,39 @@ const CUSTOM = {
   si: (text) => si(text),
 };
 
-const SPANS_OF = { ns: 1e9, "µs": 1e6, ms: 1e3, s: 1, m: 1 / MINUTE, h: 1 / HOUR, d: 1 / DAY, dtdurations: 1, dtdurationms: 1e3 };
-const ROUND_SPANS = [1, 2, 5, 10, 15, 30, ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), ...[1, 2, 3, 6, 12].map((n) => n * HOUR), ...[1, 2, 7, 14, 28, 91, 182].map((n) => n * DAY), YEAR];
-const decades = (from, to, steps) => Array.from({ length: to - from }, (_, i) => steps.map((step) => step * 10 ** (i + from))).flat();
+const SPANS_OF = {
+  ns: 1e9,
+  µs: 1e6,
+  ms: 1e3,
+  s: 1,
+  m: 1 / MINUTE,
+  h: 1 / HOUR,
+  d: 1 / DAY,
+  dtdurations: 1,
+  dtdurationms: 1e3,
+};
+const ROUND_SPANS = [
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
+  ...[1, 2, 7, 14, 28, 91, 182].map((n) => n * DAY),
+  YEAR,
+];
+const decades = (from, to, steps) =>
+  Array.from({ length: to - from }, (_, i) => steps.map((step) => step * 10 ** (i + from))).flat();
 
 /** Distances between ticks that come out round in a unit that does not count in tens; null for those that do. */
 export function roundSteps(unit) {
   const scale = SPANS_OF[unit];
-  if (scale) return [...decades(-9, 0, [1, 2, 5]), ...ROUND_SPANS, ...decades(8, 12, [1, 2, 5])].map((step) => step * scale);
-  if (FORMATS[unit] && /^(bytes|bits|binBps|binbps)$/.test(unit)) return Array.from({ length: 60 }, (_, power) => 2 ** power);
+  if (scale)
+    return [...decades(-9, 0, [1, 2, 5]), ...ROUND_SPANS, ...decades(8, 12, [1, 2, 5])].map((step) => step * scale);
+  if (FORMATS[unit] && /^(bytes|bits|binBps|binbps)$/.test(unit))
+    return Array.from({ length: 60 }, (_, power) => 2 ** power);
   return null;
 }
 
@@ -191,7 +254,8 @@ export function knowsUnit(unit) {
 export function format(value, unit, decimals) {
   if (value === null || value === undefined) return { prefix: "", text: "", suffix: "" };
   const [kind, ...rest] = (unit || "none").split(":");
-  const formatter = FORMATS[unit || "none"] ?? (rest.length && CUSTOM[kind] ? CUSTOM[kind](rest.join(":")) : plain(` ${unit}`));
+  const formatter =
+    FORMATS[unit || "none"] ?? (rest.length && CUSTOM[kind] ? CUSTOM[kind](rest.join(":")) : plain(` ${unit}`));
   return { prefix: "", ...formatter(value, decimals ?? undefined) };
 }
 

@@ -7,7 +7,7 @@ import { roundInterval } from "./interval.js";
 export const ALL = "$__all";
 
 /** The text of a variable's query, in either of the forms that Grafana stores. */
-export const queryText = (definition) => String(definition.query?.query ?? definition.query ?? definition.definition ?? "");
+const queryText = (definition) => String(definition.query?.query ?? definition.query ?? definition.definition ?? "");
 
 /** What a Prometheus variable query asks for; {kind: "unknown"} where it is none of Grafana's functions. */
 export function parseQuery(text) {
@@ -123,7 +123,7 @@ function intervalOptions(definition, range) {
 }
 
 /** Options of one variable; `client` asks Prometheus, `scope` holds the variables before it. */
-export async function loadOptions(definition, { client, scope, range }) {
+async function loadOptions(definition, { client, scope, range }) {
   const query = queryText(definition);
   const single = (text) => [{ text, value: text }];
   switch (definition.type) {
@@ -164,7 +164,10 @@ export async function loadVariables(definitions, { url, before, client, range })
       problems.push(`Variable ${definition.name}: ${error.message}`);
     }
     if (definition.type === "textbox" && asked.length) options = [{ text: asked[0], value: asked[0] }];
-    const selected = select(definition, options, { url: definition.type === "constant" ? [] : asked, before: before?.get(definition.name)?.selected });
+    const selected = select(definition, options, {
+      url: definition.type === "constant" ? [] : asked,
+      before: before?.get(definition.name)?.selected,
+    });
     variables.set(definition.name, makeVariable(definition, options, selected));
   }
   return { variables, problems };

@@ -10,10 +10,17 @@ const SEGMENTS = 30;
 
 function gradient(item, share, theme, standing) {
   const { low, high } = limits(item);
-  const steps = thresholdSteps(item.field.config, { min: low, max: high }).map((step) => ({ at: Math.max(0, (step.value - low) / (high - low)), color: named(step.color, theme) }));
-  const stops = steps.filter(({ at }) => at < share).map(({ at, color }) => `${color} ${((at / (share || 1)) * 100).toFixed(1)}%`);
+  const steps = thresholdSteps(item.field.config, { min: low, max: high }).map((step) => ({
+    at: Math.max(0, (step.value - low) / (high - low)),
+    color: named(step.color, theme),
+  }));
+  const stops = steps
+    .filter(({ at }) => at < share)
+    .map(({ at, color }) => `${color} ${((at / (share || 1)) * 100).toFixed(1)}%`);
   const direction = standing ? "to top" : "to right";
-  return stops.length > 1 ? `linear-gradient(${direction}, ${stops.join(", ")})` : `linear-gradient(${direction}, ${alpha(item.shown.color, 0.45)}, ${item.shown.color})`;
+  return stops.length > 1
+    ? `linear-gradient(${direction}, ${stops.join(", ")})`
+    : `linear-gradient(${direction}, ${alpha(item.shown.color, 0.45)}, ${item.shown.color})`;
 }
 
 function lit(item, share, theme) {
@@ -38,10 +45,18 @@ function bar(item, { displayMode, showUnfilled, standing, theme }) {
 
 export function draw(root, data, context) {
   const { panel, theme } = context;
-  const { displayMode = "gradient", orientation = "auto", showUnfilled = true, valueMode = "color", namePlacement = "auto" } = panel.options ?? {};
+  const {
+    displayMode = "gradient",
+    orientation = "auto",
+    showUnfilled = true,
+    valueMode = "color",
+    namePlacement = "auto",
+  } = panel.options ?? {};
   const values = valuesOf(data, context);
   if (!values.length) return null;
-  const standing = orientation === "vertical" || (orientation === "auto" && root.clientWidth > root.clientHeight * 1.4 && values.length < 10);
+  const standing =
+    orientation === "vertical" ||
+    (orientation === "auto" && root.clientWidth > root.clientHeight * 1.4 && values.length < 10);
   const withNames = namePlacement !== "hidden" && (values.length > 1 || values[0].name);
   const rows = values.map((item) => {
     const color = valueMode === "color" && !item.shown.empty ? item.shown.color : "";

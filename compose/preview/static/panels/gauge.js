@@ -25,13 +25,16 @@ function dial(item, { showThresholdMarkers = true, showThresholdLabels = false }
   const share = (value) => Math.min(1, Math.max(0, (value - low) / (high - low)));
   const parts = [s("path", { d: arc(78, 0, 1), class: "gauge-track" })];
   if (shown.numeric !== null && share(shown.numeric) > 0) {
-    parts.push(s("path", { d: arc(78, 0, Math.max(0.004, share(shown.numeric))), class: "gauge-value", stroke: shown.color }));
+    parts.push(
+      s("path", { d: arc(78, 0, Math.max(0.004, share(shown.numeric))), class: "gauge-value", stroke: shown.color }),
+    );
   }
   const steps = thresholdSteps(field.config, { ...range, min: low, max: high });
   if (showThresholdMarkers) {
     steps.forEach((step, i) => {
       const [from, to] = [share(step.value), i + 1 < steps.length ? share(steps[i + 1].value) : 1];
-      if (to > from) parts.push(s("path", { d: arc(95, from, to), class: "gauge-mark", stroke: named(step.color, theme) }));
+      if (to > from)
+        parts.push(s("path", { d: arc(95, from, to), class: "gauge-mark", stroke: named(step.color, theme) }));
     });
   }
   if (showThresholdLabels) {
@@ -42,7 +45,13 @@ function dial(item, { showThresholdMarkers = true, showThresholdLabels = false }
   }
   const text = join(shown);
   const size = Math.min(34, 190 / Math.max(4, text.length));
-  parts.push(s("text", { x: 100, y: 112, class: "gauge-text", "text-anchor": "middle", fill: shown.color, "font-size": size }, text));
+  parts.push(
+    s(
+      "text",
+      { x: 100, y: 112, class: "gauge-text", "text-anchor": "middle", fill: shown.color, "font-size": size },
+      text,
+    ),
+  );
   return s("svg", { viewBox: "0 0 200 160", role: "img", "aria-label": `${item.name} ${text}` }, parts);
 }
 
@@ -51,7 +60,23 @@ export function draw(root, data, context) {
   const values = valuesOf(data, context);
   if (!values.length) return null;
   const { columns, rows } = gridOf(values.length, root.clientWidth, root.clientHeight, "auto", 1.25);
-  const cells = values.map((item) => linked(item, { class: "gauge" }, dial(item, panel.options ?? {}, theme), values.length > 1 ? h("span", { class: "stat-name" }, item.name) : ""));
-  root.replaceChildren(h("div", { class: "cells", style: { "grid-template-columns": `repeat(${columns}, 1fr)`, "grid-template-rows": `repeat(${rows}, 1fr)` } }, cells));
+  const cells = values.map((item) =>
+    linked(
+      item,
+      { class: "gauge" },
+      dial(item, panel.options ?? {}, theme),
+      values.length > 1 ? h("span", { class: "stat-name" }, item.name) : "",
+    ),
+  );
+  root.replaceChildren(
+    h(
+      "div",
+      {
+        class: "cells",
+        style: { "grid-template-columns": `repeat(${columns}, 1fr)`, "grid-template-rows": `repeat(${rows}, 1fr)` },
+      },
+      cells,
+    ),
+  );
   return {};
 }

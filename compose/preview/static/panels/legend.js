@@ -31,17 +31,51 @@ export function legend(items, options, hidden, changed) {
   };
   const key = (item) => {
     const off = hidden?.has(item.name);
-    const content = [h("span", { class: "swatch", style: { "background-color": item.color } }), h("span", { class: "legend-name" }, item.name)];
+    const content = [
+      h("span", { class: "swatch", style: { "background-color": item.color } }),
+      h("span", { class: "legend-name" }, item.name),
+    ];
     if (!hidden) return h("span", { class: "legend-key" }, content);
-    return h("button", { type: "button", class: off ? "legend-key off" : "legend-key", "aria-pressed": String(!off), title: item.name, onclick: toggle(item) }, content);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: off ? "legend-key off" : "legend-key",
+        "aria-pressed": String(!off),
+        title: item.name,
+        onclick: toggle(item),
+      },
+      content,
+    );
   };
   if (!asTable) {
-    return h("ul", { class: "legend list" }, items.map((item) =>
-      h("li", {}, key(item), calcs.map((id) => h("span", { class: "legend-calc" }, `${reducerName(id)}: ${shown(item, id)}`))),
-    ));
+    return h(
+      "ul",
+      { class: "legend list" },
+      items.map((item) =>
+        h(
+          "li",
+          {},
+          key(item),
+          calcs.map((id) => h("span", { class: "legend-calc" }, `${reducerName(id)}: ${shown(item, id)}`)),
+        ),
+      ),
+    );
   }
-  const head = h("tr", {}, h("th", { scope: "col" }, "Name"), calcs.map((id) => h("th", { scope: "col", class: "number" }, reducerName(id))));
-  const rows = items.map((item) => h("tr", {}, h("td", {}, key(item)), calcs.map((id) => h("td", { class: "number" }, shown(item, id)))));
+  const head = h(
+    "tr",
+    {},
+    h("th", { scope: "col" }, "Name"),
+    calcs.map((id) => h("th", { scope: "col", class: "number" }, reducerName(id))),
+  );
+  const rows = items.map((item) =>
+    h(
+      "tr",
+      {},
+      h("td", {}, key(item)),
+      calcs.map((id) => h("td", { class: "number" }, shown(item, id))),
+    ),
+  );
   return h("div", { class: "legend" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
 }
 

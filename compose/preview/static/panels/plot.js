@@ -9,15 +9,16 @@ const FONT = `11px ${FONT_FAMILY}`;
 const DAY = 86400000;
 const MAX_MARKS = 200;
 
-
 /** Tick texts of a unit; those of one suffix have the same, fewest decimals that round none of them. */
 export function tickTexts(values, unit, decimals) {
-  if (decimals !== undefined && decimals !== null) return values.map((value) => (value === null ? "" : join(format(value, unit, decimals))));
+  if (decimals !== undefined && decimals !== null)
+    return values.map((value) => (value === null ? "" : join(format(value, unit, decimals))));
   const digits = new Map();
   const suffixOf = (value) => format(value, unit, 0).suffix;
   for (const value of values) {
     let count = digits.get(suffixOf(value)) ?? 0;
-    while (count < 4 && Number(format(value, unit, count).text) !== Number(format(value, unit, count + 3).text)) count += 1;
+    while (count < 4 && Number(format(value, unit, count).text) !== Number(format(value, unit, count + 3).text))
+      count += 1;
     digits.set(suffixOf(value), count);
   }
   return values.map((value) => join(format(value, unit, digits.get(suffixOf(value)))));
@@ -38,9 +39,14 @@ function timeTexts(splits, increment, zone) {
   });
 }
 
-export function timeAxis(zone) {
+function timeAxis(zone) {
   return {
-    scale: "x", font: FONT, stroke: cssVar("--muted"), space: 80, size: 34, gap: 4,
+    scale: "x",
+    font: FONT,
+    stroke: cssVar("--muted"),
+    space: 80,
+    size: 34,
+    gap: 4,
     grid: { stroke: cssVar("--grid"), width: 1 },
     ticks: { show: false },
     values: (_plot, splits, _axis, _space, increment) => timeTexts(splits, increment, zone),
@@ -52,7 +58,17 @@ export function valueAxis({ scale, texts, side = 3, label = "", grid = true, spl
   // About eight lines at the most, however tall the chart is.
   const space = (_plot, _axis, _min, _max, height) => Math.max(30, height / 8);
   return {
-    scale, side, splits, incrs: roundSteps(unit) ?? undefined, font: FONT, stroke: cssVar("--muted"), gap: 4, space, label: label || undefined, labelFont: FONT, labelSize: label ? 18 : 0,
+    scale,
+    side,
+    splits,
+    incrs: roundSteps(unit) ?? undefined,
+    font: FONT,
+    stroke: cssVar("--muted"),
+    gap: 4,
+    space,
+    label: label || undefined,
+    labelFont: FONT,
+    labelSize: label ? 18 : 0,
     grid: { show: grid, stroke: cssVar("--grid"), width: 1 },
     ticks: { show: false },
     values: (_plot, values) => texts(values),
@@ -109,7 +125,11 @@ function placeFlags(plot, layer, events, { theme, tooltip, zone }) {
   layer.replaceChildren(
     ...shown.map((event) => {
       const words = [event.title, event.text, event.tags.join(", ")].filter(Boolean).join(" · ");
-      const flag = h("button", { type: "button", class: "flag", "aria-label": `${words}, ${tooltip.time(event.from, zone)}` });
+      const flag = h("button", {
+        type: "button",
+        class: "flag",
+        "aria-label": `${words}, ${tooltip.time(event.from, zone)}`,
+      });
       flag.style.left = `${plot.valToPos(Math.max(event.from, min), "x")}px`;
       flag.style.color = named(event.color, theme);
       const show = () => tooltip.event(flag, event, zone);
@@ -124,22 +144,28 @@ function placeFlags(plot, layer, events, { theme, tooltip, zone }) {
 /** Diamonds where exemplars were observed; `yOf` gives their height in the plot, null for outside. */
 function placeExemplars(plot, layer, { list, yOf, text }, { tooltip, zone, traces }) {
   const { min, max } = plot.scales.x;
-  const marks = list.filter(({ time }) => time >= min && time <= max).flatMap((one) => {
-    const y = yOf(plot, one.value);
-    if (y === null || y < 0 || y > plot.over.clientHeight) return [];
-    const value = text(one.value);
-    const mark = h("button", { type: "button", class: "exemplar", "aria-label": `Exemplar ${value}, ${tooltip.time(one.time, zone)}` });
-    mark.style.left = `${plot.valToPos(one.time, "x")}px`;
-    mark.style.top = `${y}px`;
-    const show = (pinned) => tooltip.exemplar(mark, one, value, { zone, traces, pinned });
-    for (const name of ["mouseenter", "focus"]) mark.addEventListener(name, () => tooltip.pinned || show(false));
-    for (const name of ["mouseleave", "blur"]) mark.addEventListener(name, () => tooltip.pinned || tooltip.hide());
-    mark.addEventListener("click", (event) => {
-      event.stopPropagation();
-      show(true);
+  const marks = list
+    .filter(({ time }) => time >= min && time <= max)
+    .flatMap((one) => {
+      const y = yOf(plot, one.value);
+      if (y === null || y < 0 || y > plot.over.clientHeight) return [];
+      const value = text(one.value);
+      const mark = h("button", {
+        type: "button",
+        class: "exemplar",
+        "aria-label": `Exemplar ${value}, ${tooltip.time(one.time, zone)}`,
+      });
+      mark.style.left = `${plot.valToPos(one.time, "x")}px`;
+      mark.style.top = `${y}px`;
+      const show = (pinned) => tooltip.exemplar(mark, one, value, { zone, traces, pinned });
+      for (const name of ["mouseenter", "focus"]) mark.addEventListener(name, () => tooltip.pinned || show(false));
+      for (const name of ["mouseleave", "blur"]) mark.addEventListener(name, () => tooltip.pinned || tooltip.hide());
+      mark.addEventListener("click", (event) => {
+        event.stopPropagation();
+        show(true);
+      });
+      return [mark];
     });
-    return [mark];
-  });
   layer.append(...marks);
 }
 
@@ -179,7 +205,12 @@ export function makePlot(host, options, data, context, tip) {
       tzDate: zone ? (ms) => uPlot.tzDate(new Date(ms), zone) : undefined,
       cursor: {
         y: false,
-        points: { size: 7, width: 1.5, fill: (u, i) => u.series[i].tipColor ?? u.series[i].stroke?.(u, i) ?? cssVar("--panel"), stroke: () => cssVar("--panel") },
+        points: {
+          size: 7,
+          width: 1.5,
+          fill: (u, i) => u.series[i].tipColor ?? u.series[i].stroke?.(u, i) ?? cssVar("--panel"),
+          stroke: () => cssVar("--panel"),
+        },
         drag: { x: true, y: false, setScale: false },
         sync: sync.key ? { key: sync.key, setSeries: false, scales: ["x", null] } : undefined,
         bind: { dblclick: () => () => context.zoomOut() },
@@ -221,7 +252,8 @@ export function makePlot(host, options, data, context, tip) {
     dragged = true;
   });
   plot.over.addEventListener("click", (event) => {
-    if (Math.abs(event.clientX - pressed) < 3 && plot.cursor.idx !== null) tooltip.pin(plot, tip(plot, plot.cursor.idx), zone);
+    if (Math.abs(event.clientX - pressed) < 3 && plot.cursor.idx !== null)
+      tooltip.pin(plot, tip(plot, plot.cursor.idx), zone);
   });
   plot.ctx.canvas.setAttribute("role", "img");
   plot.ctx.canvas.setAttribute("aria-label", context.label);

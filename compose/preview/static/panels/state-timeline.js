@@ -86,8 +86,14 @@ export function draw(root, data, context) {
   const lanes = lanesOf(data.frames, theme);
   if (!lanes.length) return null;
   const { showLegend = true } = options.legend ?? {};
-  const chart = withLegend(root, showLegend ? legend(states(lanes), { ...options.legend, calcs: [], displayMode: "list" }, null) : null, options.legend ?? {});
-  const boxes = lanes.map(({ times, values }) => stretches(times, values, data.stepMs, data.range.to, options.mergeValues !== false));
+  const chart = withLegend(
+    root,
+    showLegend ? legend(states(lanes), { ...options.legend, calcs: [], displayMode: "list" }, null) : null,
+    options.legend ?? {},
+  );
+  const boxes = lanes.map(({ times, values }) =>
+    stretches(times, values, data.stepMs, data.range.to, options.mergeValues !== false),
+  );
   const { times } = joinTimes(lanes, { ...data.range, stepMs: data.stepMs });
   const count = lanes.length;
   const longest = Math.max(12, Math.floor((root.clientWidth * LABEL_SHARE) / LETTER));
@@ -101,24 +107,47 @@ export function draw(root, data, context) {
       if (!box || (!all && row !== near)) return [];
       const shown = lane.process(box.value);
       const minutes = Math.round((box.to - box.from) / 60000);
-      return [{ name: lane.name, value: `${join(shown)}${minutes ? ` · ${minutes} min` : ""}`, color: shown.color, near: row === near }];
+      return [
+        {
+          name: lane.name,
+          value: `${join(shown)}${minutes ? ` · ${minutes} min` : ""}`,
+          color: shown.color,
+          near: row === near,
+        },
+      ];
     });
     const { frame, field } = lanes[near];
-    const at = field.values.length ? frame.fields.find((one) => one.type === "time").values.indexOf(plot.data[0][index]) : -1;
-    const links = resolveLinks(field.config.links, { ...context.linkScope, macros: { ...context.scope.macros, ...rowMacros(frame, field, at, "") } });
+    const at = field.values.length
+      ? frame.fields.find((one) => one.type === "time").values.indexOf(plot.data[0][index])
+      : -1;
+    const links = resolveLinks(field.config.links, {
+      ...context.linkScope,
+      macros: { ...context.scope.macros, ...rowMacros(frame, field, at, "") },
+    });
     return options.tooltip?.mode === "none" ? null : { time, rows, links };
   };
   return makePlot(
     chart,
     {
       series: [{ scale: "y", paths: () => null, points: { show: false } }],
-      axes: [valueAxis({ scale: "y", grid: false, splits: () => lanes.map((_, row) => row + 0.5), texts: () => lanes.map(({ name }) => (name.length > longest ? `${name.slice(0, longest - 1)}…` : name)) })],
+      axes: [
+        valueAxis({
+          scale: "y",
+          grid: false,
+          splits: () => lanes.map((_, row) => row + 0.5),
+          texts: () => lanes.map(({ name }) => (name.length > longest ? `${name.slice(0, longest - 1)}…` : name)),
+        }),
+      ],
       scales: { y: { dir: -1, range: () => [0, count] } },
-      hooks: { draw: [(plot) => drawLanes(plot, lanes, boxes, { rowHeight: options.rowHeight, showValue: options.showValue, fill, theme })] },
+      hooks: {
+        draw: [
+          (plot) =>
+            drawLanes(plot, lanes, boxes, { rowHeight: options.rowHeight, showValue: options.showValue, fill, theme }),
+        ],
+      },
     },
     [times, times.map(() => null)],
     context,
     tip,
   );
 }
-

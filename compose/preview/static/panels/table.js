@@ -12,18 +12,26 @@ const MAX_ROWS = 500;
 
 /** All frames as one: series without a table of their own become rows of name, time and value. */
 function frameOf(frames, index) {
-  if (frames.every((frame) => frame.table || frame.fields.length > 2) || frames.length === 1) return frames[Math.min(index, frames.length - 1)];
+  if (frames.every((frame) => frame.table || frame.fields.length > 2) || frames.length === 1)
+    return frames[Math.min(index, frames.length - 1)];
   return frames[index] ?? frames[0];
 }
 
 function barCell(shown, field, range, mode) {
   const min = field.config.min ?? range.min ?? 0;
   const max = field.config.max ?? range.max ?? 1;
-  const share = shown.numeric === null || max <= min ? 0 : Math.min(1, Math.max(0, (shown.numeric - min) / (max - min)));
+  const share =
+    shown.numeric === null || max <= min ? 0 : Math.min(1, Math.max(0, (shown.numeric - min) / (max - min)));
   const fill = h("div", { class: "bar-fill" });
   fill.style.width = `${(share * 100).toFixed(1)}%`;
-  fill.style.background = mode === "basic" ? shown.color : `linear-gradient(to right, ${alpha(shown.color, 0.4)}, ${shown.color})`;
-  return h("div", { class: "cell-bar" }, h("div", { class: "bar unfilled" }, fill), h("span", { class: "bar-value" }, join(shown)));
+  fill.style.background =
+    mode === "basic" ? shown.color : `linear-gradient(to right, ${alpha(shown.color, 0.4)}, ${shown.color})`;
+  return h(
+    "div",
+    { class: "cell-bar" },
+    h("div", { class: "bar unfilled" }, fill),
+    h("span", { class: "bar-value" }, join(shown)),
+  );
 }
 
 function cell(column, row, context, frame) {
@@ -33,7 +41,8 @@ function cell(column, row, context, frame) {
   const shown = process(value);
   const type = custom.cellOptions?.type ?? "auto";
   const text = join(shown);
-  let content = type === "gauge" && shown.numeric !== null ? barCell(shown, field, range, custom.cellOptions.mode) : text;
+  let content =
+    type === "gauge" && shown.numeric !== null ? barCell(shown, field, range, custom.cellOptions.mode) : text;
   if (links?.length && text) {
     const macros = { ...context.scope.macros, ...rowMacros(frame, field, row, text) };
     const [link] = resolveLinks(links, { ...context.linkScope, macros });
@@ -61,7 +70,9 @@ export function draw(root, data, context) {
     .filter((field) => !field.config.custom?.hidden)
     .map((field, index) => {
       const range = valueRange([field]);
-      const align = { left: "left", center: "center", right: "right" }[field.config.custom?.align] ?? (field.type === "number" ? "right" : "left");
+      const align =
+        { left: "left", center: "center", right: "right" }[field.config.custom?.align] ??
+        (field.type === "number" ? "right" : "left");
       return { field, range, align, process: processor(field, { theme, index, range }) };
     });
   const [first] = options.sortBy ?? [];
@@ -76,15 +87,31 @@ export function draw(root, data, context) {
       context.redraw();
     };
     const mark = { ascending: " ↑", descending: " ↓", none: "" }[sorted];
-    const th = h("th", { scope: "col", class: align, "aria-sort": sorted }, h("button", { type: "button", onclick: sort }, field.display, mark));
+    const th = h(
+      "th",
+      { scope: "col", class: align, "aria-sort": sorted },
+      h("button", { type: "button", onclick: sort }, field.display, mark),
+    );
     if (field.config.custom?.width) th.style.width = `${field.config.custom.width}px`;
     return th;
   };
-  const rows = order.slice(0, MAX_ROWS).map((row) => h("tr", {}, columns.map((column) => cell(column, row, context, frame))));
+  const rows = order.slice(0, MAX_ROWS).map((row) =>
+    h(
+      "tr",
+      {},
+      columns.map((column) => cell(column, row, context, frame)),
+    ),
+  );
   const head = options.showHeader === false ? "" : h("thead", {}, h("tr", {}, columns.map(heading)));
-  const more = order.length > MAX_ROWS ? h("p", { class: "more" }, `The first ${MAX_ROWS} of ${order.length} rows.`) : "";
+  const more =
+    order.length > MAX_ROWS ? h("p", { class: "more" }, `The first ${MAX_ROWS} of ${order.length} rows.`) : "";
   const scrolled = root.firstElementChild?.scrollTop ?? 0;
-  const box = h("div", { class: `table ${options.cellHeight ?? "sm"}`, tabindex: "0", role: "region", "aria-label": context.label }, h("table", {}, head, h("tbody", {}, rows)), more);
+  const box = h(
+    "div",
+    { class: `table ${options.cellHeight ?? "sm"}`, tabindex: "0", role: "region", "aria-label": context.label },
+    h("table", {}, head, h("tbody", {}, rows)),
+    more,
+  );
   root.replaceChildren(box);
   box.scrollTop = scrolled;
   return {};

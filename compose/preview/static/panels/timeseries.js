@@ -19,18 +19,30 @@ function seriesOf(frames, theme) {
     for (const field of frame.fields.filter((one) => one.type === "number" && time)) {
       const index = found.length;
       const custom = field.config.custom ?? {};
-      const color = seriesColorOf({ ...field, config: { ...field.config, color: field.config.color ?? { mode: "palette-classic" } } }, index, theme);
+      const color = seriesColorOf(
+        { ...field, config: { ...field.config, color: field.config.color ?? { mode: "palette-classic" } } },
+        index,
+        theme,
+      );
       const shown = { ...field, config: { ...field.config, color: { mode: "fixed", fixedColor: color } } };
       found.push({
-        frame, field, custom, color, name: field.display, times: time.values, values: field.values,
-        process: processor(shown, { theme, index }), hide: { ...HIDDEN, ...custom.hideFrom },
+        frame,
+        field,
+        custom,
+        color,
+        name: field.display,
+        times: time.values,
+        values: field.values,
+        process: processor(shown, { theme, index }),
+        hide: { ...HIDDEN, ...custom.hideFrom },
       });
     }
   }
   return found;
 }
 
-const scaleKey = ({ field, custom }) => `${field.config.unit ?? ""}|${custom.axisPlacement === "right" ? "right" : ""}|${custom.axisLabel ?? ""}`;
+const scaleKey = ({ field, custom }) =>
+  `${field.config.unit ?? ""}|${custom.axisPlacement === "right" ? "right" : ""}|${custom.axisLabel ?? ""}`;
 
 function paths(custom) {
   const { drawStyle = "line", lineInterpolation = "linear", barWidthFactor = 0.6, barAlignment = 0 } = custom;
@@ -46,7 +58,8 @@ function paths(custom) {
 function lonely(values, from, to) {
   const empty = (value) => value === null || value === undefined;
   const found = [];
-  for (let i = from; i <= to; i += 1) if (!empty(values[i]) && empty(values[i - 1]) && empty(values[i + 1])) found.push(i);
+  for (let i = from; i <= to; i += 1)
+    if (!empty(values[i]) && empty(values[i - 1]) && empty(values[i + 1])) found.push(i);
   return found.length ? found : null;
 }
 
@@ -74,12 +87,34 @@ function strokeWidth({ custom, times }) {
 
 function seriesOptions(one, key) {
   const { custom, color } = one;
-  const dash = custom.lineStyle?.fill === "dash" ? (custom.lineStyle.dash ?? [10, 10]) : custom.lineStyle?.fill === "dot" ? (custom.lineStyle.dash ?? [0, 10]) : undefined;
+  const dash =
+    custom.lineStyle?.fill === "dash"
+      ? (custom.lineStyle.dash ?? [10, 10])
+      : custom.lineStyle?.fill === "dot"
+        ? (custom.lineStyle.dash ?? [0, 10])
+        : undefined;
   const always = custom.showPoints === "always" || custom.drawStyle === "points";
   return {
-    scale: key, label: one.name, tipColor: color, width: strokeWidth(one), stroke: color, fill: fillOf(one),
-    paths: paths(custom), dash, cap: custom.lineStyle?.fill === "dot" ? "round" : undefined, spanGaps: custom.spanNulls === true, alpha: 1,
-    points: { show: always || undefined, size: custom.pointSize ?? 5, fill: color, filter: always || custom.drawStyle === "bars" ? undefined : (plot, i, show) => (show ? null : lonely(plot.data[i], ...plot.series[0].idxs)) },
+    scale: key,
+    label: one.name,
+    tipColor: color,
+    width: strokeWidth(one),
+    stroke: color,
+    fill: fillOf(one),
+    paths: paths(custom),
+    dash,
+    cap: custom.lineStyle?.fill === "dot" ? "round" : undefined,
+    spanGaps: custom.spanNulls === true,
+    alpha: 1,
+    points: {
+      show: always || undefined,
+      size: custom.pointSize ?? 5,
+      fill: color,
+      filter:
+        always || custom.drawStyle === "bars"
+          ? undefined
+          : (plot, i, show) => (show ? null : lonely(plot.data[i], ...plot.series[0].idxs)),
+    },
   };
 }
 
@@ -91,10 +126,18 @@ function scaleOf(group) {
   const hard = [set(({ field }) => field.config.min, Math.min), set(({ field }) => field.config.max, Math.max)];
   const soft = [set(({ custom }) => custom.axisSoftMin, Math.min), set(({ custom }) => custom.axisSoftMax, Math.max)];
   const { scaleDistribution: { type, log } = {} } = group[0].custom;
-  const side = (index) => ({ pad: 0.1, hard: hard[index] ?? (index ? Infinity : -Infinity), soft: hard[index] ?? soft[index] ?? 0, mode: (hard[index] ?? soft[index]) !== null ? 1 : 3 });
+  const side = (index) => ({
+    pad: 0.1,
+    hard: hard[index] ?? (index ? Infinity : -Infinity),
+    soft: hard[index] ?? soft[index] ?? 0,
+    mode: (hard[index] ?? soft[index]) !== null ? 1 : 3,
+  });
   const range = (_plot, min, max) => {
     if (min === null || max === null || (min === 0 && max === 0)) return [hard[0] ?? 0, hard[1] ?? 1];
-    const [low, high] = type === "log" ? uPlot.rangeLog(min, max, log ?? 10, true) : uPlot.rangeNum(min, max, { min: side(0), max: side(1) });
+    const [low, high] =
+      type === "log"
+        ? uPlot.rangeLog(min, max, log ?? 10, true)
+        : uPlot.rangeNum(min, max, { min: side(0), max: side(1) });
     return [hard[0] ?? low, hard[1] ?? (high > (hard[0] ?? low) ? high : (hard[0] ?? low) + 1)];
   };
   return type === "log" ? { distr: 3, log: log ?? 10, range } : { range };
@@ -134,8 +177,13 @@ function axesOf(groups) {
     const right = custom.axisPlacement === "right" || (custom.axisPlacement !== "left" && !first);
     const percent = custom.stacking?.mode === "percent";
     const axis = valueAxis({
-      scale: key, unit: field.config.unit, side: right ? 1 : 3, grid: first, label: custom.axisLabel,
-      texts: (values) => tickTexts(values, percent ? "percentunit" : field.config.unit, percent ? 0 : field.config.decimals),
+      scale: key,
+      unit: field.config.unit,
+      side: right ? 1 : 3,
+      grid: first,
+      label: custom.axisLabel,
+      texts: (values) =>
+        tickTexts(values, percent ? "percentunit" : field.config.unit, percent ? 0 : field.config.decimals),
     });
     first = false;
     return { ...axis, show: custom.axisPlacement !== "hidden" };
@@ -147,21 +195,38 @@ function tipOf(series, columns, plotted, keys, options, context) {
   return (plot, index) => {
     if (mode === "none") return null;
     const { top } = plot.cursor;
-    const away = (i) => (plotted[i][index] === null ? Infinity : Math.abs(plot.valToPos(plotted[i][index], keys[i]) - top));
-    const at = series.map((one, i) => ({ one, i, value: columns[i][index] })).filter(({ one, value }) => value !== null && value !== undefined && !one.hide.tooltip && !(hideZeros && value === 0));
+    const away = (i) =>
+      plotted[i][index] === null ? Infinity : Math.abs(plot.valToPos(plotted[i][index], keys[i]) - top);
+    const at = series
+      .map((one, i) => ({ one, i, value: columns[i][index] }))
+      .filter(
+        ({ one, value }) => value !== null && value !== undefined && !one.hide.tooltip && !(hideZeros && value === 0),
+      );
     const nearest = at.length ? at.reduce((a, b) => (away(b.i) < away(a.i) ? b : a)) : null;
     const shown = mode === "single" ? at.filter((item) => item === nearest) : at;
     if (sort !== "none") shown.sort((a, b) => (sort === "asc" ? a.value - b.value : b.value - a.value));
     const time = plot.data[0][index];
     const links = nearest ? linksOf(nearest.one, time, join(nearest.one.process(nearest.value)), context) : [];
-    return { time, links, rows: shown.map(({ one, value, ...item }) => ({ name: one.name, value: join(one.process(value)), color: one.color, near: item.i === nearest?.i })) };
+    return {
+      time,
+      links,
+      rows: shown.map(({ one, value, ...item }) => ({
+        name: one.name,
+        value: join(one.process(value)),
+        color: one.color,
+        near: item.i === nearest?.i,
+      })),
+    };
   };
 }
 
 function linksOf({ frame, field }, time, text, context) {
   if (!field.config.links?.length) return [];
   const row = frame.fields.find((one) => one.type === "time").values.indexOf(time);
-  return resolveLinks(field.config.links, { ...context.linkScope, macros: { ...context.scope.macros, ...rowMacros(frame, field, row, text) } });
+  return resolveLinks(field.config.links, {
+    ...context.linkScope,
+    macros: { ...context.scope.macros, ...rowMacros(frame, field, row, text) },
+  });
 }
 
 export function draw(root, data, context) {
@@ -171,11 +236,17 @@ export function draw(root, data, context) {
   const options = panel.options ?? {};
   const { showLegend = true, ...legendOptions } = options.legend ?? {};
   const listed = all.filter(({ hide }) => !hide.legend);
-  const key = showLegend && legendOptions.displayMode !== "hidden" ? legend(listed, legendOptions, hidden, () => context.redraw()) : null;
+  const key =
+    showLegend && legendOptions.displayMode !== "hidden"
+      ? legend(listed, legendOptions, hidden, () => context.redraw())
+      : null;
   const chart = withLegend(root, key, legendOptions);
   const series = all.filter(({ name, hide }) => !hidden.has(name) && !hide.viz);
   const { times, columns } = joinTimes(series, { ...data.range, stepMs: data.stepMs });
-  const { stacked, below } = stack(columns, series.map(({ custom }) => ({ mode: custom.stacking?.mode ?? "none", group: custom.stacking?.group ?? "A" })));
+  const { stacked, below } = stack(
+    columns,
+    series.map(({ custom }) => ({ mode: custom.stacking?.mode ?? "none", group: custom.stacking?.group ?? "A" })),
+  );
   const keys = series.map(scaleKey);
   const groups = new Map();
   series.forEach((one, i) => groups.set(keys[i], [...(groups.get(keys[i]) ?? []), one]));
@@ -187,8 +258,17 @@ export function draw(root, data, context) {
       axes: axesOf(groups),
       bands,
       scales: Object.fromEntries([...groups].map(([name, group]) => [name, scaleOf(group)])),
-      exemplars: series.length ? { list: data.exemplars, yOf: (plot, value) => plot.valToPos(value, keys[0]), text: (value) => join(series[0].process(value)) } : undefined,
-      hooks: { drawClear: [(plot) => drawThresholds(plot, groups, theme, "area")], draw: [(plot) => drawThresholds(plot, groups, theme, "line")] },
+      exemplars: series.length
+        ? {
+            list: data.exemplars,
+            yOf: (plot, value) => plot.valToPos(value, keys[0]),
+            text: (value) => join(series[0].process(value)),
+          }
+        : undefined,
+      hooks: {
+        drawClear: [(plot) => drawThresholds(plot, groups, theme, "area")],
+        draw: [(plot) => drawThresholds(plot, groups, theme, "line")],
+      },
     },
     [times, ...stacked],
     context,

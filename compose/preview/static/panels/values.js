@@ -28,16 +28,34 @@ export function valuesOf({ frames }, context) {
     for (const field of frame.fields.filter((one) => wanted(one, fields))) {
       const process = processor(field, { theme, index: found.length, range });
       const add = (name, value, row, config = field.config) => {
-        const shown = config === field.config ? process(value) : processor({ ...field, config }, { theme, index: found.length, range })(value);
+        const shown =
+          config === field.config
+            ? process(value)
+            : processor({ ...field, config }, { theme, index: found.length, range })(value);
         const macros = { ...scope.macros, ...rowMacros(frame, field, row, shown.text) };
-        found.push({ name, shown, field, frame, times, range, links: resolveLinks(field.config.links, { ...linkScope, macros }) });
+        found.push({
+          name,
+          shown,
+          field,
+          frame,
+          times,
+          range,
+          links: resolveLinks(field.config.links, { ...linkScope, macros }),
+        });
       };
       if (everyRow) {
         const labels = frame.fields.filter((one) => one.type === "string");
-        field.values.slice(0, limit ?? MAX_VALUES).forEach((value, row) => add(labels.map((one) => one.values[row]).join(" ") || field.display, value, row));
+        field.values
+          .slice(0, limit ?? MAX_VALUES)
+          .forEach((value, row) => add(labels.map((one) => one.values[row]).join(" ") || field.display, value, row));
       } else {
         const id = calcs[0] ?? "lastNotNull";
-        add(field.display, reduce(field.values, id), field.values.length - 1, UNITLESS.has(id) ? { ...field.config, unit: id === "diffperc" ? "percentunit" : "none" } : field.config);
+        add(
+          field.display,
+          reduce(field.values, id),
+          field.values.length - 1,
+          UNITLESS.has(id) ? { ...field.config, unit: id === "diffperc" ? "percentunit" : "none" } : field.config,
+        );
       }
     }
   }

@@ -10,10 +10,28 @@ export function linkBar(links, boards, uid, scope) {
   return (links ?? []).flatMap((link) => {
     if (link.type === "dashboards") {
       const targets = linkedBoards(link, boards, uid);
-      const items = () => targets.map((board) => anchor(dashboardUrl(board.url, link, scope()), link.targetBlank, icon("board", 14), board.title));
+      const items = () =>
+        targets.map((board) =>
+          anchor(dashboardUrl(board.url, link, scope()), link.targetBlank, icon("board", 14), board.title),
+        );
       if (!link.asDropdown) return items();
-      const button = h("button", { type: "button", class: "button quiet", title: link.tooltip || null }, icon("board"), link.title || "Dashboards", icon("down", 14));
-      return popover(button, () => h("nav", { class: "menu", "aria-label": link.title }, targets.length ? items() : h("p", { class: "muted" }, "No other dashboard has its tags.")), link.title || "Dashboards");
+      const button = h(
+        "button",
+        { type: "button", class: "button quiet", title: link.tooltip || null },
+        icon("board"),
+        link.title || "Dashboards",
+        icon("down", 14),
+      );
+      return popover(
+        button,
+        () =>
+          h(
+            "nav",
+            { class: "menu", "aria-label": link.title },
+            targets.length ? items() : h("p", { class: "muted" }, "No other dashboard has its tags."),
+          ),
+        link.title || "Dashboards",
+      );
     }
     const url = own(dashboardUrl(interpolate(link.url ?? "", scope()), link, scope()));
     if (!url) return [];

@@ -9,7 +9,8 @@ function place(box, button) {
   const width = box.offsetWidth;
   const left = Math.max(8, Math.min(at.left, window.innerWidth - width - 8));
   const below = window.innerHeight - at.bottom;
-  const top = below > box.offsetHeight + 12 || below > at.top ? at.bottom + 6 : Math.max(8, at.top - box.offsetHeight - 6);
+  const top =
+    below > box.offsetHeight + 12 || below > at.top ? at.bottom + 6 : Math.max(8, at.top - box.offsetHeight - 6);
   box.style.left = `${left}px`;
   box.style.top = `${top}px`;
   box.style.maxHeight = `${Math.max(160, window.innerHeight - top - 12)}px`;
@@ -23,7 +24,13 @@ function place(box, button) {
  */
 export function popover(button, content, label, closed = () => {}) {
   count += 1;
-  const box = h("div", { class: "popover", popover: "auto", id: `popover-${count}`, role: "dialog", "aria-label": label });
+  const box = h("div", {
+    class: "popover",
+    popover: "auto",
+    id: `popover-${count}`,
+    role: "dialog",
+    "aria-label": label,
+  });
   button.setAttribute("popovertarget", box.id);
   button.setAttribute("aria-haspopup", "dialog");
   button.setAttribute("aria-expanded", "false");

@@ -44,7 +44,11 @@ export class StatusWatch {
 
 function banner(status) {
   const place = document.getElementById("banner");
-  const text = status?.prometheus.up ? "" : status ? `${status.prometheus.error}. Trying again every few seconds.` : "The preview's server does not answer. Trying again every few seconds.";
+  const text = status?.prometheus.up
+    ? ""
+    : status
+      ? `${status.prometheus.error}. Trying again every few seconds.`
+      : "The preview's server does not answer. Trying again every few seconds.";
   if (place.textContent === text) return;
   place.replaceChildren(...(text ? [icon("warning", 18), h("span", {}, text)] : []));
   place.className = text ? "shown" : "";

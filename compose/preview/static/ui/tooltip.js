@@ -51,12 +51,24 @@ export class Tooltip {
   exemplar(mark, { time, labels, trace }, value, { zone, traces, pinned = false }) {
     this.pinned = pinned;
     this.box.classList.toggle("pinned", pinned);
-    const rows = Object.entries(labels).filter(([name]) => name !== "__name__").map(([name, text]) => h("tr", {}, h("td", { class: "tip-label" }, name), h("td", {}, text)));
-    const link = traces && trace ? anchor(`${traces.replace(/\/$/, "")}/trace/${encodeURIComponent(trace)}`, true, icon("link", 13), "Open the trace") : "";
+    const rows = Object.entries(labels)
+      .filter(([name]) => name !== "__name__")
+      .map(([name, text]) => h("tr", {}, h("td", { class: "tip-label" }, name), h("td", {}, text)));
+    const link =
+      traces && trace
+        ? anchor(
+            `${traces.replace(/\/$/, "")}/trace/${encodeURIComponent(trace)}`,
+            true,
+            icon("link", 13),
+            "Open the trace",
+          )
+        : "";
     this.box.replaceChildren(
       h("div", { class: "tip-time" }, dateText(time, zone), h("strong", {}, value)),
       h("table", {}, rows),
-      link ? h("div", { class: "tip-links" }, pinned ? link : h("span", { class: "tip-more" }, "Click for the trace")) : "",
+      link
+        ? h("div", { class: "tip-links" }, pinned ? link : h("span", { class: "tip-more" }, "Click for the trace"))
+        : "",
     );
     const at = mark.getBoundingClientRect();
     this.#at(at.left, at.top);
@@ -69,7 +81,11 @@ export class Tooltip {
       h("div", { class: "tip-time" }, span),
       h("strong", {}, title),
       text ? h("div", {}, text) : "",
-      h("div", { class: "tags" }, tags.map((tag) => h("span", { class: "tag" }, tag))),
+      h(
+        "div",
+        { class: "tags" },
+        tags.map((tag) => h("span", { class: "tag" }, tag)),
+      ),
     );
     const at = flag.getBoundingClientRect();
     this.#at(at.left, at.top);
@@ -99,10 +115,29 @@ export class Tooltip {
     );
     this.box.classList.toggle("pinned", pinned);
     this.box.replaceChildren(
-      h("div", { class: "tip-time" }, dateText(time, zone), pinned ? h("button", { type: "button", class: "tip-close", "aria-label": "Close", onclick: () => this.unpin() }, icon("close", 14)) : ""),
+      h(
+        "div",
+        { class: "tip-time" },
+        dateText(time, zone),
+        pinned
+          ? h(
+              "button",
+              { type: "button", class: "tip-close", "aria-label": "Close", onclick: () => this.unpin() },
+              icon("close", 14),
+            )
+          : "",
+      ),
       h("table", {}, lines),
       rows.length > shown.length ? h("div", { class: "tip-more" }, `and ${rows.length - shown.length} more`) : "",
-      links.length ? h("div", { class: "tip-links" }, pinned ? links.map((link) => anchor(link.url, link.blank, icon("link", 13), link.title)) : h("span", { class: "tip-more" }, "Click for links")) : "",
+      links.length
+        ? h(
+            "div",
+            { class: "tip-links" },
+            pinned
+              ? links.map((link) => anchor(link.url, link.blank, icon("link", 13), link.title))
+              : h("span", { class: "tip-more" }, "Click for links"),
+          )
+        : "",
     );
   }
 

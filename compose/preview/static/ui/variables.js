@@ -18,9 +18,14 @@ export function choose({ multi, includeAll }, selected, value) {
 function optionList(variable, selected, chosen) {
   const options = [...(variable.includeAll ? [{ value: ALL, text: "All" }] : []), ...variable.options];
   // A value from the address that Prometheus does not know is shown too, or it could not be taken away.
-  for (const value of selected) if (!options.some((option) => option.value === value)) options.push({ value, text: value });
+  for (const value of selected)
+    if (!options.some((option) => option.value === value)) options.push({ value, text: value });
   const name = `choice-${variable.name}`;
-  const list = h("div", { class: "options", role: variable.multi ? "group" : "radiogroup", "aria-label": variable.name });
+  const list = h("div", {
+    class: "options",
+    role: variable.multi ? "group" : "radiogroup",
+    "aria-label": variable.name,
+  });
   const fill = (filter) => {
     const shown = options.filter(({ text }) => text.toLowerCase().includes(filter.toLowerCase()));
     list.replaceChildren(
@@ -34,17 +39,31 @@ function optionList(variable, selected, chosen) {
         });
         return h("label", { class: "option" }, input, h("span", {}, text));
       }),
-      shown.length ? "" : h("p", { class: "muted" }, options.length ? "Nothing fits." : "Prometheus has no values for it."),
+      shown.length
+        ? ""
+        : h("p", { class: "muted" }, options.length ? "Nothing fits." : "Prometheus has no values for it."),
     );
   };
   fill("");
-  const search = h("input", { type: "search", placeholder: "Search", "aria-label": `Search ${variable.name}`, autofocus: true, oninput: () => fill(search.value) });
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search",
+    "aria-label": `Search ${variable.name}`,
+    autofocus: true,
+    oninput: () => fill(search.value),
+  });
   return options.length > MANY ? [search, list] : [list];
 }
 
 function picker(variable, label, change) {
   let selected = [];
-  const button = h("button", { type: "button", class: "button variable" }, h("span", { class: "variable-label" }, label), h("span", { class: "variable-value" }, variable.text || "none"), icon("down", 14));
+  const button = h(
+    "button",
+    { type: "button", class: "button variable" },
+    h("span", { class: "variable-label" }, label),
+    h("span", { class: "variable-value" }, variable.text || "none"),
+    icon("down", 14),
+  );
   const content = (close) => {
     selected = [...variable.selected];
     const list = optionList(variable, selected, () => {
@@ -59,7 +78,11 @@ function picker(variable, label, change) {
 }
 
 function textbox(variable, label, change) {
-  const input = h("input", { type: "text", value: variable.value, onchange: () => change(variable.name, [input.value]) });
+  const input = h("input", {
+    type: "text",
+    value: variable.value,
+    onchange: () => change(variable.name, [input.value]),
+  });
   return h("label", { class: "button variable" }, h("span", { class: "variable-label" }, label), input);
 }
 
