@@ -35,7 +35,7 @@ class Progress:
         """Replace the last line; nothing where output is no terminal."""
         if not self._live:
             return
-        line = f"  waiting for {', '.join(what)} ({self.elapsed:.0f} s)"[:78]
+        line = f"  {self.elapsed:.0f} s  waiting for {', '.join(what)}"[:78]
         if line != self._shown:
             self._write(f"\r\x1b[K{line}")
             self._shown = line

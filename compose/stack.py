@@ -38,6 +38,10 @@ _RELOADED = ("prometheus", "alertmanager")
 _RESTARTED = ("collector", "jaeger", "grafana")
 
 
+class StoppedWaiting(KeyboardInterrupt):
+    """Interrupted when the core was up already."""
+
+
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -62,8 +66,9 @@ def _command(act: Callable[[], int], err: TextIO, name: str) -> int:
             return act()
     except (StackError, PartError, PortError) as error:
         err.write(f"modelwatch {name}: {error}\n")
-    except KeyboardInterrupt:
-        err.write(f"modelwatch {name}: interrupted\n")
+    except KeyboardInterrupt as stopped:
+        more = ": what runs goes on, and what is built joins it" if isinstance(stopped, StoppedWaiting) else ""
+        err.write(f"modelwatch {name}: interrupted{more}\n")
         return 130
     return 1
 
@@ -171,7 +176,9 @@ class _Up:
             self._started = record.started
         backend = runtimes.backend(self._name, self._setup, self._say)
         if running and record and not self._still_fits(record):
-            moved = [name for name in listens(backend.parts) if self._addresses.public[name] not in record.public.values()]
+            moved = [
+                name for name in listens(backend.parts) if self._addresses.public[name] not in record.public.values()
+            ]
             check_ports(self._addresses.public, moved)
             self._say("the ports or the way to run have changed: the stack is restarted")
             runtimes.stop(self._folder, record)
@@ -179,11 +186,18 @@ class _Up:
         runtime = self._refresh(backend, running, record) if running and record else self._start(backend, record)
         if wait == "all" and backend.pending:
             # A new one: what has joined in the meantime is no longer pending.
-            wait_joined(backend.pending, runtime, self._addresses.public, self._progress)
+            self._wait_joined(backend, runtime)
             backend = runtimes.backend(self._name, self._setup, self._say)
             write_record(self._folder, self._record(backend, complete=True))
         self._tell(backend)
         return 0
+
+    def _wait_joined(self, backend: Backend, runtime: Runtime) -> None:
+        try:
+            wait_joined(backend.pending, runtime, self._addresses.public, self._progress)
+        except KeyboardInterrupt:
+            self._progress.clear()
+            raise StoppedWaiting from None
 
     def _still_fits(self, record: Record) -> bool:
         addresses = (dict(self._addresses.internal), dict(self._addresses.public))

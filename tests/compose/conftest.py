@@ -79,6 +79,9 @@ def programs(self):
     originals = {program.name: program for program in real(self)}
     found = []
     for name, how in said["parts"].items():
+        if how.get("builds"):
+            found.append(Program(name, Launch((sys.executable, "-c", "import time; time.sleep(600)"), str(self.folder.root))))
+            continue
         if how.get("real"):
             found.append(originals[name])
             continue
@@ -97,7 +100,14 @@ if what == "up":
     fleet = Fleet(models=(), stack=shared.sample_stack())
     render = lambda addresses, secrets: {path: text for path, text in said["files"].items()}
     code = stack.up(
-        render, fleet=fleet, models_dir=root / "models", root=root, environ=os.environ, out=sys.stdout, err=sys.stderr
+        render,
+        fleet=fleet,
+        models_dir=root / "models",
+        root=root,
+        environ=os.environ,
+        wait="all" if "all" in sys.argv else "core",
+        out=sys.stdout,
+        err=sys.stderr,
     )
 elif what == "down":
     code = stack.down(root, sys.stdout, data="--data" in sys.argv)

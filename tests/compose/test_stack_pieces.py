@@ -165,7 +165,7 @@ def test_a_terminal_shows_what_is_waited_for_and_clears_it():
     progress = report.Progress(out, lambda: 0.0)
     progress.waiting(["Prometheus"])
     progress.clear()
-    assert out.getvalue() == "\r\x1b[K  waiting for Prometheus (0 s)\r\x1b[K"
+    assert out.getvalue() == "\r\x1b[K  0 s  waiting for Prometheus\r\x1b[K"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (61, "1 min"), (3700, "1 h 1 min"), (90000, "1 d 1 h")])
