@@ -35,6 +35,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exit-code", action="store_true", help="exit 1 when something changes")
 
 
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+
+
 @contextmanager
 def _specs_of(base: str, models: Path) -> Iterator[Path | None]:
     """The folder of the older specs; None where the revision has none."""
@@ -43,16 +47,11 @@ def _specs_of(base: str, models: Path) -> Iterator[Path | None]:
         return
     folder = models.resolve()
     with tempfile.TemporaryDirectory(prefix="modelwatch-diff-") as temporary:
-        done = subprocess.run(
-            ["git", "archive", "--format=tar", f"{base}:./"], cwd=folder, capture_output=True, check=False
-        )
+        prefix = _git(folder, "rev-parse", "--show-prefix").stdout.decode().strip()
+        top = _git(folder, "rev-parse", "--show-toplevel").stdout.decode().strip() or folder
+        done = _git(Path(top), "archive", "--format=tar", f"{base}:{prefix}")
         if done.returncode != 0:
-            known = subprocess.run(
-                ["git", "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}"],
-                cwd=folder,
-                capture_output=True,
-                check=False,
-            )
+            known = _git(folder, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
             if known.returncode != 0:
                 raise NoSuchRevisionError(f"{base!r} is neither a folder nor a git revision of {models}")
             yield None

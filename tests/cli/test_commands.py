@@ -1,0 +1,240 @@
+"""Commands as a person uses them: exit codes, what is printed, and what is left on disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from modelwatch.cli.command import Streams
+from modelwatch.cli.main import COMMANDS, main
+
+REPO = Path(__file__).parents[2]
+TEN_LINES = """apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: churn, owner: growth}
+serving: {job: churn, targets: ["127.0.0.1:8000"]}
+task: {type: classification, classes: [stays, leaves], positive_class: leaves}
+features:
+  - {name: age, type: numeric, range: [0, 120]}
+  - {name: country, type: categorical}
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        return Result(main(arguments, Streams(out=out, err=err)), out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "churn.yaml").write_text(TEN_LINES)
+    return folder
+
+
+@pytest.mark.usefixtures("models")
+def test_a_ten_line_spec_alone_gives_everything(run: Run, tmp_path: Path) -> None:
+    check, generate = run("check"), run("generate")
+    assert (check.code, generate.code) == (0, 0), check.out + generate.err
+    for path in (
+        "prometheus/rules/churn.yaml",
+        "prometheus/prometheus.yaml",
+        "alertmanager/alertmanager.yaml",
+        "otel/collector.yaml",
+    ):
+        assert (tmp_path / "generated" / path).is_file()
+    assert (tmp_path / "generated/runbooks/churn/ModelDown.md").is_file()
+    assert run("generate", "--check").code == 0
+
+
+@pytest.mark.usefixtures("models")
+def test_the_real_programs_accept_what_a_ten_line_spec_gives(run: Run, part: Callable[..., Path]) -> None:
+    for name, version in (
+        ("promtool", "oldest"),
+        ("promtool", "newest"),
+        ("amtool", "oldest"),
+        ("amtool", "newest"),
+        ("pint", "any"),
+        ("otelcol-modelwatch", "any"),
+    ):
+        part(name, version)
+    judged = run("check", "--programs")
+    assert judged.code == 0, judged.out
+    assert "REFUSED" not in judged.out and "no finding" in judged.out
+
+
+def test_an_old_folder_is_found_out_and_nothing_is_written(run: Run, models: Path, tmp_path: Path) -> None:
+    run("generate")
+    (models / "churn.yaml").write_text(TEN_LINES.replace("churn", "loss"))
+    before = sorted(path for path in (tmp_path / "generated").rglob("*"))
+    checked = run("generate", "--check")
+    assert checked.code == 1
+    assert "would add generated/prometheus/rules/loss.yaml" in checked.out
+    assert "help: run: modelwatch generate --models models --out generated" in checked.err
+    assert sorted((tmp_path / "generated").rglob("*")) == before
+
+
+def test_errors_in_a_spec_are_told_and_nothing_is_generated(run: Run, models: Path, tmp_path: Path) -> None:
+    (models / "churn.yaml").write_text(TEN_LINES.replace("serving:", "servng:"))
+    failed = run("generate")
+    assert failed.code == 1
+    assert (
+        "models/churn.yaml:4:1 MW012 unknown field 'servng'" in failed.err and "did you mean 'serving'?" in failed.err
+    )
+    assert not (tmp_path / "generated").exists()
+
+
+def test_findings_come_as_json_and_as_annotations(run: Run, models: Path) -> None:
+    (models / "churn.yaml").write_text(TEN_LINES.replace("serving:", "servng:"))
+    found = json.loads(run("check", "--format", "json").out)
+    assert {"file", "line", "column", "code", "severity", "message", "help"} == set(found[0])
+    assert run("check", "--format", "github").out.startswith("::error file=models/churn.yaml,line=")
+    assert run("check").code == 1
+
+
+def test_a_clean_check_as_json_is_an_empty_list(run: Run, models: Path) -> None:
+    (models / "stack.yaml").write_text((REPO / "models/stack.yaml").read_text().replace("ops-ml:", "growth:"))
+    clean = run("check", "--format", "json")
+    assert clean.code == 0
+    assert [one for one in json.loads(clean.out) if one["severity"] == "error"] == []
+
+
+def test_a_folder_that_is_not_there_is_named(run: Run) -> None:
+    missing = run("generate", "--models", "nowhere")
+    assert missing.code != 0 and "nowhere" in missing.err and "Traceback" not in missing.err
+
+
+def test_a_diff_says_in_words_what_changes_for_the_people_paged(run: Run, models: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(models, old)
+    (models / "churn.yaml").write_text(
+        TEN_LINES.replace("range: [0, 120]", "range: [0, 99]")
+        + "slos:\n  - {name: up, objective: 99.9, window: 30d, sli: errors}\nlimits: {saturation: 0.9}\n"
+    )
+    told = run("diff", "old")
+    assert told.code == 0
+    assert "feature age: range 0 to 120 -> 0 to 99" in told.out
+    assert "ModelSaturated: threshold 0.8 -> 0.9" in told.out
+    assert "ErrorBudgetBurnFast (up) is new: page to" in told.out
+    assert run("diff", "old", "--exit-code").code == 1
+    assert run("diff", "models").out == "nothing changes for the people who are paged, compared with models\n"
+    assert {"model", "change"} == set(json.loads(run("diff", "old", "--format", "json").out)[0])
+
+
+def test_a_diff_against_a_revision_reads_git(run: Run, models: Path, tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "first")
+    assert "nothing changes" in run("diff").out
+    (models / "other.yaml").write_text(
+        TEN_LINES.replace("name: churn", "name: other").replace("job: churn", "job: other")
+    )
+    (models / "churn.yaml").write_text(TEN_LINES.replace("owner: growth", "owner: sales"))
+    told = run("diff", "HEAD").out
+    assert "other\n  is new: " in told and "moves from team growth to sales" in told
+    unknown = run("diff", "no-such-branch")
+    assert unknown.code == 2 and "neither a folder nor a git revision" in unknown.err
+
+
+@pytest.mark.usefixtures("models")
+def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) -> None:
+    shown = run("explain", "ModelDown")
+    assert shown.code == 0
+    for text in (
+        "page to",
+        "fires after 30s when",
+        'max(up{job="churn"}) == 0',
+        "runbooks/churn/ModelDown.md",
+        "What to do:",
+    ):
+        assert text in shown.out
+    wrong = run("explain", "ModelDwn")
+    assert wrong.code == 2 and "did you mean ModelDown?" in wrong.err
+    assert "MW012" in run("explain", "mw012").out
+
+
+def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None:
+    rows = "\n".join(
+        f"{20 + n % 50},{'DE' if n % 3 else 'FR'},{n * 0.5},{'leaves' if n % 7 == 0 else 'stays'}" for n in range(300)
+    )
+    (tmp_path / "table.csv").write_text(f"age,country,amount spent,churned\n{rows}\n")
+    made = run("init", "table.csv", "--name", "churn", "--target", "churned")
+    assert made.code == 0, made.err
+    assert (tmp_path / "models/churn.profile.json").is_file()
+    assert run("check").code == 0
+    assert run("generate").code == 0
+    again = run("init", "table.csv", "--name", "churn")
+    assert again.code == 2 and "models/churn.yaml is there already" in again.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "Empty CSV file"), (b"\xff\xfe\x00garbage", ""), (None, "")],
+)
+def test_init_on_a_file_that_is_no_table_says_so_and_leaves_nothing(
+    run: Run, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "table.csv").write_bytes(content)
+    failed = run("init", "table.csv")
+    assert failed.code == 2 and "table.csv" in failed.err and message in failed.err
+    assert not list(tmp_path.glob("models/*"))
+
+
+def test_profile_builds_a_reference_and_names_an_unknown_model(run: Run, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "ref.csv").write_text(
+        "age,country\n" + "\n".join(f"{n % 90},{'DE' if n % 2 else 'FR'}" for n in range(200))
+    )
+    made = run("profile", "churn", "--data", "ref.csv", "--output", str(models / "churn.json"))
+    assert made.code == 0 and "200 rows" in made.out
+    assert json.loads((models / "churn.json").read_text())
+    unknown = run("profile", "chrun", "--data", "ref.csv")
+    assert unknown.code == 2 and "did you mean churn?" in unknown.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run: Run, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    assert f"modelwatch {name}" in capsys.readouterr().out
+
+
+def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    code = main(["up"], Streams(out=out, err=err, environ={"MODELWATCH_PORT_DEMO": "80000"}))
+    assert code == 2
+    assert "MODELWATCH_PORT_DEMO='80000' is no port: give a number from 1 to 65535" in err.getvalue()
+    assert models.exists()
