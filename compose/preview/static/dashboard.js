@@ -39,16 +39,11 @@ class Dashboard {
     }));
     this.panels = [];
     this.folded = new Map();
-    this.prometheusUrl = "";
     this.readAddress();
   }
 
   get linkScope() {
     return { variables: this.variables, urlRange: this.urlRange };
-  }
-
-  get inspection() {
-    return { zone: this.zone, prometheusUrl: this.prometheusUrl };
   }
 
   readAddress() {
@@ -316,7 +311,6 @@ class Dashboard {
 
   /** Called with each answer of the status watch. */
   async seen(status) {
-    this.prometheusUrl = status?.prometheus.url ?? this.prometheusUrl;
     this.pill.replaceChildren(firingPill(status));
     const version = status?.boards[this.dashboard.uid];
     if (version && version !== this.meta.version) await this.#replace();

@@ -88,7 +88,7 @@ export class Panel {
         ),
         h(
           "button",
-          { type: "button", onclick: then(() => inspect(this.title, this.data, this.board.inspection)) },
+          { type: "button", onclick: then(() => inspect(this.title, this.data, this.board.zone)) },
           "Inspect queries and data",
         ),
         resolveLinks(links, this.linkScope).map((link) => anchor(link.url, link.blank, icon("link", 14), link.title)),

@@ -2,7 +2,7 @@
 
 import { rowCount } from "../lib/frames.js";
 import { dateText, formatDuration } from "../lib/timerange.js";
-import { anchor, h, icon } from "./dom.js";
+import { h, icon } from "./dom.js";
 
 const MAX_ROWS = 200;
 
@@ -23,7 +23,7 @@ export function csv(frames) {
     .join("\r\n\r\n");
 }
 
-function queryBlock(query, data, prometheusUrl) {
+function queryBlock(query) {
   const copy = h(
     "button",
     {
@@ -37,10 +37,6 @@ function queryBlock(query, data, prometheusUrl) {
     },
     "Copy",
   );
-  const span = formatDuration(Math.max(60, Math.round((data.range.to - data.range.from) / 1000)) * 1000);
-  const open =
-    prometheusUrl &&
-    `${prometheusUrl}/graph?${new URLSearchParams({ "g0.expr": query.expr, "g0.tab": query.instant ? "1" : "0", "g0.range_input": span })}`;
   const facts = [
     query.instant ? "instant" : `range, a point every ${formatDuration(query.stepMs)}`,
     `${query.series} series`,
@@ -53,7 +49,7 @@ function queryBlock(query, data, prometheusUrl) {
     {},
     h("h3", {}, `Query ${query.refId}`, h("span", { class: "muted" }, facts)),
     h("pre", { class: "code" }, query.expr),
-    h("div", { class: "row-of-buttons" }, copy, open ? anchor(open, true, icon("link", 14), "Open in Prometheus") : ""),
+    copy,
   );
 }
 
@@ -87,7 +83,7 @@ function dataTable(frame, zone) {
 }
 
 /** Opens the dialog. `data` is what the panel's queries gave, or null. */
-export function inspect(title, data, { zone, prometheusUrl }) {
+export function inspect(title, data, zone) {
   const close = h(
     "button",
     { type: "button", class: "button quiet", "aria-label": "Close", onclick: () => dialog.close() },
@@ -100,7 +96,7 @@ export function inspect(title, data, { zone, prometheusUrl }) {
   };
   const body = data
     ? [
-        data.queries.map((query) => queryBlock(query, data, prometheusUrl)),
+        data.queries.map((query) => queryBlock(query)),
         h(
           "h3",
           {},
