@@ -25,6 +25,7 @@ def only(load: Load, **files: str) -> str:
     [
         ("slo: []", "11:1 MW012 unknown field 'slo' -- did you mean 'slos'?"),
         ("job: churn", "11:1 MW012 unknown field 'job' -- 'job' belongs under 'serving'"),
+        ("name: churn", "11:1 MW012 unknown field 'name' -- 'name' belongs under 'metadata'"),
         ("training_data: x.csv", "11:1 MW012 unknown field 'training_data' -- did you mean 'baseline'?"),
         (
             "tracing: {colour: red}",
@@ -44,6 +45,10 @@ def only(load: Load, **files: str) -> str:
         (
             "limits: {error_ratio: 5%}",
             "11:23 MW014 'error_ratio' wants a number from 0 to 1, found the text '5%' -- write 0.05",
+        ),
+        (
+            "limits: {error_ratio: '5'}",
+            "11:23 MW014 'error_ratio' wants a number from 0 to 1, found the text '5' -- write 0.05",
         ),
         (
             "limits: {error_ratio: '0,5'}",
@@ -281,3 +286,8 @@ def test_a_file_without_a_kind_is_judged_by_its_fields(load: Load) -> None:
 def test_what_stands_below_a_mistake_is_not_told(load: Load) -> None:
     text = TEN_LINES.replace("{type: classification}", "[{type: x, clases: 3}]") + "slos: {objective: 3, name: 7}\n"
     assert [found.code for found in load(churn=text).diagnostics] == ["MW014", "MW014"]
+
+
+def test_of_another_programs_file_only_the_kind_is_told(load: Load) -> None:
+    found = load(churn=TEN_LINES, map="apiVersion: v1\nkind: ConfigMap\ndata: {}\n").diagnostics
+    assert [(d.file, d.line, d.message) for d in found] == [("models/map.yaml", 2, "'kind' cannot be 'ConfigMap'")]

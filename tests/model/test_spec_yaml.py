@@ -36,6 +36,8 @@ def read(content: str | bytes) -> tuple[object, list[str]]:
             "a: b: c",
             "1:5 MW003 a ':' where no key can be -- put text that holds ': ' in quotes, and check the indentation",
         ),
+        ("a:\n  name:churn\n  owner: x", "2:7 MW003 a key without a space after its ':' -- write key: value"),
+        ("- name:churn\n  owner: x", "1:7 MW003 a key without a space after its ':' -- write key: value"),
         ("a: @x", "1:4 MW003 '@' cannot start a value -- put the value in quotes"),
         ("a: {b:}", "1:6 MW003 a ':' without a value -- write a space and a value after it"),
         ("a: [1,,2]", "1:7 MW003 a value is missing here -- write one, or remove the comma"),

@@ -96,6 +96,8 @@ def read_document(text: Text, kind: Kind | None = None) -> tuple[Document | None
     document = Document(text.file, kind or _kind(parsed.root), parsed.root, text.lines)
     for node in parsed.wrong:
         document.condemn(node)
+    if _is_foreign(document):
+        return None, [*parsed.diagnostics, *_kind_problems(document, kind)]
     return document, [*parsed.diagnostics, *_kind_problems(document, kind), *shape.check(document)]
 
 
@@ -109,6 +111,13 @@ def _kind(root: Node) -> Kind:
             if suggest.choice(written.node.value, KINDS) == kind:
                 return kind
     return "Stack" if _STACK_FIELDS & set(root.entries) else "Model"
+
+
+def _is_foreign(document: Document) -> bool:
+    """A file of another program, such as a Kubernetes object: of its fields nothing is worth telling."""
+    version, kind = document.text("apiVersion"), document.text("kind")
+    known = kind is None or suggest.choice(kind, KINDS) is not None
+    return not known and version is not None and "modelwatch" not in version
 
 
 def _kind_problems(document: Document, only: Kind | None) -> Iterator[Diagnostic]:

@@ -16,7 +16,7 @@ from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.read import Text
 from modelwatch.model.scalars import Trap, read_plain
 from modelwatch.model.tree import Entry, Mapped, Node, Scalar, Sequence, Span
-from modelwatch.model.yaml_errors import explain
+from modelwatch.model.yaml_errors import explain, glued_key
 
 MAX_DEPTH = 50
 # Values that aliases may add before a file counts as an alias bomb.
@@ -58,6 +58,11 @@ def _syntax(text: Text, error: yaml.YAMLError) -> Diagnostic:
     if line > len(text.lines) or not "".join(text.lines[line - 1 :]).strip():
         line = max((number for number, content in enumerate(text.lines, 1) if content.strip()), default=1)
         column = len(text.lines[line - 1].rstrip()) or 1
+    glued = glued_key(error, text.lines[: line - 1])
+    if glued:
+        line, column = glued[0], glued[1]
+        message, help = "a key without a space after its ':'", "write key: value"
+        return text.diagnostic(codes.SYNTAX, Span(line, column), message, help)
     message, help = explain(error, text.lines[line - 1], column)
     return text.diagnostic(codes.SYNTAX, Span(line, column), message, help)
 

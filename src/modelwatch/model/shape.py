@@ -86,9 +86,10 @@ def _example(kind: Kind, part: Mapping[str, Any]) -> str:
 def _elsewhere(kind: Kind, name: str, path: tuple[Step, ...], known: Mapping[str, Any]) -> str:
     """Where a field belongs that is right but in the wrong place, else what may stand here."""
     here = tuple(step for step in path if isinstance(step, str))
-    places = sorted(set(_places(kind, schema(kind), name, ())) - {here}, key=lambda place: (len(place), place))
+    places = [place for place in _places(kind, schema(kind), name, ()) if place != here]
     if places:
-        return f"'{name}' belongs under '{'.'.join(places[0])}'" if places[0] else f"'{name}' belongs at the top level"
+        place = min(places, key=len)
+        return f"'{name}' belongs under '{'.'.join(place)}'" if place else f"'{name}' belongs at the top level"
     return "known here: " + ", ".join(known)
 
 

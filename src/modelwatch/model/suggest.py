@@ -91,6 +91,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("tempo", "grpc", "otlp_grpc"), ("otlp",)),
 }
 
+_LONGEST, _MOST = 64, 1000
+
 _UNITS = {
     "ms": ("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"),
     "s": ("s", "sec", "secs", "second", "seconds"),
@@ -115,8 +117,10 @@ def close(word: str, known: Iterable[str]) -> str | None:
     exact = by_plain.get(_plain(word))
     if exact is not None:
         return exact
-    # Longer words are no misspelling of anything, and comparing them is slow.
-    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=0.7) if len(word) <= 64 else []
+    # Comparing is slow, and of so many or so long words none stands out.
+    if len(word) > _LONGEST or len(by_plain) > _MOST:
+        return None
+    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=0.7)
     return by_plain[found[0]] if found else None
 
 

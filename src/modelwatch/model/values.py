@@ -101,7 +101,7 @@ def _number_meant(text: str, wanted: Mapping[str, Any]) -> str | None:
     bare = text.strip().removesuffix("%").strip().replace(",", ".")
     if not bare.isascii() or not bare.replace(".", "", 1).isdigit() or len(bare) > 20:
         return None
-    if wanted.get("title") == "ratio" and text.strip().endswith("%"):
+    if wanted.get("title") == "ratio" and (text.strip().endswith("%") or Decimal(bare) > 1):
         bare = f"{(Decimal(bare) / 100).normalize():f}"
     return f"write {bare}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import yaml
 
 # Part of libyaml's or PyYAML's problem -> our message and help. The first that fits is taken.
@@ -61,6 +64,18 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ),
     ("found incompatible YAML document", "a YAML version that is not known here", "remove the %YAML line"),
 )
+
+
+_GLUED = re.compile(r"\s*(?:- +)?([A-Za-z_]\w*:)[^\s:/]")
+
+
+def glued_key(error: yaml.YAMLError, before: Sequence[str]) -> tuple[int, int] | None:
+    """Line and column of the ':' in ``name:churn``, which YAML reads as text and trips over one line further down."""
+    if "mapping values are not allowed" not in str(getattr(error, "problem", "")):
+        return None
+    number = next((number for number in range(len(before), 0, -1) if before[number - 1].strip()), 0)
+    match = _GLUED.match(before[number - 1]) if number else None
+    return (number, match.end(1)) if match else None
 
 
 def explain(error: yaml.YAMLError, line: str, column: int) -> tuple[str, str]:

@@ -10,8 +10,8 @@ from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document, Step
 from modelwatch.telemetry.labels import RESERVED
 
-# Names of generated files that belong to no model, and device names that Windows gives to no file.
-_TAKEN = frozenset(("stack", "fleet", "platform", "modelwatch"))
+# Names of files that belong to no model, and device names that Windows gives to no file.
+_TAKEN = frozenset(("stack", "modelwatch"))
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
 )
@@ -30,7 +30,7 @@ def of_model(document: Document) -> Iterator[Diagnostic]:
     yield from _unique(document, "class", [("task", "classes", i) for i in range(count("task", "classes"))])
     name = document.text("metadata", "name")
     if name and is_reserved(name):
-        use = "generated files" if name.casefold() in _TAKEN else "Windows devices"
+        use = "files of the kit" if name.casefold() in _TAKEN else "Windows devices"
         message, help = f"the name '{name}' is reserved", f"{use} are called so; add what the model predicts"
         yield document.diagnostic(codes.RESERVED, document.span("metadata", "name"), message, help)
 
