@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 
 from modelwatch.alert_rules.latency import buckets
 from modelwatch.alert_rules.rules import Alert, Group, Runbook, Scenario, Scope
@@ -145,6 +146,7 @@ def page_group(scope: Scope, slo: Slo) -> Group:
             f"{r.SLO_ERROR_RATIO[pair.short].select(model=model, slo=slo.name)}",
             f"{r.SLO_ERROR_RATIO[pair.long].select(model=model, slo=slo.name)}",
             threshold(pair, slo),
+            _coverage(every, pair.long, interval),
             _enough(bad, pair.long, interval),
         )
         for pair in PAGE_PAIRS
@@ -185,6 +187,7 @@ def budget_group(scope: Scope, slo: Slo) -> Group:
             shorts[pair.short],
             r.SLO_ERROR_RATIO[pair.long].select(model=model, slo=slo.name),
             threshold(pair, slo),
+            _coverage(every, pair.long, BUDGET_INTERVAL),
             _enough(bad, pair.long, BUDGET_INTERVAL),
         )
         for pair in TICKET_PAIRS
@@ -196,14 +199,21 @@ def _from_sums(bad: str, every: str, window: str) -> str:
     return f"sum_over_time({bad}[{window}]) / (sum_over_time({every}[{window}]) > 0)"
 
 
+def _coverage(every: str, window: str, interval: Duration) -> str:
+    """Share of the window that has been seen. Before a service is as old as the window, the time before it counts as
+    good: a short fault in a young service would else look like one that lasted the whole window."""
+    seconds = Duration.parse(window).seconds
+    return f"clamp_max(count_over_time({every}[{window}]) * {q.number(interval.seconds)} / {q.number(seconds)}, 1)"
+
+
 def _enough(bad: str, window: str, interval: Duration) -> str:
     """Rates summed over a window, times the time between them, are events."""
     return f"sum_over_time({bad}[{window}]) * {q.number(interval.seconds)} >= {MIN_BAD_EVENTS}"
 
 
-def _pair(short: str, long: str, limit: Decimal, enough: str) -> str:
+def _pair(short: str, long: str, limit: Decimal, coverage: str, enough: str) -> str:
     number = q.number(limit)
-    return f"({long} > {number} and {short} > {number} and {enough})"
+    return f"({long} * {coverage} > {number} and {short} > {number} and {enough})"
 
 
 def _runbook(scope: Scope, slo: Slo, urgent: bool) -> Runbook:
@@ -240,8 +250,15 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
     rate = float(min(Decimal(1), threshold(PAGE_PAIRS[0], slo) * 2))
     under = float(threshold(PAGE_PAIRS[1], slo) / 2)
     length = "70m"
-    steps = hour * 2
     reachable = threshold(PAGE_PAIRS[1], slo) < 1
+    # A strict factor over a loose objective takes most of its long window to prove, even when all events are bad.
+    proof = (
+        min(pair.hours * float(threshold(pair, slo)) / rate for pair in PAGE_PAIRS if threshold(pair, slo) < 1)
+        if reachable
+        else 0
+    )
+    fires_at = max(70, ceil(72 * proof) + 10)
+    steps = hour * 2
     return Alert(
         name="ErrorBudgetBurnFast",
         expr=expr,
@@ -249,15 +266,17 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
         threshold=" and ".join(q.number(threshold(pair, slo)) for pair in PAGE_PAIRS),
         spec_field=f"slos.{slo.name}.objective",
         summary=f"{scope.model.name} burns the error budget of {slo.name} fast",
-        description=f"{{{{ $value | humanizePercentage }}}} of events are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the events of its long window are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
         runbook=_runbook(scope, slo, urgent=True),
         scenarios=(
             *(
                 (
                     Scenario(
                         "fires when the budget burns at twice the fast factor",
-                        events.made(grow(per * (1 - rate), steps), grow(per * rate, steps)),
-                        length,
+                        events.made(
+                            grow(per * (1 - rate), fires_at * hour // 60), grow(per * rate, fires_at * hour // 60)
+                        ),
+                        f"{fires_at}m",
                         ({},),
                         step,
                         step,
@@ -303,8 +322,10 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
     events = Events(slo, scope.model.name)
     step = BUDGET_INTERVAL.text
     per = BUDGET_INTERVAL.seconds * 10
-    steps = 30 * 5  # five hours
-    rate = float(min(Decimal(1), threshold(TICKET_PAIRS[0], slo) * 2))
+    rate = float(min(Decimal(1), threshold(TICKET_PAIRS[0], slo) * 10))
+    # The long windows are full of such events only after hours: until then the time before counts as good.
+    hours = max(4, 1 + ceil(1.2 * min(pair.hours * float(threshold(pair, slo)) / rate for pair in TICKET_PAIRS)))
+    steps, length = 30 * (hours + 1), f"{hours}h"
     under = float(threshold(TICKET_PAIRS[1], slo) / 2)
     return Alert(
         name="ErrorBudgetBurnSlow",
@@ -313,13 +334,13 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
         threshold=" and ".join(q.number(threshold(pair, slo)) for pair in TICKET_PAIRS),
         spec_field=f"slos.{slo.name}.objective",
         summary=f"{scope.model.name} will use up the error budget of {slo.name}",
-        description=f"{{{{ $value | humanizePercentage }}}} of events are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the events of its long window are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
         runbook=_runbook(scope, slo, urgent=False),
         scenarios=(
             Scenario(
-                "fires when the budget burns at twice the slow factor for hours",
+                "fires when the budget burns at ten times the slow factor for hours",
                 events.made(grow(per * (1 - rate), steps), grow(per * rate, steps)),
-                "4h",
+                length,
                 ({},),
                 step,
                 step,
@@ -327,14 +348,14 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
             Scenario(
                 "stays quiet at half the slowest factor",
                 events.made(grow(per * (1 - under), steps), grow(per * under, steps)),
-                "4h",
+                length,
                 step=step,
                 every=step,
             ),
             Scenario(
-                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), "4h", step=step, every=step
+                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), length, step=step, every=step
             ),
-            Scenario("stays quiet without data", {}, "4h", step=step, every=step),
+            Scenario("stays quiet without data", {}, length, step=step, every=step),
         ),
     )
 

@@ -26,8 +26,8 @@ class Exercise:
 EXERCISES: Mapping[str, Exercise] = {
     exercise.fault: exercise
     for exercise in (
-        Exercise("failing", "ErrorBudgetBurnFast", "flight-delay", "every prediction fails"),
-        Exercise("slow", "ErrorBudgetBurnFast", "flight-delay", "every prediction takes longer than its SLO allows"),
+        Exercise("failing", "ErrorBudgetBurnFast", "flight-delay", "two of three predictions fail"),
+        Exercise("slow", "ErrorBudgetBurnFast", "flight-delay", "every answer takes longer than its SLO allows"),
     )
 }
 

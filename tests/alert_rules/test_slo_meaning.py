@@ -48,14 +48,21 @@ def _only_slos(model: t.Model, stack: t.Stack, *slos: t.Slo) -> tuple[t.Fleet, t
 
 def _is(expr: str, at: str, value: float) -> dict[str, Any]:
     labels = f"{{{', '.join(ONE.split(','))}}}"
-    return {"expr": f"abs({expr} - {value}) < bool 1e-9", "eval_time": at, "exp_samples": [{"labels": labels, "value": 1}]}
+    return {
+        "expr": f"abs({expr} - {value}) < bool 1e-9",
+        "eval_time": at,
+        "exp_samples": [{"labels": labels, "value": 1}],
+    }
 
 
 @pytest.mark.parametrize("version", ["oldest", "newest"])
 def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
     part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
 ) -> None:
-    """995 good and 5 bad a minute for 8 hours: every ratio is 0.005, the burn rate 5, the budget left -4, and only the ticket fires."""
+    """995 good and 5 bad a minute for 8 hours: every ratio is 0.005, the burn rate 5, the budget left -4.
+
+    The page never fires. The ticket, for a tenth of the budget in three days, is due after 14.4 hours and not before.
+    """
     fleet, files = _only_slos(model, stack, _slo())
     windows = [
         _is(f"slo:error_ratio:rate{window}{{{ONE}}}", "8h", 0.005)
@@ -66,17 +73,17 @@ def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
         _is(f"slo:period_error_ratio:ratio{{{ONE}}}", "8h", 0.005),
         _is(f"slo:error_budget_remaining:ratio{{{ONE}}}", "8h", -4),
     ]
-    firing = {
-        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
-        "eval_time": "8h",
-        "exp_samples": [{"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}],
-    }
+    ticket = {"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}
+    firing = [
+        {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": at, "exp_samples": samples}
+        for at, samples in (("1m", []), ("8h", []), ("14h", []), ("15h", [ticket]))
+    ]
     test = {
         "interval": "1m",
-        "input_series": [{"series": GOOD, "values": "0+995x500"}, {"series": BAD, "values": "0+5x500"}],
-        "promql_expr_test": [*windows, *others, firing],
+        "input_series": [{"series": GOOD, "values": "0+995x1000"}, {"series": BAD, "values": "0+5x1000"}],
+        "promql_expr_test": [*windows, *others, *firing],
     }
-    _run(part("promtool", version), tmp_path, fleet, files, [test], "1m")
+    _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
 
 
 def test_an_idle_gap_poisons_neither_period_nor_budget(
@@ -172,3 +179,28 @@ def test_every_model_file_of_the_fleet_is_accepted(part: Any, tmp_path: Path, fl
                 check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_short_fault_in_a_young_service_stops_paging_when_it_is_over(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack
+) -> None:
+    """A third of the events fail for four minutes, ten minutes after the first start: the page is there, and gone six minutes after it."""
+    young = dataclasses.replace(stack, evaluation_interval=Duration.parse("15s"))
+    fleet, files = _only_slos(model, young, _slo())
+
+    def firing(at: str, *samples: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "expr": 'count(ALERTS{alertstate="firing",severity="page"})',
+            "eval_time": at,
+            "exp_samples": list(samples),
+        }
+
+    test = {
+        "interval": "15s",
+        "input_series": [
+            {"series": GOOD, "values": "0+100x40 4067+67x15 5105+100x60"},
+            {"series": BAD, "values": "0+0x40 33+33x15 528+0x60"},
+        ],
+        "promql_expr_test": [firing("10m"), firing("14m", {"labels": "{}", "value": 1}), firing("20m15s")],
+    }
+    _run(part("promtool", "newest"), tmp_path, fleet, files, [test], "15s")

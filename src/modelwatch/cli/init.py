@@ -26,6 +26,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         if streams.err.isatty():
             print(f"\r{args.data}: {share:4.0%}", end="\n" if share >= 1 else "", file=streams.err, flush=True)
 
+    if args.output and args.output.exists():
+        return _taken(args.output, streams)
     try:
         made = draft(
             args.data,
@@ -36,10 +38,10 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             progress=progress,
         )
     except InitError as error:
-        return streams.fail(str(error))
+        return streams.fail(str(error), error.help)
     output: Path = args.output or Path("models") / f"{made.name}.yaml"
     if output.exists():
-        return streams.fail(f"{output} is there already", "name another file with --output, or move it away")
+        return _taken(output, streams)
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("x", encoding="utf-8") as file:
         file.write(made.text)
@@ -54,6 +56,10 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         f"Next: look over what is guessed, then modelwatch check --models {output.parent} and modelwatch generate --models {output.parent}",
     )
     return OK
+
+
+def _taken(output: Path, streams: Streams) -> int:
+    return streams.fail(f"{output} is there already", "name another file with --output, or move it away")
 
 
 def _profile(spec: Path, data: Path, streams: Streams) -> Path | None:
