@@ -162,7 +162,7 @@ class Engine:
         if self.faults.on(F.FAILING):
             with self._lock:
                 self._requests += 1
-                fails = self._requests % 3 == 1
+                fails = self._requests % 3 != 0
             if fails:
                 raise InjectedError("the fault 'failing' is on")
 

@@ -18,7 +18,7 @@ class Fault:
 
 
 SLOW = Fault("slow", "Every answer takes 400 ms longer.", "latency, its SLO, slow traces")
-FAILING = Fault("failing", "Every third request fails, and so does the batch run.", "errors, the availability SLO")
+FAILING = Fault("failing", "Two of three requests fail, and so does the batch run.", "errors, the availability SLO")
 MISSING_WEATHER = Fault("missing_weather", "The feature store answers without weather.", "missing values")
 STALE_FEATURES = Fault("stale_features", "The weather stops being updated.", "feature age, later drift")
 SHIFTED_FEATURE = Fault("shifted_feature", "Distances arrive in kilometres, not miles.", "drift of distance")
