@@ -15,7 +15,7 @@ from modelwatch.model import types as t
 
 def main(state: str, reference: str, listen: str = "127.0.0.1:0") -> int:
     fleet = specs.fleet(specs.model(baseline=t.Baseline(data=reference)))
-    return run(fleet, Path(state), listen, listening=lambda url: print(url, flush=True))  # noqa: T201  # its output
+    return run(fleet, Path(state), listen, listening=lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":
