@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
+from hypothesis import settings
 
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,6 +20,10 @@ from modelwatch.exporters.intake import Limits
 from modelwatch.exporters.listening import bind
 from modelwatch.exporters.server import create_app
 from modelwatch.exporters.sidecar import Sidecar
+
+# A slow machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 class FakeClock:

@@ -92,6 +92,11 @@ def test_a_category_that_is_called_other_keeps_a_label_of_its_own() -> None:
     )
 
 
+def test_labels_differ_even_from_categories_that_look_like_quoted_ones() -> None:
+    labels = CategoricalBins(("other", "''other''", "'other'")).labels
+    assert labels[:3] == ("'other'", "''other''", "'''other'''")
+
+
 def test_whole_numbers_that_the_reference_read_as_floats_are_the_same_category() -> None:
     bins = CategoricalBins(("1.0", "2"), ("3.0",))
     assert bins.lookup["1"] == 0

@@ -53,6 +53,15 @@ def test_a_large_stream_keeps_within_its_rank_error(count: int, seed: int, kind:
     assert sum(map(len, sketch._raw)) + sum(map(len, sketch._levels.values())) <= 600 + 100 * 20
 
 
+def test_errors_of_merges_cancel_so_that_quantiles_are_not_all_off_to_one_side() -> None:
+    values = np.random.default_rng(3).random(200_000)
+    sketch = QuantileSketch(exact=500, size=100)
+    sketch.add(values)
+    inner = SHARES[1:-1]
+    off = [(values <= value).mean() - share for share, value in zip(inner, sketch.quantiles(inner), strict=True)]
+    assert abs(np.mean(off)) < sketch.rank_error / 4
+
+
 @given(st.lists(st.integers(0, 8000), min_size=1, max_size=6), st.integers(0, 5))
 def test_merged_sketches_keep_within_their_rank_error(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

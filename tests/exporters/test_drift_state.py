@@ -73,10 +73,16 @@ def test_windows_age_while_the_sidecar_is_down(reference: Path, tmp_path: Path, 
 def test_a_wall_clock_that_was_set_back_ages_nothing(reference: Path, tmp_path: Path, clock, jump: float) -> None:  # type: ignore[no-untyped-def]
     first = _started(_fleet(reference), tmp_path, clock)
     first.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    clock.pass_(500)
+    first.ingest(specs.NAME, rows_table(specs.rows(2, 1)))
     (before,) = first.snapshots()
     clock.epoch += jump
-    (after,) = _started(_fleet(reference), tmp_path, clock).snapshots()
+    again = _started(_fleet(reference), tmp_path, clock)
+    (after,) = again.snapshots()
     assert _counts(after) == _counts(before)
+    clock.pass_(430)
+    (later,) = again.snapshots()
+    assert [later.layout.watched[0].counts(total).sum() for total in later.totals.values()] == [1, 701]
 
 
 def test_a_wall_clock_that_jumps_while_running_moves_no_window(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
@@ -112,6 +118,19 @@ def test_a_snapshot_without_news_is_not_written_again(reference: Path, tmp_path:
     os.utime(file, (1, 1))
     sidecar.save()
     assert file.stat().st_mtime == 1
+
+
+def test_what_shall_outlive_a_power_cut_is_flushed_to_the_disk(  # type: ignore[no-untyped-def]
+    reference: Path, tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    flushed: list[int] = []
+    monkeypatch.setattr(states.os, "fsync", flushed.append)
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    sidecar.snapshots()
+    assert not flushed
+    sidecar.save()
+    assert len(flushed) == 2  # the file, and the folder that names it
 
 
 def test_an_older_snapshot_never_replaces_a_newer_one(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]

@@ -119,7 +119,9 @@ def test_pools_keep_every_row_join_neighbours_and_leave_empty_bins_alone(referen
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-@pytest.mark.parametrize("law", [np.full(10, 0.1), 1 / np.arange(1, 31), np.array([0.9, 0.09, 0.009, 0.001])])
+@pytest.mark.parametrize(
+    "law", [np.full(10, 0.1), 1 / np.arange(1, 51), 1 / np.arange(1, 21) ** 2.0, np.array([0.9, 0.09, 0.009, 0.001])]
+)
 def test_without_drift_the_critical_value_is_passed_about_as_often_as_configured(method, law) -> None:  # type: ignore[no-untyped-def]
     rng, n, m, alpha, trials = np.random.default_rng(7), 500, 50_000, 0.01, 4000
     share = law / law.sum()
