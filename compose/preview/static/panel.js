@@ -151,8 +151,7 @@ export class Panel {
       });
       if (this.abort === abort) {
         this.data = data;
-        // A pinned tooltip is being read or clicked: the next refresh draws again.
-        if (!this.view?.pinned?.()) this.draw();
+        if (!this.view?.inUse?.()) this.draw();
       }
     } catch (error) {
       if (error.name !== "AbortError" && this.abort === abort) this.#failed(error);
@@ -165,6 +164,7 @@ export class Panel {
   /** Draw what is there, with the current colours and size. */
   draw() {
     if (!this.data && this.model.type !== "text") return;
+    const pointer = this.view?.pointer?.();
     this.#drop();
     let view;
     try {
@@ -176,6 +176,7 @@ export class Panel {
     this.view = view;
     if (view) {
       this.element.dataset.state = "drawn";
+      if (pointer) view.point?.(pointer);
       this.#note(this.data?.errors ?? []);
     } else if (this.model.type === "text") this.#say("empty", "The preview draws Markdown, not HTML.");
     else this.#say("nodata", this.model.fieldConfig?.defaults?.noValue || "No data");

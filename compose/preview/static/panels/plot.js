@@ -250,6 +250,8 @@ export function makePlot(host, options, data, context, tip) {
   plot.over.addEventListener("mousedown", (event) => {
     pressed = event.clientX;
     dragged = true;
+    // On the window, so after uPlot's own listener on the document, which ends the selection.
+    window.addEventListener("mouseup", () => (dragged = false), { once: true });
   });
   plot.over.addEventListener("click", (event) => {
     if (Math.abs(event.clientX - pressed) < 3 && plot.cursor.idx !== null)
@@ -259,7 +261,13 @@ export function makePlot(host, options, data, context, tip) {
   plot.ctx.canvas.setAttribute("aria-label", context.label);
   return {
     plot,
-    pinned: () => tooltip.pinned,
+    // Not to be drawn anew while someone reads a pinned tooltip or drags.
+    inUse: () => tooltip.pinned || dragged,
+    pointer: () => (hovered ? { left: plot.cursor.left, top: plot.cursor.top } : null),
+    point: (at) => {
+      hovered = true;
+      plot.setCursor(at);
+    },
     resize: () => plot.setSize(size()),
     destroy: () => {
       tooltip.destroy();
