@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import pyarrow
+
 from demo import dataset
 from demo.dataset import DataError
 from demo.models import RECIPES
@@ -24,6 +26,7 @@ log = logging.getLogger("demo")
 
 VERSION = "2013.06"
 """Of the models: they have seen the flights up to June 2013."""
+_MORNING = 5 * 3600
 SPECS = Path(__file__).resolve().parent.parent / "models"
 
 _EXAMPLES = """\
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="stop at the end of December instead of starting again")
     parser.add_argument("--data", type=Path, help="folder of the models and baselines (demo/data)")
     options = parser.parse_args(arguments)
+    # pyarrow would turn a SIGTERM while it reads into an exception of its own.
+    pyarrow.enable_signal_handlers(False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     try:
         match options.command:
@@ -149,9 +154,11 @@ def replay(speed: float, start: date | None, *, once: bool) -> int:
     host = os.environ.get("MODELWATCH_DEMO_HOST") or LOOPBACK
     port = ports(os.environ)["demo"]
     flights = dataset.load().flights.between(date(dataset.YEAR, 7, 1), date(dataset.YEAR + 1, 1, 1))
+    # The night before the first morning would be a quiet start.
+    flights = flights.where(flights.departed >= dataset.midnight(date(dataset.YEAR, 7, 1)) + _MORNING)
     if not player.wait_until_ready(host, port, say, stop):
         return 0
-    moment = player.resume(host, port) if start is None else float(dataset.midnight(start))
+    moment = player.resume(host, port) if start is None else float(dataset.midnight(start) + _MORNING)
     found = player.Replay(
         flights,
         player.HttpSender(host, port),
