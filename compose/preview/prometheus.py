@@ -93,7 +93,8 @@ class Prometheus:
         except httpx2.TimeoutException:
             return failure(504, "timeout", f"Prometheus at {self.url} took too long to answer")
         except httpx2.HTTPError as error:
-            reason = str(error) or type(error).__name__
+            refused = isinstance(error, httpx2.ConnectError)
+            reason = "no connection" if refused else str(error) or type(error).__name__
             return failure(502, "unavailable", f"Prometheus at {self.url} does not answer: {reason}")
 
 

@@ -123,6 +123,7 @@ def test_what_keeps_it_from_starting_is_said_in_one_line(tmp_path: Path, capsys:
             ("--dashboards", str(tmp_path / "missing")): "is no folder",
             ("--dashboards", str(tmp_path), "--prometheus", "localhost:9090"): "give one such as http://127.0.0.1:9090",
             ("--dashboards", str(tmp_path), "--listen", "3000"): "is no HOST:PORT",
+            ("--dashboards", str(tmp_path), "--traces", "jaeger"): "--traces 'jaeger' is no address",
             ("--dashboards", str(tmp_path), "--scrape-interval", "often"): "is no duration",
             ("--dashboards", str(tmp_path), "--listen", busy): "choose another with --listen",
         }

@@ -106,7 +106,7 @@ def _raise(error: Exception) -> Handler:
         (
             _raise(httpx2.ConnectError("Connection refused")),
             (502, "unavailable"),
-            "does not answer: Connection refused",
+            "does not answer: no connection",
         ),
         (_raise(httpx2.ReadTimeout("slow")), (504, "timeout"), "took too long"),
         (lambda _: httpx2.Response(200, html="<p>hello</p>"), (502, "unavailable"), "not as Prometheus does"),

@@ -55,7 +55,7 @@ def test_status_tells_a_prometheus_that_is_down_and_one_that_is_back(
     first = client.get("/api/status").json()["prometheus"]
     assert (first["up"], first["error"]) == (
         False,
-        "Prometheus at http://prometheus.test:9090 does not answer: Connection refused",
+        "Prometheus at http://prometheus.test:9090 does not answer: no connection",
     )
     down = False
     assert client.get("/api/status").json()["prometheus"] == {

@@ -193,6 +193,7 @@ class Dashboard {
     } catch (error) {
       if (error.kind !== "unavailable") throw error;
       this.pendingUrl = url;
+      for (const panel of this.panels) panel.wait();
       this.lost();
       return;
     }

@@ -52,7 +52,7 @@ export class Panel {
 
   #header() {
     const { description, links, key } = this.model;
-    this.heading = h("h2", {}, this.title);
+    this.heading = h("h2", { title: this.title }, this.title);
     const info = description
       ? popover(
           h(
@@ -124,6 +124,7 @@ export class Panel {
   async load() {
     this.stale = false;
     this.heading.textContent = this.title;
+    this.heading.title = this.title;
     if (!DRAW[this.model.type]) {
       this.#say("empty", `The preview does not draw panels of type "${this.model.type}".`);
       return;
@@ -223,11 +224,16 @@ export class Panel {
     this.#note([]);
   }
 
+  /** Keep what is drawn, or say why there is nothing yet. */
+  wait() {
+    this.stale = true;
+    if (!this.view && DRAW[this.model.type]) this.#say("waiting", "Waiting for Prometheus.");
+  }
+
   #failed(error) {
     if (error.kind === "unavailable") {
-      this.stale = true;
       this.board.lost();
-      if (!this.view) this.#say("waiting", "Waiting for Prometheus.");
+      this.wait();
       return;
     }
     this.data = null;

@@ -53,6 +53,7 @@ function cell(column, row, context, frame) {
   }
   const element = h("td", { class: column.align }, content);
   if (shown.empty) return element;
+  element.classList.toggle("colored", type.startsWith("color-"));
   if (type === "color-text") element.style.color = shown.color;
   if (type === "color-background") {
     element.style.backgroundColor = custom.cellOptions.mode === "gradient" ? alpha(shown.color, 0.75) : shown.color;
