@@ -63,14 +63,17 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
     def detected(which: str) -> str:
         return f"max by (feature) ({q.selector(DRIFT_DETECTED, which, model=name, window=window)}) == 1"
 
-    critical = (
-        f"max by (feature) ({q.selector(DRIFT_SCORE, inputs, model=name, window=window)}"
-        f" > on (feature, method) group_left () max by (feature, method) ({q.selector(DRIFT_THRESHOLD, inputs, model=name, level='critical')}))"
-    )
+    def far(which: str) -> str:
+        """Above the critical threshold, and drift after every guard."""
+        score = q.selector(DRIFT_SCORE, which, model=name, window=window)
+        limit = f"max by (feature, method) ({q.selector(DRIFT_THRESHOLD, which, model=name, level='critical')})"
+        above = f"max by (feature) ({score} > on (feature, method) group_left () {limit})"
+        return f"{above} and on (feature) {detected(which)}"
+
     feature = model.features[0].name if model.features else "any"
     strong = Alert(
         name="ModelFeatureDriftCritical",
-        expr=f"{critical} and on (feature) {detected(inputs)}",
+        expr=far(inputs),
         wait="15m",
         labels=scope.labels("ticket", "drift"),
         spec_field="features[].drift.critical",
@@ -113,7 +116,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
     )
     answers = Alert(
         name="ModelPredictionDrift",
-        expr=detected(outputs),
+        expr=far(outputs),
         wait="15m",
         labels=scope.labels("ticket", "drift"),
         spec_field="drift",
@@ -122,7 +125,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         runbook=_runbook(model, "What the model answers"),
         scenarios=(
             Scenario(
-                "fires when predictions drift",
+                "fires when predictions drift far",
                 _measured(name, "prediction", window, 0.4, 1),
                 "30m",
                 ({"feature": "prediction"},),

@@ -294,26 +294,26 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
             ),
             Scenario(
                 "stays quiet on one bad event in a quiet hour",
-                events.made(flat(9, steps), then(flat(0, hour), flat(1, hour))),
-                "65m",
+                events.made(flat(9, steps), then(flat(0, hour // 12), flat(1, hour))),
+                "8m",
                 step=step,
                 every=step,
             ),
             Scenario(
                 "stays quiet when counters start again",
-                events.made(then(grow(per, hour), grow(per, hour)), flat(0, steps)),
-                length,
+                events.made(then(grow(per, hour // 6), grow(per, hour)), flat(0, steps)),
+                "20m",
                 step=step,
                 every=step,
             ),
             Scenario(
                 "stays quiet when idle",
                 events.made(flat(1000, steps), flat(500, steps)),
-                length,
+                "15m",
                 step=step,
                 every=step,
             ),
-            Scenario("stays quiet without data", {}, length, step=step, every=step),
+            Scenario("stays quiet without data", {}, "15m", step=step, every=step),
         ),
     )
 
@@ -353,9 +353,9 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
                 every=step,
             ),
             Scenario(
-                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), length, step=step, every=step
+                "stays quiet when idle", events.made(flat(1000, steps), flat(500, steps)), "1h", step=step, every=step
             ),
-            Scenario("stays quiet without data", {}, length, step=step, every=step),
+            Scenario("stays quiet without data", {}, "1h", step=step, every=step),
         ),
     )
 

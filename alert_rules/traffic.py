@@ -11,7 +11,7 @@ from modelwatch.telemetry.records import TRAFFIC
 # Below one prediction in five minutes a week ago, a fall means nothing.
 _FLOOR = 1 / 300
 # A week of evaluations a minute apart would take promtool minutes.
-_EVERY = "10m"
+_EVERY = "30m"
 
 
 def rules(scope: Scope) -> tuple[Recording | Alert, ...]:
