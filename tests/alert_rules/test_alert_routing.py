@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,19 @@ def test_a_page_is_held_back_only_by_something_that_pages(fleet: t.Fleet) -> Non
     for inhibition in INHIBITIONS:
         if any(labels["severity"] == "page" and _hit(inhibition.target, labels) for labels in alerts):
             assert 'severity="page"' in inhibition.source
+
+
+# Meant: what only holds others back goes nowhere, and a heartbeat repeats before its group does or every other beat is skipped.
+_MEANT = ("--ignore", "empty-receiver", "--ignore", "repeat-before-group")
+
+
+def test_amlint_finds_nothing_else_even_where_it_is_strict(tmp_path: Path, fleet: t.Fleet) -> None:
+    config = tmp_path / "alertmanager.yaml"
+    config.write_text(routing.generate(fleet)[routing.PATH])
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("amlint")), "check", "--strict", *_MEANT, str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

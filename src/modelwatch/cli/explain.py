@@ -19,12 +19,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
+    from modelwatch import crosscheck, programs
     from modelwatch.alert_rules import families, prometheus, routing, simulate
     from modelwatch.model import codes
 
     code = args.alert.upper()
     if code in codes.TITLES:
         streams.say(f"{code}: {codes.TITLES[code]}", f"See docs/diagnostics/{code}.md")
+        return OK
+    if code in (crosscheck.DISAGREES, programs.REFUSED):
+        streams.say(f"{code}: what is generated is wrong, not the spec", "See docs/generated.md")
         return OK
     fleet = specs.fleet_or_none(args, streams)
     if fleet is None:
