@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import shutil
@@ -21,6 +22,7 @@ from modelwatch.compose.docker import Docker
 from modelwatch.compose.parts.machine import Machine
 from modelwatch.compose.specs_copy import copy_specs
 from modelwatch.compose.state import StackError, write_atomically
+from modelwatch.compose.supervision import GRACE
 
 _PULL = 3600.0
 _OWN = ("exporter", "pagerduty", "preview", "demo", "replay")
@@ -97,15 +99,15 @@ class ContainersBackend:
             "MODELWATCH_EXTRAS": "all" if self.setup.demo else "kit",
             "MODELWATCH_GRAFANA_PASSWORD": str(folder.home / "grafana-admin-password"),
             "MODELWATCH_IMAGE_CONTEXT": str(folder.home / "image"),
-            "MODELWATCH_IMAGE_OWN": f"{self.control}:{version('modelwatch')}",
+            "MODELWATCH_IMAGE_OWN": f"{self.control}:{digest_of(folder.home / 'image')}",
             "MODELWATCH_MODELS": copy_specs(folder.home / "specs", self.setup.models_dir, self.setup.fleet),
             "MODELWATCH_RETENTION": stack.retention.text,
             "MODELWATCH_SCRAPE_INTERVAL": stack.scrape_interval.text,
             "MODELWATCH_SPECS": str(folder.home / "specs"),
         }
 
-    def prepare(self) -> Path:
-        """Lay down all that compose.yaml refers to; the path of the file of variables."""
+    def prepare(self) -> dict[str, str]:
+        """Lay down all that compose.yaml refers to; its variables, which are also kept in a file for use by hand."""
         folder = self.setup.folder
         lay_context(folder.home / "image", folder.root / "demo" if self.setup.demo else None)
         password = folder.home / "grafana-admin-password"
@@ -115,28 +117,40 @@ class ContainersBackend:
         write_atomically(folder.home / "authorizations.env", env_text(authorizations), mode=0o600)
         for needed in ("grafana/provisioning", "grafana/dashboards", "runbooks", "otel"):
             (folder.config / needed).mkdir(parents=True, exist_ok=True)
-        env_file = folder.home / "compose.env"
-        write_atomically(env_file, env_text(self.variables()), mode=0o600)
-        return env_file
+        found = self.variables()
+        write_atomically(folder.home / "compose.env", env_text(found), mode=0o600)
+        return found
 
-    def _compose(self, *arguments: str) -> None:
-        file = ("--env-file", str(self.setup.folder.home / "compose.env"), "--file", str(COMPOSE_FILE))
+    def _compose(self, variables: Mapping[str, str], *arguments: str) -> None:
+        # Compose prefers the environment to a file: what the user has set by chance must not get in.
+        client = Docker({**self.setup.environ, **variables})
         log = self.setup.folder.log / "compose.log"
-        self._docker.run("compose", "--project-name", self.control, *file, *arguments, timeout=_PULL, log=log)
+        command = ("compose", "--project-name", self.control, "--file", str(COMPOSE_FILE), *arguments)
+        client.run(*command, timeout=_PULL, log=log)
+
+    def _up(self) -> dict[str, str]:
+        variables = self.prepare()
+        image = variables["MODELWATCH_IMAGE_OWN"]
+        present = self._docker.images(self.control)
+        if image not in present:
+            log = self.setup.folder.log / "compose.log"
+            self.say(f"pulling and building images: minutes at the first time ({log})")
+        # Without --build an image that is there is taken: its tag is the digest of what it is built from.
+        self._compose(variables, "up", "--detach", "--remove-orphans")
+        for old in present - {image}:
+            self._docker.remove_image(old)
+        return variables
 
     def start(self) -> Runtime:
-        self.prepare()
-        self.say(f"pulling and building images: minutes at the first time ({self.setup.folder.log / 'compose.log'})")
-        self._compose("up", "--detach", "--build", "--remove-orphans")
+        self._up()
         return Containers(self.control, self._docker)
 
     def reconcile(self, runtime: Runtime, restart: Collection[str]) -> tuple[Change, ...]:
         before = cast("Containers", runtime).conditions()
-        self.prepare()
-        self._compose("up", "--detach", "--build", "--remove-orphans")
+        variables = self._up()
         again = sorted(name for name in restart if name in before and name in self.parts)
         if again:
-            self._compose("restart", "--timeout", "5", *again)
+            self._compose(variables, "restart", "--timeout", str(GRACE), *again)
         after = runtime.conditions()
         changed = [name for name in self.parts if name in after and after[name].run != _run(before, name)]
         return tuple(Change(name, "restarted" if _run(before, name) else "started") for name in changed)
@@ -157,6 +171,14 @@ def env_text(variables: Mapping[str, str]) -> str:
             raise StackError(f"docker compose cannot be told {name}={value!r}: it must have no quote in it")
         lines.append(f"{name}='{value}'" if re.search(r"[^\w./:,@+-]", value) else f"{name}={value}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def digest_of(folder: Path) -> str:
+    """Of the names and contents below a folder, as a tag."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def lay_context(folder: Path, demo: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -68,10 +69,21 @@ class Docker:
         found: Iterable[Mapping[str, Any]] = json.loads(self.run("inspect", "--type", "container", *ids))
         return {item["Config"]["Labels"][SERVICE]: item for item in found}
 
+    def images(self, project: str) -> set[str]:
+        """The images that were built for a project."""
+        return set(self.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", project).split())
+
+    def remove_image(self, image: str) -> None:
+        """Best effort: one that a container still uses stays."""
+        with contextlib.suppress(StackError):
+            self.run("image", "rm", image)
+
     def down(self, project: str, *, data: bool) -> None:
-        """Remove a project's containers and networks; with ``data`` also its volumes."""
+        """Remove a project's containers and networks; with ``data`` also its volumes and images."""
         volumes = ("--volumes",) if data else ()
         self.run("compose", "--project-name", project, "down", "--remove-orphans", "--timeout", str(GRACE), *volumes)
+        for image in self.images(project) if data else ():
+            self.remove_image(image)
 
 
 def condition(item: Mapping[str, Any]) -> Condition:

@@ -269,14 +269,16 @@ class _Up:
                     done.append(f"{part}: reloaded")
             if "preview" in applied.parts:
                 done.append("preview: shows the new dashboards and runbooks")
-        done += [f"{change.name}: {change.what}" for change in backend.reconcile(runtime, restart)]
-        if record.models != self._digest:
-            runtime.hang_up("exporter")
-            done.append("exporter: reads the specs again")
+        changes = backend.reconcile(runtime, restart)
+        done += [f"{change.name}: {change.what}" for change in changes]
         conditions = runtime.conditions()
         names = self._here(backend)
         waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
         wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        # One that has just started has read the new specs, and before it is ready the signal would end it.
+        if record.models != self._digest and "exporter" not in {change.name for change in changes}:
+            runtime.hang_up("exporter")
+            done.append("exporter: reads the specs again")
         write_record(self._folder, self._record(backend, complete=True))
         for line in done:
             self._say(f"  {line}")

@@ -39,7 +39,8 @@ def services(tmp_path, fleet, part) -> dict[str, Any]:
     stack = {**{name: getattr(fleet.stack, name) for name in fleet.stack.__slots__}}
     stack["logs"] = (Destination("loki", "loki", "http://127.0.0.1:3100"),)
     made = backend(tmp_path, Fleet(fleet.models, type(fleet.stack)(**stack)))
-    env_file = made.prepare()
+    made.prepare()
+    env_file = tmp_path / ".modelwatch" / "compose.env"
     done = subprocess.run(
         [part("docker-compose"), "--env-file", env_file, "--file", COMPOSE_FILE, "config", "--format", "json"],
         capture_output=True,
