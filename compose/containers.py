@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelwatch.compose import docker
 from modelwatch.compose.backend import Condition
@@ -43,6 +44,16 @@ def addresses(environ: Mapping[str, str]) -> Addresses:
 def project_name(folder: Folder) -> str:
     """Compose's name for the stack of this folder: two folders make two stacks."""
     return f"modelwatch-{hashlib.sha256(os.fsencode(folder.home)).hexdigest()[:10]}"
+
+
+def variables_file(folder: Folder) -> Path:
+    """What compose.yaml was given, for use by hand."""
+    return folder.home / "compose.env"
+
+
+def were_here(folder: Folder) -> bool:
+    """Whether this stack was ever started in containers."""
+    return variables_file(folder).exists()
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class ContainersBackend:
         for needed in ("grafana/provisioning", "grafana/dashboards", "runbooks", "otel"):
             (folder.config / needed).mkdir(parents=True, exist_ok=True)
         found = self.variables()
-        write_atomically(folder.home / "compose.env", env_text(found), mode=0o600)
+        write_atomically(containers.variables_file(folder), env_text(found), mode=0o600)
         return found
 
     def _compose(self, variables: Mapping[str, str], *arguments: str) -> None:

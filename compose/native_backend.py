@@ -71,6 +71,7 @@ class NativeBackend:
             demo=self.setup.demo,
             jaeger="otel/jaeger.yaml" in self.setup.files,
             find=lambda name: find_program(name, self.machine),
+            environ=self.setup.environ,
             build=wanted and self.machine.which("go") is not None,
         )
         return plan.programs()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from modelwatch.compose.launch import Launch
@@ -25,6 +26,9 @@ NEEDS: Mapping[str, str] = {
 
 AGAIN: Mapping[str, Again] = {"replay": "failed", JOINER: "failed", TOOLS: "never"}
 """What may end by itself; everything else is started again however it ends."""
+
+_OF_THE_DEMO = ("MODELWATCH_DEMO_", "OTEL_")
+"""Variables that the demo reads: it is started again when they change."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Plan:
     demo: bool
     jaeger: bool
     find: Callable[[str], Path | None]
+    environ: Mapping[str, str]
     build: bool
     """Whether what is missing is being built here."""
 
@@ -87,9 +92,12 @@ class Plan:
         )
 
     def _module(self, name: str, module: str, *arguments: str, nice: int = 0) -> Program:
-        """A program of ours. Unbuffered, so that its log is whole when it dies."""
+        """A program of ours. Unbuffered, so that its log is whole when it dies; a new version is a new start."""
         argv = (sys.executable, "-m", module, *arguments)
-        return Program(name, Launch(argv, str(self.folder.root), {"PYTHONUNBUFFERED": "1"}, nice=nice))
+        env = {"PYTHONUNBUFFERED": "1", "MODELWATCH_VERSION": version("modelwatch")}
+        if module == "demo":
+            env |= {key: value for key, value in self.environ.items() if key.startswith(_OF_THE_DEMO)}
+        return Program(name, Launch(argv, str(self.folder.root), env, nice=nice))
 
     def _prometheus(self) -> Program:
         return self._real(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from modelwatch.compose import containers, native
@@ -10,7 +11,7 @@ from modelwatch.compose.containers_backend import ContainersBackend
 from modelwatch.compose.native_backend import NativeBackend, have_core
 from modelwatch.compose.parts import Failed, PartStatus, Unavailable, status
 from modelwatch.compose.parts.machine import Machine
-from modelwatch.compose.state import Folder, Record, RuntimeName
+from modelwatch.compose.state import Folder, Record, RuntimeName, StackError
 from modelwatch.compose.table import part_named
 from modelwatch.model.addresses import Addresses
 
@@ -41,6 +42,10 @@ def stop(folder: Folder, record: Record | None, *, data: bool = False) -> tuple[
     names: tuple[str, ...] = ()
     if record and record.runtime == "containers":
         names = containers.stop(record.control, data=data)
+    elif data and containers.were_here(folder):
+        # An earlier run's volumes. Where there is no Docker any more they cannot be had back, nor removed.
+        with contextlib.suppress(StackError):
+            containers.stop(containers.project_name(folder), data=True)
     # Even beside containers: a native stack that was left by a killed supervisor.
     return names + native.stop(folder, record.control if record and record.runtime == "native" else "")
 

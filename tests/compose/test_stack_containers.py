@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -11,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from modelwatch.compose import containers, docker, images
+from modelwatch.compose import containers, docker, images, stack
 from modelwatch.compose.backend import Setup
 from modelwatch.compose.containers_backend import COMPOSE_FILE, ContainersBackend, env_text, lay_context
 from modelwatch.compose.specs_copy import copy_specs
-from modelwatch.compose.state import Folder, StackError
+from modelwatch.compose.state import Folder, Record, StackError, write_record
 from modelwatch.model.addresses import DEFAULT_PORTS
-from modelwatch.model.types import Destination, Fleet
+from modelwatch.model.types import Baseline, Destination, Fleet
 
 OURS = {"exporter", "pagerduty", "preview", "demo", "replay", "collector-state"}
 
@@ -36,9 +38,8 @@ def backend(root: Path, fleet: Fleet, **environ: str) -> ContainersBackend:
 @pytest.fixture
 def services(tmp_path, fleet, part) -> dict[str, Any]:
     """compose.yaml as the real docker compose understands it, with every profile."""
-    stack = {**{name: getattr(fleet.stack, name) for name in fleet.stack.__slots__}}
-    stack["logs"] = (Destination("loki", "loki", "http://127.0.0.1:3100"),)
-    made = backend(tmp_path, Fleet(fleet.models, type(fleet.stack)(**stack)))
+    logs = (Destination("loki", "loki", "http://127.0.0.1:3100"),)
+    made = backend(tmp_path, dataclasses.replace(fleet, stack=dataclasses.replace(fleet.stack, logs=logs)))
     made.prepare()
     env_file = tmp_path / ".modelwatch" / "compose.env"
     done = subprocess.run(
@@ -148,10 +149,8 @@ def test_specs_and_baselines_keep_their_places_in_the_copy(tmp_path, fleet):
     (root / "models" / "m.yaml").write_text("baseline: {data: ../data/r.parquet}\n")
     reference = root / "data" / "r.parquet"
     reference.write_bytes(b"one")
-    model = fleet.models[0]
-    fields = {name: getattr(model, name) for name in model.__slots__}
-    fields["baseline"] = type(fleet.models[1].baseline)(data=str(root / "models" / ".." / "data" / "r.parquet"))
-    found = Fleet((type(model)(**fields),), fleet.stack)
+    baseline = Baseline(data=str(root / "models" / ".." / "data" / "r.parquet"))
+    found = Fleet((dataclasses.replace(fleet.models[0], baseline=baseline),), fleet.stack)
     target = tmp_path / "copy"
     models = copy_specs(target, root / "models", found)
     assert (target / models / "../data/r.parquet").read_bytes() == b"one"
@@ -198,6 +197,24 @@ def test_a_container_stands_as_docker_says(state, expected, detail):
     assert (found.state, found.detail) == (expected, detail)
     if expected == "running":
         assert found.since == pytest.approx(1767323045)
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_removing_the_data_removes_the_volumes_of_containers_that_are_long_gone(tmp_path, monkeypatch, record):
+    fake = tmp_path / "docker"
+    fake.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/asked"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    folder = Folder.of(tmp_path / "root")
+    folder.make()
+    project = containers.project_name(folder)
+    containers.variables_file(folder).write_text("")
+    if record:
+        write_record(folder, Record("containers", {}, {}, (), "", control=project))
+    assert stack.down(folder.root, io.StringIO(), data=True) == 0
+    asked = (tmp_path / "asked").read_text()
+    assert f"compose --project-name {project} down --remove-orphans --timeout 5 --volumes" in asked
+    assert not folder.home.exists()
 
 
 def test_what_docker_says_in_trouble_is_told_without_a_traceback(tmp_path):

@@ -182,6 +182,7 @@ def plan(tmp_path: Path, stack, **changes) -> Plan:
         "demo": True,
         "jaeger": True,
         "find": lambda name: Path("/bin") / name,
+        "environ": {"MODELWATCH_DEMO_SPEED": "60", "HOME": "/h"},
         "build": True,
     }
     return Plan(**{**fields, **changes})
@@ -212,6 +213,15 @@ def test_what_is_missing_waits_and_is_built_only_where_it_can_be(tmp_path, stack
 def test_a_stack_without_the_demo_or_its_own_jaeger_starts_neither(tmp_path, stack):
     names = {program.name for program in plan(tmp_path, stack, demo=False, jaeger=False).programs()}
     assert names == {"prometheus", "alertmanager", "exporter", "pagerduty", "preview", "collector"}
+
+
+def test_the_demo_is_started_again_when_its_variables_change(tmp_path, stack):
+    def replay(**environ: str) -> Launch:
+        programs = plan(tmp_path, stack, environ=environ).programs()
+        return next(program.launch for program in programs if program.name == "replay")
+
+    assert replay(MODELWATCH_DEMO_SPEED="60") != replay(MODELWATCH_DEMO_SPEED="600")
+    assert replay(TERM="x") == replay(TERM="y")
 
 
 def test_a_process_of_another_stack_is_no_leftover(tmp_path):
