@@ -11,6 +11,7 @@ from pathlib import Path
 from modelwatch.compose.launch import Launch
 from modelwatch.compose.state import Folder
 from modelwatch.compose.supervision import Again, Job
+from modelwatch.compose.table import part_named
 from modelwatch.model.types import Stack
 
 TOOLS, JOINER = "tools", "joiner"
@@ -73,7 +74,9 @@ class Plan:
         if any(program.launch.waits for program in found):
             found.append(self._module(JOINER, "modelwatch.compose.joiner"))
             if self.build:
-                found.append(self._module(TOOLS, "modelwatch.compose.parts", "install", "--all", nice=10))
+                # All that may come late, so that this stays the same program while they come.
+                late = [p.launch.needs for p in found if p.launch.needs and not part_named(p.name).core]
+                found.append(self._module(TOOLS, "modelwatch.compose.builder", *late, nice=10))
         return tuple(found)
 
     def _data(self, name: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Literal, TextIO
 from modelwatch.compose import runtimes, supervision
 from modelwatch.compose.backend import UP, Condition
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
-from modelwatch.compose.programs import NEEDS
+from modelwatch.compose.programs import NEEDS, TOOLS
 from modelwatch.compose.readiness import is_ready
 from modelwatch.compose.report import ago, table
 from modelwatch.compose.state import Folder, Record, StackError, read_record
@@ -41,8 +41,8 @@ class Line:
     detail: str
 
 
-def _absent(part: Part, item: PartStatus | None, now: float) -> tuple[State, str]:
-    """How a part stands whose program is not here yet."""
+def _absent(part: Part, item: PartStatus | None, now: float, *, builds: bool) -> tuple[State, str]:
+    """How a part stands whose program is not here yet; ``builds`` is whether a build goes on."""
     match item.state if item else None:
         case Building(since=since, step=step, steps=steps, doing=doing):
             return "building", f"step {step} of {steps} ({doing}), for {ago(now - since)}"
@@ -52,16 +52,34 @@ def _absent(part: Part, item: PartStatus | None, now: float) -> tuple[State, str
             return "missing", f"{why}; to add it: {add}"
         case Ready():
             return "waiting", "its program is here: it joins in a moment"
+        case _ if builds:
+            return "waiting", "its program is built next"
         case _:
             return "waiting", f"its program is not here yet: `modelwatch tools install {NEEDS[part.name]}`"
 
 
-def _line(part: Part, condition: Condition | None, record: Record, tools: Mapping[str, PartStatus], now: float) -> Line:
+@dataclass(frozen=True)
+class _Seen:
+    """A running stack at one moment."""
+
+    record: Record
+    conditions: Mapping[str, Condition]
+    tools: Mapping[str, PartStatus]
+    now: float
+
+    @property
+    def builds(self) -> bool:
+        return TOOLS in self.conditions and self.conditions[TOOLS].state in UP
+
+
+def _line(part: Part, seen: _Seen) -> Line:
+    condition, record = seen.conditions.get(part.name), seen.record
     state: State
     since, detail = (condition.since, condition.detail) if condition else (None, "")
     if condition is None or condition.state == "stopped":
         waits = record.runtime == "native" and part.name in NEEDS and part.name not in record.versions
-        state, detail = _absent(part, tools.get(NEEDS[part.name]), now) if waits else ("stopped", detail)
+        item = seen.tools.get(NEEDS[part.name]) if waits else None
+        state, detail = _absent(part, item, seen.now, builds=seen.builds) if waits else ("stopped", detail)
     elif condition.state not in UP:
         state = "failed"
     elif is_ready(part.name, condition, record.public):
@@ -106,11 +124,8 @@ def status(
     except (StackError, PartError) as error:
         err.write(f"modelwatch status: {error}\n")
         return 1
-    lines = (
-        [_line(part_named(name), conditions.get(name), record, tools, now) for name in record.parts]
-        if record and running
-        else []
-    )
+    seen = _Seen(record, conditions, tools, now) if record and running else None
+    lines = [_line(part_named(name), seen) for name in seen.record.parts] if seen else []
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
     if format == "json":

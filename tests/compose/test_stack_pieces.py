@@ -205,6 +205,10 @@ def test_what_is_missing_waits_and_is_built_only_where_it_can_be(tmp_path, stack
     building = plan(tmp_path, stack, find=find).programs()
     assert [program.name for program in building if program.launch.waits] == ["collector"]
     assert [program.name for program in building][-2:] == ["joiner", "tools"]
+    # The same while the parts come one by one: a second start must not restart the build.
+    later = plan(tmp_path, stack, find=lambda name: None if name == "jaeger" else Path("/bin") / name).programs()
+    assert building[-1] == later[-1]
+    assert building[-1].launch.argv[-2:] == ("otelcol", "jaeger")
     alone = plan(tmp_path, stack, find=find, build=False).programs()
     assert [program.name for program in alone][-1] == "joiner"
     assert {"joiner", "tools"}.isdisjoint(program.name for program in plan(tmp_path, stack).programs())
