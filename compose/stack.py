@@ -194,6 +194,9 @@ class _Up:
 
     def _wait_joined(self, backend: Backend, runtime: Runtime) -> None:
         try:
+            if backend.pending:
+                names = ", ".join(part_named(name).title for name in backend.pending)
+                self._say(f"waiting for what is still to be built: {names}")
             wait_joined(backend.pending, runtime, self._addresses.public, self._progress)
         except KeyboardInterrupt:
             self._progress.clear()

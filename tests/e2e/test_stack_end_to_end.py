@@ -207,14 +207,14 @@ def test_a_fault_becomes_a_page_and_healing_it_a_resolve(stack: Stack) -> None:
 
 
 def test_an_edited_spec_reloads_what_it_changes_and_nothing_else(stack: Stack) -> None:
-    before = {one["name"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
+    before = {one["part"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
     spec = stack.root / "models" / "flight-delay.yaml"
     spec.write_text(spec.read_text().replace("objective: 99.9", "objective: 99.5"))
     up = stack.run("up")
     assert up.returncode == 0, up.stdout + up.stderr
     objective = 'slo:objective:ratio{model="flight-delay",slo="availability"} == 0.995'
     stack.wait("new objective", lambda: stack.prometheus("query", query=objective)["result"], 240)
-    after = {one["name"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
+    after = {one["part"]: one["since"] for one in json.loads(stack.run("status", "--format", "json").stdout)["parts"]}
     assert after == before, "nothing had to start again"
 
 

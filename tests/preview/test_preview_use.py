@@ -130,6 +130,8 @@ def test_it_can_be_used_without_a_mouse(visit: Callable[..., Any]) -> None:
         expect(seen.panel("Features")).to_be_hidden()
         page.keyboard.press("Enter")
         expect(seen.panel("Features")).to_be_visible()
+        expect(seen.panel("Predictions by outcome").locator("canvas").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
         page.get_by_role("button", name="Menu of Predictions by outcome").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="View")).to_be_focused()

@@ -107,7 +107,7 @@ export function inspect(title, data, zone) {
         ),
         data.frames.map((frame) => dataTable(frame, zone)),
       ]
-    : h("p", {}, "This panel has no queries.");
+    : h("p", {}, "No query of this panel has been answered yet.");
   const dialog = h(
     "dialog",
     { class: "inspect", "aria-label": `Inspect ${title}`, onclose: () => dialog.remove() },
