@@ -213,7 +213,8 @@ def _enough(bad: str, window: str, interval: Duration) -> str:
 
 def _pair(short: str, long: str, limit: Decimal, coverage: str, enough: str) -> str:
     number = q.number(limit)
-    return f"({long} * {coverage} > {number} and {short} > {number} and {enough})"
+    # First the short window: its ratio is the value that the alert shows.
+    return f"({short} > {number} and {long} * {coverage} > {number} and {enough})"
 
 
 def _runbook(scope: Scope, slo: Slo, urgent: bool) -> Runbook:
@@ -266,7 +267,7 @@ def _fast(scope: Scope, slo: Slo, expr: str) -> Alert:
         threshold=" and ".join(q.number(threshold(pair, slo)) for pair in PAGE_PAIRS),
         spec_field=f"slos.{slo.name}.objective",
         summary=f"{scope.model.name} burns the error budget of {slo.name} fast",
-        description=f"{{{{ $value | humanizePercentage }}}} of the events of its long window are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the events are bad now; the objective is {q.number(slo.objective)}% over {slo.window}.",
         runbook=_runbook(scope, slo, urgent=True),
         scenarios=(
             *(
@@ -334,7 +335,7 @@ def _slow(scope: Scope, slo: Slo, expr: str) -> Alert:
         threshold=" and ".join(q.number(threshold(pair, slo)) for pair in TICKET_PAIRS),
         spec_field=f"slos.{slo.name}.objective",
         summary=f"{scope.model.name} will use up the error budget of {slo.name}",
-        description=f"{{{{ $value | humanizePercentage }}}} of the events of its long window are bad; the objective is {q.number(slo.objective)}% over {slo.window}.",
+        description=f"{{{{ $value | humanizePercentage }}}} of the events are bad now; the objective is {q.number(slo.objective)}% over {slo.window}.",
         runbook=_runbook(scope, slo, urgent=False),
         scenarios=(
             Scenario(

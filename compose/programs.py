@@ -110,6 +110,8 @@ class Plan:
             f"--storage.tsdb.retention.time={self.stack.retention}",
             f"--web.listen-address={self.addresses['prometheus']}",
             "--web.enable-lifecycle",
+            # Else links in pages carry this machine's name, on which nothing listens.
+            f"--web.external-url=http://{self.addresses['prometheus']}",
             "--enable-feature=exemplar-storage",
             # The default of a minute delays the first page after a start by as much.
             "--rules.alert.resend-delay=2s",
@@ -124,6 +126,7 @@ class Plan:
             f"--web.listen-address={self.addresses['alertmanager']}",
             # One instance: without this it listens for others on every interface.
             "--cluster.listen-address=",
+            f"--web.external-url=http://{self.addresses['alertmanager']}",
             memory="256MiB",
             # It opens the key files of receivers from where it runs, not from where its config is.
             cwd=self.folder.config / "alertmanager",

@@ -144,7 +144,6 @@ def _features() -> Section:
                 columns,
                 sort="Drift",
                 descending=True,
-                no_value="",
             ),
         ),
     )
@@ -205,7 +204,6 @@ def _distribution() -> Section:
                         Column("C", "Change", p.RATIO, 1),
                     ],
                     sort="Feature",
-                    no_value="",
                 ),
             ),
         ],
@@ -259,7 +257,6 @@ def _sidecar() -> Section:
                 "The profile that the newest values are compared with.",
                 [p.Query(q.reference())],
                 [Column("reference", "Reference"), Column("rows", "Rows")],
-                no_value="No reference is loaded.",
             ),
         ),
     )

@@ -123,7 +123,6 @@ def _models() -> Section:
         ],
         sort="Alerts firing",
         descending=True,
-        no_value="",
     )
     return Section("Models", cells(24, 10, state))
 

@@ -312,7 +312,6 @@ def _answers() -> Section:
                     ],
                     sort="Predictions",
                     descending=True,
-                    no_value="No true labels have arrived.",
                 ),
                 p.timeseries(
                     "True labels arriving",

@@ -61,7 +61,6 @@ def firing_table(runbooks: str, title: str, description: str, *raw: str) -> Any:
         ],
         sort="Severity",
         descending=True,
-        no_value="No alert is firing.",
     )
 
 

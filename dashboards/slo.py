@@ -57,7 +57,6 @@ def _all() -> Section:
                     Column("E", "Burn rate now", p.SHORT, 2, steps=p.above((1, p.ORANGE), (6, p.RED))),
                 ],
                 sort="Budget left",
-                no_value="This model has no objective.",
             ),
         ),
     )

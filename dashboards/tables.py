@@ -33,7 +33,6 @@ def table(
     *,
     sort: str = "",
     descending: bool = False,
-    no_value: str = "",
 ) -> grafana.Table:
     """Rows of the newest values; those of several queries are joined where their labels agree."""
     letters = [letter for letter, _ in lettered(queries)]
@@ -48,7 +47,6 @@ def table(
     field_config: Json = {
         "defaults": {
             "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
-            "noValue": no_value,
             "thresholds": {"mode": "absolute", "steps": list(PLAIN)},
             "unit": SHORT,
         },

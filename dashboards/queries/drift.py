@@ -13,11 +13,11 @@ _SAME_SCORE = "on (model, feature, method)"
 
 
 def features() -> str:
-    return label_values(selector(m.DRIFT_SCORE, MODEL), "feature")
+    return label_values(selector(m.DRIFT_SAMPLES, MODEL), "feature")
 
 
 def windows() -> str:
-    return label_values(selector(m.DRIFT_SCORE, MODEL), "window")
+    return label_values(selector(m.DRIFT_SAMPLES, MODEL), "window")
 
 
 def drift(metric: m.Metric, *by: str, **matchers: str) -> str:

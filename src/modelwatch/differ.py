@@ -8,7 +8,7 @@ from typing import Any
 
 from modelwatch.alert_rules import families, routing, simulate
 from modelwatch.alert_rules.rules import Alert
-from modelwatch.model.types import Fleet, Model
+from modelwatch.model.types import Fleet, Model, Slo
 from modelwatch.telemetry import labels as L
 
 Key = tuple[str, str, str]
@@ -78,6 +78,15 @@ def _model(old: Model, new: Model) -> Iterator[str]:
         yield f"environment {old.serving.environment} -> {new.serving.environment}"
     if old.serving.job != new.serving.job:
         yield f"is read from job {new.serving.job} instead of {old.serving.job}"
+    yield from _slos(old, new)
+    if old.drift != new.drift:
+        yield f"drift is judged over {_drift(new)}, before over {_drift(old)}"
+    if old.performance != new.performance:
+        yield f"performance is judged over {new.performance.window}, before over {old.performance.window}"
+    yield from _features(old, new)
+
+
+def _features(old: Model, new: Model) -> Iterator[str]:
     before, after = {one.name: one for one in old.features}, {one.name: one for one in new.features}
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
@@ -95,6 +104,30 @@ def _model(old: Model, new: Model) -> Iterator[str]:
                 yield f"feature {name}: range {_range(one.range)} -> {_range(other.range)}"
             if one.missing_max_ratio != other.missing_max_ratio:
                 yield f"feature {name}: missing values are told above {other.missing_max_ratio}, before above {one.missing_max_ratio}"
+
+
+def _slos(old: Model, new: Model) -> Iterator[str]:
+    before, after = {one.name: one for one in old.slos}, {one.name: one for one in new.slos}
+    for name in sorted(before.keys() & after.keys()):
+        one, other = before[name], after[name]
+        if one.sli != other.sli:
+            yield f"SLO {name}: {_bad(other)} counts as bad, before {_bad(one)}"
+        if one.objective != other.objective:
+            yield f"SLO {name}: objective {one.objective} % -> {other.objective} %"
+        if one.window != other.window:
+            yield f"SLO {name}: window {one.window} -> {other.window}"
+
+
+def _bad(slo: Slo) -> str:
+    if slo.sli.kind == "latency":
+        return f"an answer slower than {slo.sli.threshold}"
+    return {"errors": "a failed prediction", "valid_rows": "a rejected row"}[slo.sli.kind]
+
+
+def _drift(model: Model) -> str:
+    policy = model.drift
+    windows = ", ".join(window.text for window in policy.windows)
+    return f"{windows} from {policy.min_samples} rows on at a false-alarm rate of {policy.false_alarm_rate}"
 
 
 def _range(span: tuple[Any, Any] | None) -> str:

@@ -238,3 +238,29 @@ def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:
     assert code == 2
     assert "MODELWATCH_PORT_DEMO='80000' is no port: give a number from 1 to 65535" in err.getvalue()
     assert models.exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            "latency: 250ms",
+            "latency: 100ms",
+            "SLO quick: an answer slower than 100ms counts as bad, before an answer slower than 250ms",
+        ),
+        ("objective: 99.9", "objective: 99.5", "SLO quick: objective 99.9 % -> 99.5 %"),
+        ("window: 30d", "window: 28d", "SLO quick: window 30d -> 28d"),
+        ("min_samples: 900", "min_samples: 800", "from 800 rows on"),
+    ],
+)
+def test_no_edit_that_moves_a_page_goes_untold(
+    run: Run, models: Path, tmp_path: Path, before: str, after: str, sentence: str
+) -> None:
+    spec = (
+        TEN_LINES
+        + "slos:\n  - {name: quick, objective: 99.9, window: 30d, sli: {latency: 250ms}}\ndrift: {min_samples: 900}\n"
+    )
+    (models / "churn.yaml").write_text(spec)
+    shutil.copytree(models, tmp_path / "old")
+    (models / "churn.yaml").write_text(spec.replace(before, after))
+    assert sentence in run("diff", "old").out

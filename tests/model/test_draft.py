@@ -437,3 +437,13 @@ def test_the_draft_of_any_table_loads(folder: Path, columns: dict[str, list[Any]
         assert "\n" not in str(error)
         return
     loaded(found)
+
+
+def test_texts_of_a_parquet_that_look_like_numbers_are_categories_and_a_nameless_column_is_no_answer(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"postcode": ["10115", "20095", "80331"] * 20, "": [1.5, 2.5, 3.5] * 20}), path)
+    made = draft(path, output=tmp_path / "models" / "table.yaml")
+    assert "name: postcode, type: categorical" in made.text
+    assert "task: {type: classification} # guessed: no column looks like an answer" in made.text

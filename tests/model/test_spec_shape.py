@@ -36,7 +36,7 @@ def only(load: Load, **files: str) -> str:
         ("slos: [{name: a, sli: errors}]", "11:9 MW013 this item of 'slos' lacks 'objective' -- add objective: 99.9"),
         (
             "performance: {label_delay: 6}",
-            "11:28 MW014 'label_delay' wants a duration, found the number 6 -- give it a unit: 6s, 6m, 6h or 6d",
+            "11:28 MW014 'label_delay' wants a duration, found the number 6 -- give it a unit: 6ms, 6s, 6m, 6h or 6d",
         ),
         (
             "performance: {label_delay: }",

@@ -41,7 +41,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     warnings = len(found) - errors
     if args.format == "text":
         streams.say(*judged)
-        count = f"{len(loaded.fleet.models)} models, " if loaded.fleet else ""
+        models = len(loaded.fleet.models) if loaded.fleet else 0
+        count = f"{models} model{'s' * (models != 1)}, " if loaded.fleet else ""
         streams.say(f"{count}{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     return FINDINGS if errors or (args.strict and warnings) else OK
 

@@ -17,7 +17,10 @@ _NUMERAL = r"^\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 
 @dataclass
 class Column:
-    """``values`` counts distinct values as text while they are at most MOST_DISTINCT; None beyond."""
+    """``values`` counts distinct values as text while they are at most MOST_DISTINCT; None beyond.
+
+    ``typed``: the file says what its values are (Parquet), so texts that look like numbers are texts: a postcode.
+    """
 
     name: str
     rows: int = 0
@@ -30,6 +33,7 @@ class Column:
     values: Counter[str] | None = field(default_factory=Counter)
     declared: Kind | None = None
     odd_text: str | None = None
+    typed: bool = False
 
     @property
     def present(self) -> int:
@@ -42,7 +46,7 @@ class Column:
             return "empty"
         if self.declared is not None:
             return self.declared
-        if self.numerals == self.present:
+        if self.numerals == self.present and not self.typed:
             return "numeric"
         return "time" if self.times == self.present else "text"
 

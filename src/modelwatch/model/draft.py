@@ -60,7 +60,7 @@ def draft(
     table = Table(data)
     _known(table, "prediction", prediction)
     _known(table, "target", target)
-    columns = [Column(column) for column in table.names]
+    columns = [Column(column, typed=table.parquet) for column in table.names]
     for batch in table.batches(progress or _quiet):
         for column, array in zip(columns, batch.columns, strict=True):
             column.add(array)

@@ -51,7 +51,7 @@ class Answer:
 
 def by_name(columns: Iterable[str], known: Iterable[str]) -> str | None:
     """The first column that has one of the known names, capitals ignored."""
-    plain = {name.casefold(): name for name in columns}
+    plain = {name.casefold(): name for name in columns if name}
     return next((plain[name] for name in known if name in plain), None)
 
 

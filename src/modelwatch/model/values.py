@@ -84,7 +84,7 @@ def _conversion(wanted: Mapping[str, Any], node: Node) -> str | None:
         case "array":
             help = f"write it as a list: [{text}]"
         case "string" if number and wanted.get("title") == "duration":
-            help = f"give it a unit: {text}s, {text}m, {text}h or {text}d"
+            help = f"give it a unit: {text}ms, {text}s, {text}m, {text}h or {text}d"
         case "string":
             help = f"write '{text}', in quotes"
         case "integer" if number:

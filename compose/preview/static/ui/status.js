@@ -56,7 +56,10 @@ function banner(status) {
 
 /** A pill with the number of firing alerts that leads to their list. */
 export function firingPill(status) {
-  const firing = (status?.alerts ?? []).filter(({ state }) => state === "firing");
+  const firing = (status?.alerts ?? []).filter(
+    // Severity none is for the stack itself: a heartbeat that always fires tells nobody anything.
+    ({ state, labels }) => state === "firing" && labels.severity !== "none",
+  );
   if (!firing.length) return "";
   const pill = anchor("/#alerts", false, icon("warning", 14), `${firing.length} firing`);
   pill.className = "pill";
