@@ -124,7 +124,7 @@ def _reasons(column: Column) -> Iterator[str]:
         if counted and column.distinct > min(MOST_DISTINCT, column.rows - 1) and column.rows > _FEW_ROWS:
             yield "counts the rows"
         return
-    if column.numerals > column.present / 2:
+    if column.present / 2 < column.numerals < column.present:
         yield f"mixes numbers and text, such as {words.scalar(words.short(column.odd_text or ''))}"
     if column.distinct > MOST_DISTINCT:
         yield f"has over {MOST_DISTINCT:,} different values: an id or free text"
