@@ -132,7 +132,9 @@ def _drafted(model: str, columns: list[Column], roles: _Roles, data: Path, outpu
         else:
             features.append(found)
     by_name = {column.name: column for column in columns}
-    answer = guess.task(by_name.get(roles.target or roles.prediction or ""))
+    # Not get(... or ""): a column may have no name.
+    role = roles.target or roles.prediction
+    answer = guess.task(by_name[role] if role else None)
     rows = columns[0].rows
     lines = [
         "# yaml-language-server: $schema=../generated/schema/model.schema.json",
