@@ -10,7 +10,7 @@ _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction; not used yet."}
 _TIME = {
     "type": ["string", "number", "null"],
-    "description": "When it was predicted: seconds since the epoch or ISO 8601. Windows go by arrival for now.",
+    "description": "When it was predicted: seconds since the epoch or ISO 8601. Windows go by arrival.",
 }
 _FEATURES = (
     "By name. Numeric: number; null, NaN and infinity are missing. Categorical: string, number or boolean; null and "
