@@ -1,13 +1,24 @@
-"""The drift methods, by the name that a spec and the label ``method`` give them. One file each."""
+"""The drift methods, by the name that a spec and the label ``method`` give them. One file each.
+
+A new method is a new file and its name in one of these lines.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from modelwatch.exporters.statistics.jensen_shannon import JensenShannon
-from modelwatch.exporters.statistics.method import Counts, Method
+from modelwatch.exporters.statistics.method import Cells, Counts, Histograms, Method, Moments
 from modelwatch.exporters.statistics.psi import Psi
 
-METHODS: Mapping[str, Method] = {method.name: method for method in (Psi(), JensenShannon())}
+OF_HISTOGRAMS: Mapping[str, Method[Histograms]] = {m.name: m for m in (Psi(), JensenShannon())}
+OF_CELLS: Mapping[str, Method[Cells]] = {}
+OF_MOMENTS: Mapping[str, Method[Moments]] = {}
 
-__all__ = ["METHODS", "Counts", "Method"]
+METHODS: Mapping[str, Method[Histograms] | Method[Cells] | Method[Moments]] = {
+    **OF_HISTOGRAMS,
+    **OF_CELLS,
+    **OF_MOMENTS,
+}
+
+__all__ = ["METHODS", "OF_CELLS", "OF_HISTOGRAMS", "OF_MOMENTS", "Cells", "Counts", "Histograms", "Method", "Moments"]

@@ -1,42 +1,160 @@
-"""What a drift method is: a distance between two histograms over the same bins."""
+"""What a drift method is: a distance between a window and the reference, for all features at once.
+
+Arrays have one row for each feature. Features differ in their number of bins; rows are padded at the end with zeros,
+which are bins that neither side fills and so change nothing. ``n`` are the rows of the window and ``m`` those of the
+reference, both of shape (features,).
+
+There are three kinds of data that methods look at, made once for a window and shared by all of them: ``Histograms``,
+``Cells`` and ``Moments``. The latter two have rows for numeric features only. An answer is NaN where there is none:
+no rows on one side, or a reference that never varies.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
-Shares = NDArray[np.float64]
-
-# Five pooled bins of 20 rows: the fewest for which the false-alarm rate was measured to hold (see pooling).
-LEAST_ROWS = 100
+Floats = NDArray[np.float64]
 
 
-class Method(Protocol):
-    """A distance between counts, both of shape (bins,) and over the same bins; it is 0 where the shares are equal."""
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """Rows by coarse bin, shape (features, bins), missing, other and new among the bins."""
+
+    counts: Counts
+    reference: Counts
+
+    @cached_property
+    def n(self) -> Counts:
+        return self.counts.sum(axis=1)
+
+    @cached_property
+    def m(self) -> Counts:
+        return self.reference.sum(axis=1)
+
+    @cached_property
+    def q(self) -> Floats:
+        """The window's shares; NaN where it has no rows."""
+        return _shares(self.counts, self.n)
+
+    @cached_property
+    def p(self) -> Floats:
+        """The reference's shares; NaN where it has no rows."""
+        return _shares(self.reference, self.m)
+
+    @cached_property
+    def filled(self) -> Counts:
+        """Bins that the reference fills, shape (features,)."""
+        return np.count_nonzero(self.reference, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Rows by fine bin in the order of their values, without the missing ones, shape (features, cells).
+
+    ``widths``, shape (features, cells), are the cells' widths in the feature's unit. The first and the last cell reach
+    beyond the reference's minimum and maximum; their width is 0, and ``below`` and ``above``, shape (features,), are
+    what the window's values lie beyond these two: the sums of (minimum - x)+ and of (x - maximum)+ over all n values,
+    divided by n. ``std``, shape (features,), are the reference's standard deviations (ddof 0).
+    """
+
+    counts: Counts
+    reference: Counts
+    widths: Floats
+    below: Floats
+    above: Floats
+    std: Floats
+
+    @cached_property
+    def n(self) -> Counts:
+        return self.counts.sum(axis=1)
+
+    @cached_property
+    def m(self) -> Counts:
+        return self.reference.sum(axis=1)
+
+    @cached_property
+    def window_cdf(self) -> Floats:
+        """Share of the window at or below each cell's upper edge, shape (features, cells)."""
+        return np.cumsum(_shares(self.counts, self.n), axis=1)
+
+    @cached_property
+    def reference_cdf(self) -> Floats:
+        """Share of the reference at or below each cell's upper edge, shape (features, cells)."""
+        return np.cumsum(_shares(self.reference, self.m), axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Means and standard deviations (ddof 0) of the present values, each of shape (features,).
+
+    All in one unit of the caller's choice for a feature: its own, or reference standard deviations. ``kurtosis`` is the
+    reference's fourth central moment divided by its squared variance (3 for a normal distribution).
+    """
+
+    n: Counts
+    mean: Floats
+    std: Floats
+    m: Counts
+    reference_mean: Floats
+    reference_std: Floats
+    kurtosis: Floats
+
+    @classmethod
+    def standardised(cls, n: Counts, sum_z: Floats, sum_z2: Floats, m: Counts, kurtosis: Floats) -> Moments:
+        """From sums of z and z^2, z = (x - reference mean) / reference standard deviation."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = sum_z / n
+            std = np.sqrt(np.maximum(sum_z2 / n - mean**2, 0.0))
+        zeros = np.zeros(len(n))
+        return cls(n, mean, std, m, zeros, zeros + 1, kurtosis)
+
+
+Data = TypeVar("Data", Histograms, Cells, Moments, contravariant=True)
+
+
+class Method(Protocol[Data]):
+    """A distance. Its docstring gives the formula, the source and the unit."""
 
     @property
     def name(self) -> str:
         """As in a spec and in the label ``method``."""
 
-    def score(self, counts: Counts, reference: Counts) -> float:
-        """Distance of ``counts`` from ``reference``. Raises ValueError when either has no rows."""
+    @property
+    def unit(self) -> str:
+        """What a score of 1 is 1 of; empty where it has no unit."""
 
-    def critical_value(self, n: int, m: int, bins: int, alpha: float) -> float:
-        """Score that ``n`` rows without drift exceed with probability ``alpha``.
+    def score(self, data: Data) -> Floats:
+        """Distance of the window from the reference, shape (features,)."""
 
-        ``m`` rows are in the reference, which fills ``bins`` bins.
+    def critical_value(self, data: Data, n: Counts, alpha: float) -> Floats:
+        """What the score of ``n`` rows without drift exceeds with probability ``alpha`` at the most, shape (features,).
+
+        Of ``data`` only the reference is looked at; ``n`` are the window's rows (``data.n``) or those waited for.
+        A score that may be negative is meant without its sign.
         """
 
-    def needs(self, bins: int) -> int:
-        """Fewest rows, in the window and in the reference, for which the critical value holds."""
+
+@runtime_checkable
+class WithPValue(Protocol[Data]):
+    """A method that is a test too."""
+
+    def p_value(self, data: Data) -> Floats:
+        """Probability that rows without drift score as high or higher, shape (features,)."""
 
 
-def shares(counts: Counts) -> Shares:
-    """Counts as shares of their sum. Raises ValueError when there is nothing to share."""
-    total = int(counts.sum())
-    if total <= 0:
-        raise ValueError("no rows: a distance needs rows on both sides")
-    return counts / total
+def _shares(counts: Counts, total: Counts) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return counts / total[:, None]
+
+
+def inverse_rows(n: Counts, m: Counts) -> Floats:
+    """1/n + 1/m, shape (features,): what a score without drift is proportional to; NaN where either is 0."""
+    with np.errstate(divide="ignore"):
+        total = 1 / np.asarray(n, dtype=np.float64) + 1 / np.asarray(m, dtype=np.float64)
+    return np.where(np.isfinite(total), total, np.nan)
