@@ -251,6 +251,33 @@ DRIFT_DETECTED = Metric(
     "features x windows",
     _SIDECAR,
 )
+DRIFT_P_VALUE = Metric(
+    "model_drift_p_value",
+    _G,
+    "probability",
+    "Probability that a window without drift scores as high or higher, for methods that are tests.",
+    ("model", "feature", "method", "window"),
+    "features x 2 methods x windows",
+    _SIDECAR,
+)
+DRIFT_INACTIVE = Metric(
+    "model_drift_inactive",
+    _G,
+    "boolean",
+    "1 while a feature has no score in a window, with the reason.",
+    ("model", "feature", "window", "reason"),
+    "features x windows",
+    _SIDECAR,
+)
+DRIFT_CHI_SQUARED_QUANTILE = Metric(
+    "model_drift_chi_squared_quantile",
+    _G,
+    "chi-squared",
+    "Quantile of the chi-squared distribution that the likelihood ratio of a window without drift exceeds only at the false-alarm rate.",
+    ("model", "feature"),
+    "features",
+    _SIDECAR,
+)
 FEATURE_VALUES = Metric(
     "model_feature_values_total",
     _C,
@@ -267,6 +294,15 @@ FEATURE_REFERENCE = Metric(
     "Share of the reference profile in a bin.",
     ("model", "feature", "bin"),
     "features x (bins + 4)",
+    _SIDECAR,
+)
+REFERENCE_ROWS = Metric(
+    "model_reference_rows",
+    _G,
+    "rows",
+    "Rows of the reference profile that a feature is compared with.",
+    ("model", "feature"),
+    "features",
     _SIDECAR,
 )
 FEATURE_MISSING = Metric(
@@ -296,6 +332,60 @@ FEATURE_NEW_CATEGORY = Metric(
     "categorical features x windows",
     _SIDECAR,
 )
+FEATURE_MISMATCHED = Metric(
+    "model_feature_mismatched_total",
+    _C,
+    "values",
+    "Values of a wrong type; their rows are rejected.",
+    ("model", "feature"),
+    "features",
+    _SIDECAR,
+)
+FEATURE_MISMATCHED_RATIO = Metric(
+    "model_feature_mismatched_ratio",
+    _G,
+    "ratio",
+    "Share of values of a wrong type in the window.",
+    ("model", "feature", "window"),
+    "features x windows",
+    _SIDECAR,
+)
+CORRELATION_CHANGE = Metric(
+    "model_correlation_change",
+    _G,
+    "correlation",
+    "How far the correlation of two features moved from the reference, of the pairs that moved most beyond chance.",
+    ("model", "feature", "other", "window"),
+    "5 x windows",
+    _SIDECAR,
+)
+RECONSTRUCTION_ERROR = Metric(
+    "model_pca_reconstruction_error_ratio",
+    _G,
+    "ratio",
+    "Squared distance of rows from the reference's principal components, over what it is in the reference.",
+    ("model", "window"),
+    "windows",
+    _SIDECAR,
+)
+LOW_CONFIDENCE = Metric(
+    "model_low_confidence_ratio",
+    _G,
+    "ratio",
+    "Share of answers in the window whose confidence is below tracing.low_confidence.",
+    ("model", "window"),
+    "windows",
+    _SIDECAR,
+)
+CONSTANT_OUTPUT = Metric(
+    "model_constant_output",
+    _G,
+    "boolean",
+    "1 when every answer of the window was the same and chance would hardly make it so, else 0.",
+    ("model", "window"),
+    "windows",
+    _SIDECAR,
+)
 EXPORTER_ROWS = Metric(
     "modelwatch_exporter_rows_total",
     _C,
@@ -310,6 +400,24 @@ EXPORTER_LAST_ROW = Metric(
     _G,
     "seconds since the epoch",
     "When the last row was accepted.",
+    ("model",),
+    "1",
+    _SIDECAR,
+)
+EXPORTER_REJECTED = Metric(
+    "modelwatch_exporter_rejected_rows_total",
+    _C,
+    "rows",
+    "Rows rejected by the sidecar, by the first thing that was wrong with them.",
+    ("model", "reason"),
+    "8",
+    _SIDECAR,
+)
+EXPORTER_ROW_LAG = Metric(
+    "modelwatch_exporter_row_lag_seconds",
+    _G,
+    "seconds",
+    "How much later than its own timestamp the newest row arrived.",
     ("model",),
     "1",
     _SIDECAR,
