@@ -1,117 +1,145 @@
-"""Rows against a spec: which are accepted, and how many values fall into which bin."""
+"""Rows against a spec: which are accepted, how many values fall where, and the sums that moments are made of."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.bins import CategoricalBins, Codes, NumericBins, category_text
-from modelwatch.exporters.ingest.table import Table, shown
-from modelwatch.exporters.layout import Layout, Watched
-from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.bins import CategoricalBins
+from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Texts
+from modelwatch.exporters.ingest.table import Rejection, Table
+from modelwatch.exporters.ingest.wrong import Mismatch, add_mismatches
+from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched, standardised
+from modelwatch.exporters.relations import MOST_ROWS
+from modelwatch.exporters.statistics.method import Counts, Floats
 
-# A row that does not say what the model answered is no row of the distribution of answers.
-_SKIPPED = -1
+# From so many values on, sorting them and looking up the edges is quicker than looking up every value.
+SORTED_FROM = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """``counts`` over the layout's vector, of the accepted rows alone; ``errors`` is the reason by rejected row."""
+    """``counts`` and ``sums`` over the layout's vectors, of the accepted rows alone but for values of a wrong type.
+
+    ``errors`` is why a row was rejected; ``newest`` the latest time that an accepted row says it is of.
+    """
 
     counts: Counts
+    sums: Floats
     accepted: int
-    errors: dict[int, str]
+    errors: dict[int, Rejection]
+    newest: float | None = None
+
+
+class _Read(NamedTuple):
+    watched: Watched
+    column: Column | None
+    values: Numbers | Texts
 
 
 def count(layout: Layout, table: Table) -> Counted:
     """Count every row that agrees with the spec. A row with any wrong value counts nowhere."""
     errors = table.rejected(layout.names)
-    coded = [(watched, *_coded(watched, table, errors)) for watched in layout.watched]
-    counts = np.zeros(layout.width, dtype=np.int64)
+    counts, sums = np.zeros(layout.width, dtype=np.int64), np.zeros(layout.float_width)
+    read = [_read(watched, table) for watched in layout.watched]
+    mismatches = []
+    for watched, column, found in read:
+        if column is not None and found.mismatched is not None:
+            mismatches.append(Mismatch(watched.name, watched.subject.numeric, column, found.mismatched))
+            counts[watched.mismatched] = np.count_nonzero(found.mismatched)
+    add_mismatches(errors, mismatches)
     accepted = table.rows - len(errors)
     if not accepted:
-        return Counted(counts, 0, errors)
-    keep = np.ones(table.rows, dtype=bool)
-    keep[list(errors)] = False
-    for watched, codes, outside in coded:
-        kept = codes[keep & (codes != _SKIPPED)] if errors or watched.subject.role != "feature" else codes
-        watched.counts(counts)[:] = np.bincount(kept, minlength=watched.size)
-        if outside is not None:
-            counts[watched.outside] = np.count_nonzero(outside & keep)
-    return Counted(counts, accepted, errors)
-
-
-def _coded(watched: Watched, table: Table, errors: dict[int, str]) -> tuple[Codes, NDArray[np.bool_] | None]:
-    """Bin of each row's value, and whether it is out of range; notes what is no value of the feature."""
-    values = table.column(watched.subject.role, watched.name)
-    if values is None:
-        values = [None] * table.rows
-    outside = None
-    if watched.subject.numeric:
-        numbers = _numbers(watched.name, values, errors)
-        if watched.subject.feature.range is not None:
-            low, high = map(float, watched.subject.feature.range)
-            # NaN compares as False on both sides.
-            outside = (numbers < low) | (numbers > high)
-        codes = watched.bins.codes(numbers) if isinstance(watched.bins, NumericBins) else _present(np.isfinite(numbers))
-    else:
-        codes = _categories(watched, values, errors)
-    if watched.subject.role != "feature":
-        codes = np.where(codes == watched.size - 1, _SKIPPED, codes)
-    return codes, outside
-
-
-def _present(here: NDArray[np.bool_]) -> Codes:
-    """Codes of a feature without a reference: 0 for present, 1 for missing."""
-    return np.where(here, 0, 1)
-
-
-def _numbers(name: str, values: Sequence[object], errors: dict[int, str]) -> NDArray[np.float64]:
-    """Values as float64, shape (n,), NaN for what is missing: null, NaN, and infinity with what is too large."""
-    if set(map(type, values)) <= {float, int}:
-        try:
-            numbers = np.array(values, dtype=np.float64)
-        except OverflowError:
-            pass  # A whole number of hundreds of digits: each is looked at below.
+        return Counted(counts, sums, 0, errors)
+    keep: Mask | None = None
+    if errors:
+        keep = np.ones(table.rows, dtype=bool)
+        keep[list(errors)] = False
+    for watched, _, found in read:
+        if isinstance(found, Numbers):
+            values = found.values if keep is None else found.values[keep]
+            _numbers(watched, values, counts, sums)
+            if watched.subject.role == "confidence":
+                counts[layout.unsure] = np.count_nonzero(values < float(layout.model.tracing.low_confidence))
         else:
-            return np.where(np.isfinite(numbers), numbers, np.nan)
-    return np.array([_number(name, index, value, errors) for index, value in enumerate(values)], dtype=np.float64)
+            _categories(watched, found.codes if keep is None else found.codes[keep], found.distinct, counts)
+        if watched.subject.role != "feature":
+            # A row that does not say what the model answered is no row of the distribution of answers.
+            counts[watched.missing] = 0
+    if layout.relations is not None:
+        block = layout.relations.block
+        together = _together([read[place].values for place in layout.relations.watched], keep)
+        sums[block.float_start : block.float_start + block.float_width] = layout.relations.sums(together)
+    return Counted(counts, sums, accepted, errors, _newest(table.timestamps(), keep))
 
 
-def _number(name: str, index: int, value: object, errors: dict[int, str]) -> float:
-    if value is None:
-        return math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            return math.nan
-        return number if math.isfinite(number) else math.nan
-    errors.setdefault(index, f"{name!r} must be a number, found {shown(value)}")
-    return math.nan
+def _read(watched: Watched, table: Table) -> _Read:
+    """The column as its distribution is counted; one that no row has is missing in every row."""
+    column = table.column(watched.subject.role, watched.name)
+    if column is None:
+        if watched.subject.numeric:
+            return _Read(watched, None, Numbers(np.full(table.rows, np.nan)))
+        return _Read(watched, None, Texts(np.full(table.rows, -1, dtype=np.int64), ()))
+    return _Read(watched, column, column.numbers() if watched.subject.numeric else column.texts())
 
 
-def _categories(watched: Watched, values: Sequence[object], errors: dict[int, str]) -> Codes:
-    bins = watched.bins
-    if set(map(type, values)) <= {str, type(None)}:
-        texts: Sequence[object] = values
+def _numbers(watched: Watched, values: Floats, counts: Counts, sums: Floats) -> None:
+    """Adds a numeric distribution's values, shape (n,), NaN for missing ones, to its blocks."""
+    start, cells, found = watched.block.start, watched.cells, watched.profile
+    low, high = map(float, watched.subject.feature.range or (-np.inf, np.inf))
+    sorted_ = len(values) >= SORTED_FROM
+    if sorted_:
+        ordered = np.sort(values)
+        # NaN stands at the end.
+        here = ordered[: np.searchsorted(ordered, np.inf, side="right")]
+        outside = np.searchsorted(here, low) + len(here) - np.searchsorted(here, high, side="right")
     else:
-        texts = [_text(watched.name, index, value, errors) for index, value in enumerate(values)]
-    if isinstance(bins, CategoricalBins):
-        lookup, unknown = bins.lookup, bins.unknown
-        return np.array([lookup.get(text, unknown) for text in texts], dtype=np.int64)  # type: ignore[call-overload]  # texts are str or None by now
-    return _present(np.array([bool(text) for text in texts], dtype=bool))
+        here = values[~np.isnan(values)]
+        outside = np.count_nonzero((here < low) | (here > high))
+    counts[watched.outside] = outside
+    counts[watched.missing] = len(values) - len(here)
+    if cells is None or found is None:
+        counts[start] = len(here)
+        return
+    if sorted_:
+        below = np.searchsorted(here, cells.upper, side="right")
+        counts[start : watched.missing] = np.diff(below, prepend=0, append=len(here))
+    else:
+        codes = np.searchsorted(cells.upper, here, side="left")
+        counts[start : watched.missing] = np.bincount(codes, minlength=cells.size)
+    z = standardised(here, found)
+    place = watched.block.float_start
+    sums[place + SUM_Z], sums[place + SUM_Z2] = z.sum(), z @ z
+    if found.minimum is not None and found.maximum is not None:
+        sums[place + BELOW] = np.maximum(found.minimum - here, 0).sum()
+        sums[place + ABOVE] = np.maximum(here - found.maximum, 0).sum()
 
 
-def _text(name: str, index: int, value: object, errors: dict[int, str]) -> str | None:
-    try:
-        return category_text(value)
-    except TypeError:
-        errors.setdefault(index, f"{name!r} must be a text, a number or a boolean, found {shown(value)}")
-    except ValueError:
-        errors.setdefault(index, f"{name!r} must be a category, found a number of too many digits")
-    return None
+def _categories(watched: Watched, codes: NDArray[np.integer], distinct: tuple[str, ...], counts: Counts) -> None:
+    """Adds categories: ``codes`` are places in ``distinct``, or -1 where a value is missing."""
+    bins, start = watched.bins, watched.block.start
+    found = np.bincount(codes + 1, minlength=len(distinct) + 1)
+    lookup = bins.lookup if isinstance(bins, CategoricalBins) else None
+    for text, rows in zip(distinct, found[1:].tolist(), strict=True):
+        if rows:
+            place = int(not text) if lookup is None else lookup.get(text, bins.unknown)
+            counts[start + place] += rows
+    counts[watched.missing] += found[0]
+
+
+def _together(columns: list[Numbers | Texts], keep: Mask | None) -> Floats:
+    """At most MOST_ROWS of the kept rows, evenly spread, shape (rows, columns)."""
+    every = [column.values for column in columns if isinstance(column, Numbers)]
+    rows = len(every[0]) if keep is None else int(np.count_nonzero(keep))
+    step = -(-rows // MOST_ROWS)
+    chosen: slice | NDArray[np.int64] = slice(None, None, step) if keep is None else np.flatnonzero(keep)[::step]
+    return np.column_stack([values[chosen] for values in every])
+
+
+def _newest(timestamps: Floats, keep: Mask | None) -> float | None:
+    known = timestamps if keep is None else timestamps[keep]
+    known = known[~np.isnan(known)]
+    return float(known.max()) if len(known) else None

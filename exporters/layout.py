@@ -1,70 +1,108 @@
-"""Where each feature's counts stand in the one vector that counters and windows are made of."""
+"""Where each distribution's counts and sums stand in the two vectors that counters and windows are made of.
+
+Every block of whole numbers ends with the same four places: ``missing``, then values out of range, then values of a
+wrong type (in rows that were rejected). What comes before are the cells of a numeric feature or the categories.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from modelwatch.exporters.bins import CategoricalBins, NumericBins, Unbinned
-from modelwatch.exporters.reference import Profile
-from modelwatch.exporters.statistics import METHODS, Counts, Method
+from modelwatch.exporters.blocks import Block
+from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Unbinned
+from modelwatch.exporters.reference import FeatureProfile, Profile
+from modelwatch.exporters.relations import Relations, relations
+from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
+# Sums of a numeric distribution: z, z squared, and what lies below and above the reference's range.
+SUM_Z, SUM_Z2, BELOW, ABOVE = range(4)
+SUMS = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A feature, its bins and its block of the vector: one place for each bin, then one for values out of range.
+    """One distribution: its bins and its block of the vectors.
 
-    ``reference`` are the counts of the profile by bin. Where there is none, ``inactive`` says why and what to do.
+    ``reference`` are the counts of the profile by bin, missing last. Where there is none, ``inactive`` says why and
+    what to do, and ``reason`` the same in one word. ``cells`` are the fine bins that a numeric one is counted in.
     """
 
     subject: Subject
     bins: NumericBins | CategoricalBins | Unbinned
-    start: int
-    reference: Counts | None
+    cells: Cells | None
+    profile: FeatureProfile | None
+    block: Block
+    reason: str
     inactive: str | None
 
     @property
     def name(self) -> str:
         return self.subject.name
 
-    @property
-    def method(self) -> Method:
-        return METHODS[self.subject.feature.drift.method]
-
     @cached_property
+    def reference(self) -> Counts | None:
+        return None if self.profile is None else np.array(self.profile.counts, dtype=np.int64)
+
+    @property
     def size(self) -> int:
-        return len(self.bins.labels)
+        """Places that hold values, missing ones included: cells or bins."""
+        return self.block.width - 2
+
+    @property
+    def missing(self) -> int:
+        return self.block.start + self.size - 1
 
     @property
     def outside(self) -> int:
         """Place of the values out of range."""
-        return self.start + self.size
+        return self.block.start + self.size
 
     @property
-    def width(self) -> int:
-        return self.size + 1
+    def mismatched(self) -> int:
+        """Place of the values of a wrong type."""
+        return self.block.start + self.size + 1
 
-    def counts(self, vector: Counts) -> Counts:
-        """Counts by bin, shape (size,)."""
-        return vector[self.start : self.start + self.size]
+    @cached_property
+    def bin_of_place(self) -> NDArray[np.int64]:
+        """The bin that each of the ``size`` places counts for."""
+        if self.cells is None:
+            return np.arange(self.size)
+        return np.append(self.cells.coarse, len(self.bins.labels) - 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """All that is counted of a model; ``width`` is the length of the vector."""
+    """All that is counted of a model; ``width`` and ``float_width`` are the lengths of the vectors."""
 
     model: t.Model
     profile: Profile | None
     watched: tuple[Watched, ...]
+    relations: Relations | None
+    answers: Block
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, in the order of the vectors."""
+        every = [watched.block for watched in self.watched]
+        return (*every, self.answers, *((self.relations.block,) if self.relations else ()))
 
     @cached_property
     def width(self) -> int:
-        return sum(watched.width for watched in self.watched)
+        return sum(block.width for block in self.blocks)
+
+    @cached_property
+    def float_width(self) -> int:
+        return sum(block.float_width for block in self.blocks)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -77,31 +115,68 @@ class Layout:
         return tuple(dict.fromkeys(self.model.drift.windows))
 
     @cached_property
-    def compared(self) -> int:
-        """Features that have a reference."""
-        return sum(watched.reference is not None for watched in self.watched)
+    def compared(self) -> tuple[Watched, ...]:
+        """Those that have a reference."""
+        return tuple(watched for watched in self.watched if watched.profile is not None)
+
+    @property
+    def unsure(self) -> int:
+        """Place of the answers with a confidence below the spec's limit."""
+        return self.answers.start
+
+    def role(self, role: str) -> Watched | None:
+        """The distribution of the model's answers or of their confidence."""
+        return next((watched for watched in self.watched if watched.subject.role == role), None)
 
 
 def layout(model: t.Model, profile: Profile | None, without: str = "") -> Layout:
     """The layout of ``model`` over ``profile``; ``without`` says why there is none."""
     watched: list[Watched] = []
-    start = 0
+    start = float_start = 0
     for subject in subjects(model):
-        bins, reference, inactive = _compared(subject, profile, without)
-        watched.append(Watched(subject, bins, start, reference, inactive))
-        start += watched[-1].width
-    return Layout(model, profile, tuple(watched))
+        watched.append(_watched(subject, profile, without, start, float_start))
+        start += watched[-1].block.width
+        float_start += watched[-1].block.float_width
+    answers = Block("answers", _signature(str(model.tracing.low_confidence)), start, 1, float_start, 0)
+    related = relations(profile, tuple(watched), start + 1, float_start) if profile else None
+    return Layout(model, profile, tuple(watched), related, answers)
 
 
-def _compared(
+def _watched(subject: Subject, profile: Profile | None, without: str, start: int, float_start: int) -> Watched:
+    found, reason, inactive = _reference(subject, profile, without)
+    bins: NumericBins | CategoricalBins | Unbinned = Unbinned() if found is None else found.bins
+    cells = found.cells.cells if found is not None and found.cells is not None else None
+    places = len(bins.labels) if cells is None else cells.size + 1
+    signature = bins.signature if found is None or cells is None else _signature(bins.signature, *_scale(found, cells))
+    sums = SUMS if cells is not None else 0
+    block = Block(subject.name, signature, start, places + 2, float_start, sums)
+    return Watched(subject, bins, cells, found, block, reason, inactive)
+
+
+def _scale(found: FeatureProfile, cells: Cells) -> Iterator[object]:
+    """What counts in cells and sums hang on besides the bins."""
+    yield from (cells.signature, found.mean, found.std, found.minimum, found.maximum)
+
+
+def _signature(*definition: object) -> str:
+    return hashlib.sha256(json.dumps(definition).encode()).hexdigest()
+
+
+def _reference(
     subject: Subject, profile: Profile | None, without: str
-) -> tuple[NumericBins | CategoricalBins | Unbinned, Counts | None, str | None]:
+) -> tuple[FeatureProfile | None, str, str | None]:
     if profile is None:
-        return Unbinned(), None, without
+        return None, "no_baseline", without
     found = profile.feature(subject.name)
     if found is None:
-        return Unbinned(), None, f"the reference has no {subject.name!r}: make it again from data that has this column"
+        why = f"the reference has no {subject.name!r}: make it again from data that has this column"
+        return None, "not_in_reference", why
     if found.type != subject.feature.type:
-        reason = f"it is {subject.feature.type} in the spec and {found.type} in the reference: make the reference again"
-        return Unbinned(), None, reason
-    return found.bins, np.array(found.counts, dtype=np.int64), None
+        why = f"it is {subject.feature.type} in the spec and {found.type} in the reference: make the reference again"
+        return None, "type_differs", why
+    return found, "", None
+
+
+def standardised(values: Floats, found: FeatureProfile) -> Floats:
+    """(x - mean) / std of the reference; only centred where the reference never varies."""
+    return (values - (found.mean or 0.0)) / (found.std or 1.0)

@@ -2,51 +2,68 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.sidecar import Sidecar
-from modelwatch.exporters.verdicts import Verdict, verdicts
+from modelwatch.exporters.verdicts import Judgement
 
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
     """All models by name; those still being loaded have only their status."""
     missing = sidecar.readiness().missing
-    known = {s.layout.model.name: _model(s, missing.get(s.layout.model.name)) for s in sidecar.snapshots()}
+    known = {
+        snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
+        for snapshot, judgements in sidecar.judged()
+    }
     return {"models": [known.get(name, {"name": name, "status": "loading"}) for name in sidecar.names]}
 
 
-def _model(snapshot: Snapshot, problem: str | None) -> dict[str, Any]:
+def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | None) -> dict[str, Any]:
     layout, tally = snapshot.layout, snapshot.tally
-    by_feature: dict[str, list[Verdict]] = {watched.name: [] for watched in layout.watched}
-    for window in layout.windows:
-        for verdict in verdicts(layout, window, snapshot.totals[window.milliseconds]):
-            by_feature[verdict.watched.name].append(verdict)
-    every = [verdict for found in by_feature.values() for verdict in found]
     reference = layout.profile and {"sha256": layout.profile.sha256, "rows": layout.profile.rows}
     return {
         "name": layout.model.name,
-        "status": _status(every),
+        "status": _status(judgements),
         "problem": problem,
         "reference": reference,
-        "rows": {"accepted": tally.accepted, "rejected": tally.rejected},
+        "rows": {"accepted": tally.accepted, "rejected": sum(tally.rejected.values()), "reasons": dict(tally.rejected)},
         "last_row": tally.last_row and datetime.fromtimestamp(tally.last_row, UTC).isoformat(timespec="seconds"),
-        "features": [_feature(found) for found in by_feature.values() if found],
+        "answers": [_answers(judgement) for judgement in judgements],
+        "features": [_feature(snapshot, judgements, place) for place in range(len(layout.watched))],
     }
 
 
-def _status(every: list[Verdict]) -> str:
+def _status(judgements: Sequence[Judgement]) -> str:
     """``drift``, ``ok``, ``collecting`` (no window has enough rows yet) or ``inactive`` (nothing to compare with)."""
-    if any(verdict.detected for verdict in every):
+    if any(np.nansum(judgement.drifted) > 0 for judgement in judgements):
         return "drift"
-    if any(verdict.score is not None for verdict in every):
+    if any(why is None for judgement in judgements for why in judgement.inactive):
         return "ok"
-    return "collecting" if any(verdict.watched.reference is not None for verdict in every) else "inactive"
+    waiting = any(why is not None and why.reason == "few_samples" for j in judgements for why in j.inactive)
+    return "collecting" if waiting else "inactive"
 
 
-def _feature(found: list[Verdict]) -> dict[str, Any]:
-    watched = found[0].watched
+def _answers(judgement: Judgement) -> dict[str, Any]:
+    constant = judgement.answers.constant
+    return {
+        "window": judgement.window.text,
+        "low_confidence_ratio": _number(judgement.answers.unsure),
+        "constant": None if math.isnan(constant) else bool(constant),
+        "reconstruction_error_ratio": _number(judgement.relations.reconstruction),
+        "correlation_changes": [
+            {"feature": one, "other": other, "change": change} for one, other, change in judgement.relations.changes
+        ],
+    }
+
+
+def _feature(snapshot: Snapshot, judgements: Sequence[Judgement], place: int) -> dict[str, Any]:
+    watched = snapshot.layout.watched[place]
     drift = watched.subject.feature.drift
     return {
         "name": watched.name,
@@ -54,18 +71,28 @@ def _feature(found: list[Verdict]) -> dict[str, Any]:
         "method": drift.method,
         "warning": float(drift.warning),
         "critical": float(drift.critical),
-        "windows": [
-            {
-                "window": verdict.window.text,
-                "samples": verdict.samples,
-                "score": verdict.score,
-                "critical_value": verdict.critical_value,
-                "detected": verdict.detected,
-                "inactive": verdict.inactive,
-                "missing_ratio": verdict.missing_ratio,
-                "out_of_range_ratio": verdict.out_of_range_ratio,
-                "new_category_ratio": verdict.new_category_ratio,
-            }
-            for verdict in found
-        ],
+        "windows": [_window(judgement, place, drift.method) for judgement in judgements],
     }
+
+
+def _window(judgement: Judgement, place: int, method: str) -> dict[str, Any]:
+    why = judgement.inactive[place]
+    drifted = judgement.drifted[place]
+    scores = {name: _number(values[place]) for name, values in judgement.scores.items()}
+    return {
+        "window": judgement.window.text,
+        "samples": int(judgement.samples[place]),
+        "score": scores.get(method),
+        "critical_value": _number(judgement.critical[method][place]) if method in judgement.critical else None,
+        "detected": None if math.isnan(drifted) else bool(drifted),
+        "inactive": why and why.sentence,
+        "missing_ratio": _number(judgement.missing[place]),
+        "out_of_range_ratio": _number(judgement.outside[place]),
+        "new_category_ratio": _number(judgement.new[place]),
+        "mismatched_ratio": _number(judgement.mismatched[place]),
+        "scores": {name: score for name, score in scores.items() if score is not None},
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

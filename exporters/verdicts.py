@@ -1,98 +1,189 @@
-"""From counts to what is told of a feature: score, critical value, drift or not, and why there is no score."""
+"""From counts to what is told: scores, critical values, drift or not, and why there is no score.
+
+Drift of a distribution needs all of: as many rows as the spec asks for; a score of its method above the warning
+threshold; that score above the critical value of its method; and a likelihood-ratio test of the whole histogram that
+rejects at the same rate. The test keeps its rate where bins expect few rows, and a score's critical value does not
+always; the score says how much has changed, and the test that it is no chance.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.answers import Answers, judge_answers
 from modelwatch.exporters.bins import CategoricalBins
+from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout, Watched
-from modelwatch.exporters.statistics.method import Counts
-from modelwatch.exporters.statistics.pooling import pooled, pools
+from modelwatch.exporters.related import Related, judge_relations
+from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS
+from modelwatch.exporters.statistics.likelihood_ratio import significant
+from modelwatch.exporters.statistics.looks import alpha_of_one
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
+from modelwatch.exporters.vectors import Vectors
 from modelwatch.model.units import Duration
+
+Places = NDArray[np.int64]
+D = TypeVar("D", Histograms, Cells, Moments)
+# The fewest rows of a reference that anything can be compared with.
+LEAST_REFERENCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One feature in one window. A ratio is None where it has nothing to stand on.
+class Inactive:
+    """Why there is no score: ``reason`` for a label, ``sentence`` for people, with what is needed."""
 
-    ``samples`` are the rows in the window. ``score`` is None, and ``inactive`` says why, until there are enough of
-    them. ``detected`` is None where nothing can be compared at all.
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """One window of a model. Arrays have an entry for each of ``layout.watched``; NaN is what cannot be told.
+
+    ``samples`` are the rows in the window. ``scores``, ``critical`` and ``p_values`` are by method. ``drifted`` is 1 or
+    0 after every guard. ``missing`` is a share of the rows, ``outside`` and ``new`` are shares of the values, and
+    ``mismatched`` is one of the values and the rejected ones together.
     """
 
-    watched: Watched
+    layout: Layout
     window: Duration
-    samples: int
-    score: float | None
-    critical_value: float | None
-    detected: bool | None
-    inactive: str | None
-    missing_ratio: float | None
-    out_of_range_ratio: float | None
-    new_category_ratio: float | None
+    samples: Counts
+    scores: Mapping[str, Floats]
+    critical: Mapping[str, Floats]
+    p_values: Mapping[str, Floats]
+    drifted: Floats
+    inactive: tuple[Inactive | None, ...]
+    missing: Floats
+    outside: Floats
+    new: Floats
+    mismatched: Floats
+    answers: Answers
+    relations: Related
 
 
 def alpha(layout: Layout) -> float:
-    """False-alarm rate of one feature, so that all features of a window together keep the configured one.
+    """How often a look at one distribution may be wrong, so that all of them keep the configured false-alarm rate.
 
     Bonferroni's correction, not Benjamini and Hochberg's: the spec promises how often a quiet model alarms at all, and
-    a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed.
+    a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed. A sliding
+    window is looked at many times in its length, which counts too.
     """
-    return float(layout.model.drift.false_alarm_rate) / max(layout.compared, 1)
+    return alpha_of_one(float(layout.model.drift.false_alarm_rate) / max(len(layout.compared), 1))
 
 
-def verdicts(layout: Layout, window: Duration, total: Counts) -> list[Verdict]:
-    """What the counts ``total`` of a window, shape (layout.width,), say of each feature."""
+def judge(layout: Layout, comparison: Comparison, window: Duration, total: Vectors) -> Judgement:
+    """What ``total``, the vectors of a window, says of each distribution."""
     rate = alpha(layout)
-    return [_verdict(layout, watched, window, total, rate) for watched in layout.watched]
-
-
-def _verdict(layout: Layout, watched: Watched, window: Duration, total: Counts, rate: float) -> Verdict:
-    counts = watched.counts(total)
-    rows = int(counts.sum())
-    missing = int(counts[-1])
+    counts, sums = total.counts, total.sums
+    watched = layout.watched
+    rows = np.array([counts[w.block.start : w.block.start + w.size].sum() for w in watched], dtype=np.int64)
+    missing = counts[[w.missing for w in watched]]
     here = rows - missing
-    score, critical, inactive = _compared(layout, watched, counts, rows, rate)
-    detected = None
-    if watched.reference is not None:
-        warning = float(watched.subject.feature.drift.warning)
-        detected = score is not None and critical is not None and score > warning and score > critical
-    bins = watched.bins
-    return Verdict(
-        watched=watched,
-        window=window,
-        samples=rows,
-        score=score,
-        critical_value=critical,
-        detected=detected,
-        inactive=inactive,
-        missing_ratio=missing / rows if rows and watched.subject.role == "feature" else None,
-        out_of_range_ratio=int(total[watched.outside]) / here
-        if here and watched.subject.feature.range is not None
-        else None,
-        new_category_ratio=int(counts[bins.new]) / here
-        if here and isinstance(bins, CategoricalBins) and bins.complete
-        else None,
-    )
+    outside, wrong = counts[[w.outside for w in watched]], counts[[w.mismatched for w in watched]]
+    inactive = tuple(_inactive(layout, w, int(n)) for w, n in zip(watched, rows, strict=True))
+    active = np.array([why is None for why in inactive], dtype=bool)
+    comparable = np.array([w.profile is not None for w in watched], dtype=bool)
+
+    scores: dict[str, Floats] = {}
+    critical: dict[str, Floats] = {}
+    p_values: dict[str, Floats] = {}
+    drifted = np.where(comparable, 0.0, np.nan)
+    if layout.compared:
+        histograms = comparison.histograms(counts)
+        cells = comparison.cells(counts, sums)
+        moments = comparison.moments(cells, sums)
+        every = np.flatnonzero(comparable)
+        numeric = every[comparison.numeric_rows]
+        # With too few rows, the critical value that the score will have to pass as soon as there are enough.
+        waited = np.maximum(rows, layout.model.drift.min_samples)
+        tell = _Teller(active, waited, rate, scores, critical, p_values)
+        for name, of_histograms in OF_HISTOGRAMS.items():
+            tell.method(name, of_histograms, histograms, every)
+        if len(numeric):
+            for name, of_cells in OF_CELLS.items():
+                tell.method(name, of_cells, cells, numeric)
+            for name, of_moments in OF_MOMENTS.items():
+                tell.method(name, of_moments, moments, numeric)
+        real = np.zeros(len(watched), dtype=bool)
+        real[every] = significant(histograms, rate)
+        drifted = np.where(comparable, (_above(watched, scores, critical) & real & active).astype(float), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = Judgement(
+            layout=layout,
+            window=window,
+            samples=rows,
+            scores=scores,
+            critical=critical,
+            p_values=p_values,
+            drifted=drifted,
+            inactive=inactive,
+            missing=np.where([w.subject.role == "feature" for w in watched], missing / rows, np.nan),
+            outside=np.where([w.subject.feature.range is not None for w in watched], outside / here, np.nan),
+            new=_new(watched, counts) / here,
+            mismatched=wrong / (rows + wrong),
+            answers=judge_answers(layout, total, rate, layout.model.drift.min_samples),
+            relations=judge_relations(layout, total, rate),
+        )
+    return found
 
 
-def _compared(
-    layout: Layout, watched: Watched, counts: Counts, rows: int, rate: float
-) -> tuple[float | None, float | None, str | None]:
-    """Score, critical value, and why there is none of them."""
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Writes what methods say into arrays over all distributions."""
+
+    active: NDArray[np.bool_]
+    waited: Counts
+    alpha: float
+    scores: dict[str, Floats]
+    critical: dict[str, Floats]
+    p_values: dict[str, Floats]
+
+    def method(self, name: str, method: Method[D], data: D, places: Places) -> None:
+        """``places`` are the distributions that the rows of ``data`` are of."""
+        active = self.active[places]
+        self.scores[name] = self._spread(places, np.where(active, method.score(data), np.nan))
+        self.critical[name] = self._spread(places, method.critical_value(data, self.waited[places], self.alpha))
+        if isinstance(method, WithPValue):
+            self.p_values[name] = self._spread(places, np.where(active, method.p_value(data), np.nan))
+
+    def _spread(self, places: Places, values: Floats) -> Floats:
+        found = np.full(len(self.active), np.nan)
+        found[places] = values
+        return found
+
+
+def _inactive(layout: Layout, watched: Watched, rows: int) -> Inactive | None:
     if watched.reference is None:
-        return None, None, watched.inactive
-    method, reference = watched.method, watched.reference
-    known = int(reference.sum())
-    filled = int((reference > 0).sum())
-    least = method.needs(filled)
-    if known < least:
-        return None, None, f"needs {least} rows in the reference, has {known}"
-    needed = max(layout.model.drift.min_samples, least)
-    # With too few rows, the critical value that the score will have to pass as soon as there are enough.
-    n = max(rows, needed)
-    pool = pools(reference, n)
-    base = pooled(reference, pool)
-    critical = method.critical_value(n, known, int((base > 0).sum()), rate)
-    if rows < needed:
-        return None, critical, f"needs {needed} rows, has {rows}"
-    return method.score(pooled(counts, pool), base), critical, None
+        return Inactive(watched.reason, watched.inactive or "")
+    known = int(watched.reference.sum())
+    if known < LEAST_REFERENCE:
+        return Inactive("reference_too_small", f"needs {LEAST_REFERENCE} rows in the reference, has {known}")
+    needed = layout.model.drift.min_samples
+    return None if rows >= needed else Inactive("few_samples", f"needs {needed} rows, has {rows}")
+
+
+def _above(
+    watched: tuple[Watched, ...], scores: Mapping[str, Floats], critical: Mapping[str, Floats]
+) -> NDArray[np.bool_]:
+    """Whether each distribution's own method scores above the warning threshold and above chance."""
+    found = np.zeros(len(watched), dtype=bool)
+    for place, one in enumerate(watched):
+        drift = one.subject.feature.drift
+        score = abs(scores[drift.method][place])
+        # NaN is above nothing.
+        found[place] = score > float(drift.warning) and score > critical[drift.method][place]
+    return found
+
+
+def _new(watched: tuple[Watched, ...], counts: Counts) -> Floats:
+    """Values of categories that the reference never had; NaN where that cannot be known."""
+    found = np.full(len(watched), np.nan)
+    for place, one in enumerate(watched):
+        if isinstance(one.bins, CategoricalBins) and one.bins.complete:
+            found[place] = counts[one.block.start + one.bins.new]
+    return found

@@ -1,0 +1,141 @@
+"""From a model's two vectors to the arrays that drift methods look at: one row for each distribution.
+
+Which place of the vectors goes where is worked out once for a layout, so a window costs a few look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """``rows`` of ``histograms`` are those of ``layout.compared``; of ``cells`` and ``moments``, those of ``numeric``."""
+
+    layout: Layout
+
+    @cached_property
+    def numeric(self) -> tuple[Watched, ...]:
+        return tuple(w for w in self.layout.compared if w.cells is not None)
+
+    # --- coarse bins ---
+
+    @cached_property
+    def _bins(self) -> int:
+        return max((len(w.bins.labels) for w in self.layout.compared), default=0)
+
+    @cached_property
+    def _binned(self) -> tuple[Places, Places]:
+        """Places of the vector, and the place in the flat histograms that each counts for."""
+        every = self.layout.compared
+        places = [np.arange(w.block.start, w.block.start + w.size) for w in every]
+        bins = [w.bin_of_place + row * self._bins for row, w in enumerate(every)]
+        return _joined(places), _joined(bins)
+
+    @cached_property
+    def _reference(self) -> Counts:
+        return _padded([w.reference for w in self.layout.compared], self._bins)
+
+    def histograms(self, total: Counts) -> Histograms:
+        """Coarse bins of ``total``, shape (layout.width,)."""
+        places, bins = self._binned
+        rows = len(self.layout.compared)
+        # Weights are float64: exact below 2**53 rows.
+        flat = np.bincount(bins, weights=total[places], minlength=rows * self._bins)
+        return Histograms(flat.astype(np.int64).reshape(rows, self._bins), self._reference)
+
+    # --- cells ---
+
+    @cached_property
+    def _cells(self) -> int:
+        return max((w.cells.size for w in self.numeric if w.cells is not None), default=0)
+
+    @cached_property
+    def _celled(self) -> tuple[Places, Places]:
+        places = [np.arange(w.block.start, w.missing) for w in self.numeric]
+        cells = [np.arange(w.size - 1) + row * self._cells for row, w in enumerate(self.numeric)]
+        return _joined(places), _joined(cells)
+
+    @cached_property
+    def _cell_reference(self) -> Counts:
+        return _padded([_known(w).cell_counts for w in self.numeric], self._cells)
+
+    @cached_property
+    def _widths(self) -> Floats:
+        found = np.zeros((len(self.numeric), self._cells))
+        for row, w in enumerate(self.numeric):
+            if w.cells is not None:
+                found[row, : w.cells.size] = w.cells.widths
+        return found
+
+    @cached_property
+    def _std(self) -> Floats:
+        return np.array([_known(w).std or 0.0 for w in self.numeric])
+
+    def cells(self, total: Counts, sums: Floats) -> Cells:
+        """Cells of ``total``, shape (layout.width,), and ``sums``, shape (layout.float_width,)."""
+        places, cells = self._celled
+        counts = np.zeros((len(self.numeric), self._cells), dtype=np.int64)
+        counts.reshape(-1)[cells] = total[places]
+        n = np.maximum(counts.sum(axis=1), 1)
+        below, above = (sums[self._sums + place] / n for place in (BELOW, ABOVE))
+        return Cells(counts, self._cell_reference, self._widths, below, above, self._std)
+
+    # --- moments ---
+
+    @cached_property
+    def _sums(self) -> Places:
+        return np.array([w.block.float_start for w in self.numeric], dtype=np.int64)
+
+    @cached_property
+    def _moments(self) -> tuple[Counts, Floats]:
+        m = self._cell_reference.sum(axis=1)
+        return m, np.array([_known(w).kurtosis or np.nan for w in self.numeric])
+
+    def moments(self, cells: Cells, sums: Floats) -> Moments:
+        m, kurtosis = self._moments
+        return Moments.standardised(cells.n, sums[self._sums + SUM_Z], sums[self._sums + SUM_Z2], m, kurtosis)
+
+    # --- one place each ---
+
+    @cached_property
+    def numeric_rows(self) -> Places:
+        """Where the rows of ``numeric`` stand among those of ``layout.compared``."""
+        where = {w.name: row for row, w in enumerate(self.layout.compared)}
+        return np.array([where[w.name] for w in self.numeric], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    cell_counts: Counts
+    std: float | None
+    kurtosis: float | None
+
+
+def _known(watched: Watched) -> _Known:
+    found = watched.profile
+    if found is None or found.cells is None:
+        raise TypeError(f"{watched.name} has no cells")
+    return _Known(np.array(found.cells.counts, dtype=np.int64), found.std, found.kurtosis)
+
+
+def _joined(arrays: Sequence[Places]) -> Places:
+    return np.concatenate([np.empty(0, dtype=np.int64), *arrays])
+
+
+def _padded(rows: Sequence[Counts | None], width: int) -> Counts:
+    found = np.zeros((len(rows), width), dtype=np.int64)
+    for place, row in enumerate(rows):
+        if row is not None:
+            found[place, : len(row)] = row
+    return found

@@ -1,0 +1,80 @@
+"""One answer to a scrape: lines by metric, in either of Prometheus' text formats.
+
+A model of 40 features has thousands of series whose names and labels never change. They are written once, when the
+layout is made (``Series``); a scrape only puts the numbers behind them. Rendering 4,000 series so takes 1 to 2 ms, and
+26 ms through the client library's Gauge children. The tests read both formats back with the library's parsers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.telemetry.metrics import CONTRACT, Emitter, Metric, MetricType
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The beginnings of the lines of one metric, up to the value."""
+
+    metric: Metric
+    starts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, metric: Metric, labels: Iterable[Sequence[str]]) -> Series:
+        """One series for each tuple of label values, in the order of ``metric.labels``."""
+        return cls(metric, tuple(start(metric, values) for values in labels))
+
+
+def start(metric: Metric, values: Sequence[str]) -> str:
+    """A line up to its value. Raises ValueError when there are not as many values as labels."""
+    pairs = zip(metric.labels, values, strict=True)
+    body = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
+    return f"{metric.name}{{{body}}} " if body else f"{metric.name} "
+
+
+class Page:
+    """Collects lines of the sidecar's metrics. Every metric has its head even where it has no series."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[str]] = {
+            metric.name: [] for metric in CONTRACT if metric.emitter is Emitter.SIDECAR
+        }
+
+    def whole(self, series: Series, values: NDArray[np.int64]) -> None:
+        """Add whole numbers, shape (series,)."""
+        lines = self._lines[series.metric.name]
+        lines += map(str.__add__, series.starts, map(str, values.tolist()))
+
+    def real(self, series: Series, values: NDArray[np.float64]) -> None:
+        """Add numbers, shape (series,). NaN is no number: that series is left out."""
+        lines = self._lines[series.metric.name]
+        texts = map(repr, values.tolist())
+        lines += [begun + text for begun, text in zip(series.starts, texts, strict=True) if text != "nan"]
+
+    def add(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add a single number."""
+        self._lines[metric.name].append(start(metric, labels) + repr(value))
+
+    def text(self, openmetrics: bool = False) -> str:
+        """The page. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""
+        parts: list[str] = []
+        for metric in CONTRACT:
+            lines = self._lines.get(metric.name)
+            if lines is None:
+                continue
+            # OpenMetrics names a counter's family without its suffix.
+            counter = openmetrics and metric.type is MetricType.COUNTER
+            family = metric.name.removesuffix("_total") if counter else metric.name
+            help_ = metric.help.replace("\\", r"\\").replace("\n", r"\n")
+            parts.append(f"# HELP {family} {help_}\n# TYPE {family} {metric.type.value}")
+            parts += lines
+        return "\n".join(parts) + "\n"

@@ -1,0 +1,50 @@
+"""A whole scrape: every model's page, the sidecar's own health, and what the client library says of the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from modelwatch.exporters.exposition.page import OPENMETRICS, TEXT, Page
+from modelwatch.exporters.exposition.sheet import Sheet
+from modelwatch.exporters.layout import Layout
+from modelwatch.telemetry import metrics as m
+
+if TYPE_CHECKING:
+    from modelwatch.exporters.sidecar import Sidecar
+
+
+class Scrape:
+    """Answers scrapes of ``sidecar``. A model that is no longer watched is gone from the next one."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._sheets: dict[str, tuple[Layout, Sheet]] = {}
+        self._process = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._process)
+
+    def answer(self, openmetrics: bool) -> tuple[bytes, str]:
+        """The body and its content type."""
+        text = self.page().text(openmetrics).encode()
+        if openmetrics:
+            return text + generate_openmetrics(self._process), OPENMETRICS
+        return text + generate_latest(self._process), TEXT
+
+    def page(self) -> Page:
+        page = Page()
+        sheets = {}
+        for snapshot, judgements in self._sidecar.judged():
+            layout = snapshot.layout
+            known, sheet = self._sheets.get(layout.model.name, (None, None))
+            if sheet is None or known is not layout:
+                sheet = Sheet(layout)
+            sheet.fill(page, snapshot, judgements)
+            sheets[layout.model.name] = (layout, sheet)
+        self._sheets = sheets
+        for operation, count in self._sidecar.failures().items():
+            page.add(m.EXPORTER_STATE_FAILURES, count, operation)
+        return page

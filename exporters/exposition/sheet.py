@@ -1,0 +1,125 @@
+"""The series of one model: all lines are begun when its layout is made, and a scrape fills in the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelwatch.exporters.exposition.page import Page, Series
+from modelwatch.exporters.ingest.table import REASONS
+from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.monitor import Snapshot
+from modelwatch.exporters.statistics import METHODS
+from modelwatch.exporters.statistics.method import Counts, Floats, WithPValue
+from modelwatch.exporters.verdicts import Judgement
+from modelwatch.model.units import Duration
+from modelwatch.telemetry import metrics as m
+
+# The short form of a profile's hash, as its file's name and logs show it.
+HASH_DIGITS = 12
+
+
+class Sheet:
+    """For one layout; ``fill`` writes a snapshot of it onto a page."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._name = layout.model.name
+        features = [w.name for w in layout.watched]
+        self._windows = [_Window(self._name, features, window) for window in layout.windows]
+        compared = layout.compared
+        bins = [(self._name, w.name, label) for w in compared for label in w.bins.labels]
+        self._values, self._shares = Series.of(m.FEATURE_VALUES, bins), Series.of(m.FEATURE_REFERENCE, bins)
+        self._reference = np.concatenate([np.empty(0), *map(_reference_shares, compared)])
+        self._mismatched = Series.of(m.FEATURE_MISMATCHED, [(self._name, name) for name in features])
+
+    def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
+        """``judgements`` are one for each window of the layout."""
+        layout, tally, name = self._layout, snapshot.tally, self._name
+        page.add(m.EXPORTER_ROWS, tally.accepted, name, "accepted")
+        page.add(m.EXPORTER_ROWS, sum(tally.rejected.values()), name, "rejected")
+        for reason in REASONS:
+            page.add(m.EXPORTER_REJECTED, tally.rejected.get(reason, 0), name, reason)
+        if tally.last_row is not None:
+            page.add(m.EXPORTER_LAST_ROW, tally.last_row, name)
+            if tally.newest is not None:
+                page.add(m.EXPORTER_ROW_LAG, tally.last_row - tally.newest, name)
+        if layout.profile is not None:
+            page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
+        self._counts(page, tally.counters)
+        self._settings(page)
+        for window, judgement in zip(self._windows, judgements, strict=True):
+            window.fill(page, judgement)
+
+    def _counts(self, page: Page, counters: Counts) -> None:
+        binned = [
+            np.bincount(w.bin_of_place, weights=counters[w.block.start : w.block.start + w.size]).astype(np.int64)
+            for w in self._layout.compared
+        ]
+        page.whole(self._values, np.concatenate([np.empty(0, dtype=np.int64), *binned]))
+        page.real(self._shares, self._reference)
+        page.whole(self._mismatched, counters[[w.mismatched for w in self._layout.watched]])
+
+    def _settings(self, page: Page) -> None:
+        for watched in self._layout.compared:
+            drift = watched.subject.feature.drift
+            page.add(m.DRIFT_THRESHOLD, float(drift.warning), self._name, watched.name, drift.method, "warning")
+            page.add(m.DRIFT_THRESHOLD, float(drift.critical), self._name, watched.name, drift.method, "critical")
+            if watched.reference is not None:
+                page.add(m.REFERENCE_ROWS, int(watched.reference.sum()), self._name, watched.name)
+
+
+class _Window:
+    """The series of one window."""
+
+    def __init__(self, model: str, features: Sequence[str], window: Duration) -> None:
+        self._model, self._window, self._features = model, window.text, features
+
+        def each(metric: m.Metric) -> Series:
+            return Series.of(metric, [(model, feature, window.text) for feature in features])
+
+        def by_method(metric: m.Metric, method: str) -> Series:
+            return Series.of(metric, [(model, feature, method, window.text) for feature in features])
+
+        self._samples, self._detected = each(m.DRIFT_SAMPLES), each(m.DRIFT_DETECTED)
+        self._missing, self._outside = each(m.FEATURE_MISSING), each(m.FEATURE_OUT_OF_RANGE)
+        self._new, self._mismatched = each(m.FEATURE_NEW_CATEGORY), each(m.FEATURE_MISMATCHED_RATIO)
+        self._scores = {name: by_method(m.DRIFT_SCORE, name) for name in METHODS}
+        self._critical = {name: by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS}
+        tests = [name for name, method in METHODS.items() if isinstance(method, WithPValue)]
+        self._p_values = {name: by_method(m.DRIFT_P_VALUE, name) for name in tests}
+
+    def fill(self, page: Page, found: Judgement) -> None:
+        page.whole(self._samples, found.samples)
+        for name, series in self._scores.items():
+            page.real(series, found.scores[name])
+        for name, series in self._critical.items():
+            page.real(series, found.critical[name])
+        for name, series in self._p_values.items():
+            page.real(series, found.p_values[name])
+        page.real(self._detected, found.drifted)
+        page.real(self._missing, found.missing)
+        page.real(self._outside, found.outside)
+        page.real(self._new, found.new)
+        page.real(self._mismatched, found.mismatched)
+        for feature, why in zip(self._features, found.inactive, strict=True):
+            if why is not None:
+                page.add(m.DRIFT_INACTIVE, 1, self._model, feature, self._window, why.reason)
+        for metric, value in (
+            (m.LOW_CONFIDENCE, found.answers.unsure),
+            (m.CONSTANT_OUTPUT, found.answers.constant),
+            (m.RECONSTRUCTION_ERROR, found.relations.reconstruction),
+        ):
+            if not np.isnan(value):
+                page.add(metric, value, self._model, self._window)
+        for feature, other, change in found.relations.changes:
+            page.add(m.CORRELATION_CHANGE, change, self._model, feature, other, self._window)
+
+
+def _reference_shares(watched: Watched) -> Floats:
+    """NaN where the reference is empty."""
+    reference = watched.reference
+    if reference is None or not reference.any():
+        return np.full(len(watched.bins.labels), np.nan)
+    return reference / reference.sum()

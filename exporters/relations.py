@@ -1,0 +1,129 @@
+"""What is counted of numeric features together: their correlations, and how far whole rows lie off the PCA basis.
+
+Sums of products need every value of a row beside every other, which costs more than all the bins. They are taken from
+at most ``MOST_ROWS`` rows of a request, spread evenly over it, and only of rows in which none of these features is
+missing. All of it is additive like the counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.blocks import Block
+from modelwatch.exporters.reference import Pca, Profile
+from modelwatch.exporters.statistics.method import Floats
+
+if TYPE_CHECKING:
+    from modelwatch.exporters.layout import Watched
+
+MOST_ROWS = 1024
+# 64 features have 2,016 pairs. Wider models are compared on those that come first in the spec.
+MOST_FEATURES = 64
+# A feature that is often missing would leave no whole rows.
+MOST_MISSING = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Relations:
+    """The features that are looked at together, by their place in ``Layout.watched``, shape (k,).
+
+    ``correlations`` are the reference's, shape (k, k). ``basis`` is its PCA where all of its features are among them,
+    and ``columns`` is where they stand, shape (features of the basis,).
+    """
+
+    block: Block
+    names: tuple[str, ...]
+    watched: tuple[int, ...]
+    mean: Floats
+    scale: Floats
+    rows: int
+    correlations: Floats
+    basis: Pca | None
+    columns: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Upper triangle, diagonal included: where products stand in the block."""
+        return np.triu_indices(self.size)
+
+    @cached_property
+    def _components(self) -> Floats:
+        return np.empty((0, 0)) if self.basis is None else np.asarray(self.basis.components, dtype=np.float64)
+
+    def sums(self, values: Floats) -> Floats:
+        """The block for ``values``, shape (rows, k), NaN where missing."""
+        out = np.zeros(self.block.float_width)
+        whole = values[~np.isnan(values).any(axis=1)]
+        if not len(whole):
+            return out
+        z = (whole - self.mean) / self.scale
+        k = self.size
+        out[0] = len(z)
+        out[1 : 1 + k] = z.sum(axis=0)
+        out[1 + k : -3] = (z.T @ z)[self.pairs]
+        if self.basis is not None:
+            seen = z[:, self.columns]
+            scores = seen @ self._components.T
+            error = np.maximum(np.einsum("ij,ij->i", seen, seen) - np.einsum("ij,ij->i", scores, scores), 0.0)
+            out[-3:] = (error.sum(), error @ error, np.count_nonzero(error > self.basis.residual_q99))
+        return out
+
+    def correlated(self, sums: Floats) -> tuple[float, Floats]:
+        """Rows, and the correlations of the window, shape (k, k); NaN where a feature did not vary."""
+        n, k = float(sums[0]), self.size
+        matrix = np.zeros((k, k))
+        if not n:
+            return n, np.full((k, k), np.nan)
+        matrix[self.pairs] = sums[1 + k : -3] / n
+        mean = sums[1 : 1 + k] / n
+        matrix = matrix + np.triu(matrix, 1).T - np.outer(mean, mean)
+        spread = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+        # What is left of a constant feature is rounding.
+        spread[spread < 1e-9 * np.maximum(1.0, np.abs(mean))] = np.nan
+        return n, np.clip(matrix / np.outer(spread, spread), -1.0, 1.0)
+
+    def reconstruction(self, sums: Floats) -> tuple[float, float, float]:
+        """Rows, mean squared error of reconstruction, and share of rows beyond the reference's 99th percentile."""
+        n = float(sums[0])
+        return (n, float(sums[-3] / n), float(sums[-1] / n)) if n and self.basis is not None else (n, np.nan, np.nan)
+
+
+def relations(profile: Profile, watched: tuple[Watched, ...], start: int, float_start: int) -> Relations | None:
+    """What can be looked at together; None with fewer than two such features."""
+    known = profile.correlations
+    if known is None:
+        return None
+    chosen = [(i, w) for i, w in enumerate(watched) if w.name in known.features and _usable(w)][:MOST_FEATURES]
+    if len(chosen) < 2:
+        return None
+    names = tuple(w.name for _, w in chosen)
+    places = [known.features.index(name) for name in names]
+    basis = profile.pca if profile.pca is not None and set(profile.pca.features) <= set(names) else None
+    columns = np.array([names.index(name) for name in basis.features] if basis else [], dtype=np.int64)
+    found = [w.profile for _, w in chosen]
+    mean = np.array([one.mean for one in found if one is not None], dtype=np.float64)
+    scale = np.array([one.std for one in found if one is not None], dtype=np.float64)
+    k = len(names)
+    digest = hashlib.sha256(repr((names, mean.tolist(), scale.tolist(), basis)).encode()).hexdigest()
+    block = Block("relations", digest, start, 0, float_start, 1 + k + k * (k + 1) // 2 + 3)
+    matrix = known.matrix()[np.ix_(places, places)]
+    return Relations(
+        block, names, tuple(i for i, _ in chosen), mean, scale, profile.rows, matrix, basis, columns
+    )
+
+
+def _usable(watched: Watched) -> bool:
+    found = watched.profile
+    if watched.subject.role != "feature" or found is None or watched.cells is None or not found.std:
+        return False
+    return found.counts[-1] <= MOST_MISSING * max(sum(found.counts), 1)
