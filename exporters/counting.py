@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.bins import CategoricalBins, Codes, NumericBins, category_text
-from modelwatch.exporters.ingest.table import Table, shown
+from modelwatch.exporters.bins import CategoricalBins, Codes, NumericBins
+from modelwatch.exporters.ingest.columns import Numbers, Texts
+from modelwatch.exporters.ingest.table import Rejection, Table
+from modelwatch.exporters.ingest.wrong import Mismatch, add_mismatches
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.statistics.method import Counts
 
@@ -24,13 +25,15 @@ class Counted:
 
     counts: Counts
     accepted: int
-    errors: dict[int, str]
+    errors: dict[int, Rejection]
 
 
 def count(layout: Layout, table: Table) -> Counted:
     """Count every row that agrees with the spec. A row with any wrong value counts nowhere."""
     errors = table.rejected(layout.names)
-    coded = [(watched, *_coded(watched, table, errors)) for watched in layout.watched]
+    mismatches: list[Mismatch] = []
+    coded = [(watched, *_coded(watched, table, mismatches)) for watched in layout.watched]
+    add_mismatches(errors, mismatches)
     counts = np.zeros(layout.width, dtype=np.int64)
     accepted = table.rows - len(errors)
     if not accepted:
@@ -45,21 +48,22 @@ def count(layout: Layout, table: Table) -> Counted:
     return Counted(counts, accepted, errors)
 
 
-def _coded(watched: Watched, table: Table, errors: dict[int, str]) -> tuple[Codes, NDArray[np.bool_] | None]:
+def _coded(watched: Watched, table: Table, mismatches: list[Mismatch]) -> tuple[Codes, NDArray[np.bool_] | None]:
     """Bin of each row's value, and whether it is out of range; notes what is no value of the feature."""
-    values = table.column(watched.subject.role, watched.name)
-    if values is None:
-        values = [None] * table.rows
+    column = table.column(watched.subject.role, watched.name) or Numbers(np.full(table.rows, math.nan))
+    read: Numbers | Texts
     outside = None
     if watched.subject.numeric:
-        numbers = _numbers(watched.name, values, errors)
+        numbers = (read := column.numbers()).values
         if watched.subject.feature.range is not None:
             low, high = map(float, watched.subject.feature.range)
             # NaN compares as False on both sides.
             outside = (numbers < low) | (numbers > high)
         codes = watched.bins.codes(numbers) if isinstance(watched.bins, NumericBins) else _present(np.isfinite(numbers))
     else:
-        codes = _categories(watched, values, errors)
+        codes = _categories(watched, read := column.texts())
+    if read.mismatched is not None:
+        mismatches.append(Mismatch(watched.name, watched.subject.numeric, column, read.mismatched))
     if watched.subject.role != "feature":
         codes = np.where(codes == watched.size - 1, _SKIPPED, codes)
     return codes, outside
@@ -70,48 +74,12 @@ def _present(here: NDArray[np.bool_]) -> Codes:
     return np.where(here, 0, 1)
 
 
-def _numbers(name: str, values: Sequence[object], errors: dict[int, str]) -> NDArray[np.float64]:
-    """Values as float64, shape (n,), NaN for what is missing: null, NaN, and infinity with what is too large."""
-    if set(map(type, values)) <= {float, int}:
-        try:
-            numbers = np.array(values, dtype=np.float64)
-        except OverflowError:
-            pass  # A whole number of hundreds of digits: each is looked at below.
-        else:
-            return np.where(np.isfinite(numbers), numbers, np.nan)
-    return np.array([_number(name, index, value, errors) for index, value in enumerate(values)], dtype=np.float64)
-
-
-def _number(name: str, index: int, value: object, errors: dict[int, str]) -> float:
-    if value is None:
-        return math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            return math.nan
-        return number if math.isfinite(number) else math.nan
-    errors.setdefault(index, f"{name!r} must be a number, found {shown(value)}")
-    return math.nan
-
-
-def _categories(watched: Watched, values: Sequence[object], errors: dict[int, str]) -> Codes:
+def _categories(watched: Watched, texts: Texts) -> Codes:
+    """Bins of categories: each distinct text is looked up once."""
     bins = watched.bins
-    if set(map(type, values)) <= {str, type(None)}:
-        texts: Sequence[object] = values
-    else:
-        texts = [_text(watched.name, index, value, errors) for index, value in enumerate(values)]
     if isinstance(bins, CategoricalBins):
-        lookup, unknown = bins.lookup, bins.unknown
-        return np.array([lookup.get(text, unknown) for text in texts], dtype=np.int64)  # type: ignore[call-overload]  # texts are str or None by now
-    return _present(np.array([bool(text) for text in texts], dtype=bool))
-
-
-def _text(name: str, index: int, value: object, errors: dict[int, str]) -> str | None:
-    try:
-        return category_text(value)
-    except TypeError:
-        errors.setdefault(index, f"{name!r} must be a text, a number or a boolean, found {shown(value)}")
-    except ValueError:
-        errors.setdefault(index, f"{name!r} must be a category, found a number of too many digits")
-    return None
+        # A code of -1 reads the last place.
+        known = [bins.lookup.get(text, bins.unknown) for text in (*texts.distinct, None)]
+        codes: Codes = np.array(known, dtype=np.int64)[texts.codes]
+        return codes
+    return _present(np.array([*map(bool, texts.distinct), False])[texts.codes])
