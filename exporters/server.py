@@ -21,7 +21,7 @@ from starlette.types import StatelessLifespan
 from modelwatch.exporters import openapi
 from modelwatch.exporters.collector import ModelCollector
 from modelwatch.exporters.counting import Counted
-from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, decode
+from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, UnknownFormatError, decode
 from modelwatch.exporters.intake import Intake, Limits, RefusedError
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
@@ -79,16 +79,17 @@ class _Endpoints:
                 return _error(400, str(error))
             except TooManyRowsError as error:
                 return _error(413, str(error))
+            except UnknownFormatError as error:
+                return _error(415, str(error))
             except NotLoadedError:
                 raise RefusedError(429, f"the reference profile of {name} is being loaded", 1) from None
             except UnknownModelError:
                 return _error(404, self._no_model(name))
         errors = sorted(counted.errors.items())[: self._intake.limits.errors]
-        answer = {
-            "accepted": counted.accepted,
-            "rejected": len(counted.errors),
-            "errors": [{"index": index, "reason": reason} for index, reason in errors],
-        }
+        told = [{"index": index, "reason": rejection.sentence} for index, rejection in errors]
+        if not counted.accepted and not counted.errors:
+            told = [{"index": 0, "reason": "there are no rows: send at least one"}]
+        answer = {"accepted": counted.accepted, "rejected": len(counted.errors), "errors": told}
         return _Json(answer, 200 if counted.accepted else 422)
 
     def _count(self, name: str, body: bytes, kind: str) -> Counted:

@@ -4,18 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from modelwatch.exporters.ingest.arrow import decode_arrow
+from modelwatch.exporters.ingest.columns import Column, Numbers, Texts, Values
 from modelwatch.exporters.ingest.json_body import decode_json
-from modelwatch.exporters.ingest.table import MalformedError, Table, TooManyRowsError
+from modelwatch.exporters.ingest.ndjson import decode_ndjson
+from modelwatch.exporters.ingest.table import REASONS, MalformedError, Reason, Rejection, Table, TooManyRowsError
 
-FORMATS: Mapping[str, Callable[[bytes], Table]] = {"application/json": decode_json}
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
+FORMATS: Mapping[str, Callable[[bytes], Table]] = {
+    "application/json": decode_json,
+    **dict.fromkeys(NDJSON, decode_ndjson),
+    **dict.fromkeys(ARROW, decode_arrow),
+}
+# What programs write that were told nothing: curl, text editors, plain sockets.
+_UNSAID = frozenset(("", "text/json", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream"))
 
-__all__ = ["FORMATS", "MalformedError", "Table", "TooManyRowsError", "decode"]
+__all__ = [
+    "FORMATS",
+    "REASONS",
+    "Column",
+    "MalformedError",
+    "Numbers",
+    "Reason",
+    "Rejection",
+    "Table",
+    "Texts",
+    "TooManyRowsError",
+    "UnknownFormatError",
+    "Values",
+    "decode",
+    "media_type",
+]
+
+
+class UnknownFormatError(Exception):
+    """A content type that is none of ours. The message names those that are."""
+
+
+def media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def decode(body: bytes, content_type: str = "") -> Table:
-    """The rows of a request. Raises MalformedError and TooManyRowsError.
+    """The rows of a request. Raises MalformedError, TooManyRowsError and UnknownFormatError.
 
-    A content type that is no format of ours, such as curl's own, reads as JSON.
+    Without a content type, or with curl's own, the body reads as JSON.
     """
-    media = content_type.partition(";")[0].strip().lower()
-    return FORMATS.get(media, decode_json)(body)
+    media = media_type(content_type)
+    reader = decode_json if media in _UNSAID or media.endswith("+json") else FORMATS.get(media)
+    if reader is None:
+        raise UnknownFormatError(f"the content type {media[:80]!a} is not read here; send {', '.join(FORMATS)}")
+    return reader(body)

@@ -1,46 +1,68 @@
 """Rows as columns: ``{"features": {"hour": [...]}, "prediction": [...], "confidence": [...], "id": [...]}``.
 
-About twice as fast to read as objects: a name is read once for all rows.
+Several times as fast to read as objects: a name is read once for all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
-from modelwatch.exporters.ingest.json_rows import no_time
-from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, shown, unknown_features
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.ingest.columns import Column, Values, shown
+from modelwatch.exporters.ingest.table import (
+    NO_VALUES,
+    MalformedError,
+    Rejection,
+    Table,
+    add,
+    checked_rows,
+    unknown_features,
+)
+from modelwatch.exporters.ingest.times import timestamps
 from modelwatch.exporters.subjects import Role
 
 _BESIDE = ("prediction", "confidence", "id", "timestamp")
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """``features`` and ``beside`` are columns of ``rows`` values each."""
+class Columns:
+    """``features`` and ``beside`` are columns of ``rows`` plain values each."""
 
-    rows: int
-    features: Mapping[str, list[object]]
-    beside: Mapping[str, list[object]]
+    def __init__(
+        self, rows: int, features: Mapping[str, Sequence[object]], beside: Mapping[str, Sequence[object]]
+    ) -> None:
+        self.rows = rows
+        self._features, self._beside = features, beside
+        self._times: NDArray[np.float64] | None = None
 
-    def rejected(self, names: Collection[str]) -> dict[int, str]:
-        found = {}
-        for index, value in enumerate(self.beside.get("timestamp", ())):
-            problem = no_time(value)
-            if problem:
-                found[index] = problem
-        if not self.features.keys().isdisjoint(names):
+    def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
+        found: dict[int, Rejection] = {}
+        self._times = self._read_times(found)
+        if not self._features.keys().isdisjoint(names):
             return found
-        if self.features and names:
-            return dict.fromkeys(range(self.rows), unknown_features(self.features, names))
-        answers = [self.beside[name] for name in ("prediction", "confidence") if name in self.beside]
+        if self._features and names:
+            every = Rejection("unknown_features", unknown_features(self._features, names))
+            return dict.fromkeys(range(self.rows), every)
+        answers = [self._beside[name] for name in ("prediction", "confidence") if name in self._beside]
         for index in range(self.rows):
             if all(column[index] is None for column in answers):
-                found.setdefault(index, "it holds no feature, no prediction and no confidence")
+                add(found, index, "no_values", NO_VALUES)
         return found
 
-    def column(self, role: Role, name: str) -> Sequence[object] | None:
-        return (self.features if role == "feature" else self.beside).get(name)
+    def column(self, role: Role, name: str) -> Column | None:
+        found = (self._features if role == "feature" else self._beside).get(name)
+        return None if found is None else Values(found)
+
+    def ids(self) -> Sequence[object] | None:
+        return self._beside.get("id")
+
+    def timestamps(self) -> NDArray[np.float64]:
+        return self._read_times({}) if self._times is None else self._times
+
+    def _read_times(self, errors: dict[int, Rejection]) -> NDArray[np.float64]:
+        values = self._beside.get("timestamp")
+        return np.full(self.rows, np.nan) if values is None else timestamps(values, errors)
 
 
 def columns_table(columns: object) -> Table:
@@ -62,4 +84,4 @@ def columns_table(columns: object) -> Table:
                 f"columns differ in length: 'columns.{every[0][0][:80]}' has {rows} values, "
                 f"'columns.{name[:80]}' has {len(column)}"
             )
-    return _Columns(checked_rows(rows), features, beside)
+    return Columns(checked_rows(rows), features, beside)

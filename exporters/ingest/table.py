@@ -1,14 +1,39 @@
-"""Rows as every format hands them on: columns of plain values, not yet checked against a spec."""
+"""Rows as every format hands them on: columns, not yet checked against a spec, and the rows that are none."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.ingest.columns import Column
 from modelwatch.exporters.subjects import Role
 
 MOST_ROWS = 100_000
+# Rejected rows that get a sentence of their own. Beyond, a sentence for each would take more memory than the rows did.
+TOLD_ROWS = 100
+
+Reason = Literal[
+    "not_json", "not_a_row", "no_values", "unknown_features", "wrong_type", "wrong_length", "bad_timestamp", "unpaired"
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+class Rejection(NamedTuple):
+    """Why a row counts nowhere: ``reason`` for counters, ``sentence`` for people."""
+
+    reason: Reason
+    sentence: str
+
+
+# What further rows of a reason share.
+_UNTOLD: dict[Reason, Rejection] = {
+    reason: Rejection(reason, f"{reason.replace('_', ' ')} (more rows are wrong than are told one by one)")
+    for reason in REASONS
+}
 
 
 class MalformedError(Exception):
@@ -34,32 +59,43 @@ class Table(Protocol):
     def rows(self) -> int:
         """Number of rows, rejected ones included."""
 
-    def rejected(self, names: Collection[str]) -> dict[int, str]:
-        """Reason by row for rows that are no rows of a model with the features ``names``."""
+    def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
+        """Rows that are no rows of a model with the features ``names``; the caller may add to what is returned.
 
-    def column(self, role: Role, name: str) -> Sequence[object] | None:
+        Called before any column is asked for.
+        """
+
+    def column(self, role: Role, name: str) -> Column | None:
         """Values of a feature, or of ``prediction`` or ``confidence``, one for each row; None when no row has it."""
 
+    def ids(self) -> Sequence[object] | None:
+        """What identifies each row's prediction, as it was sent; None when no row says."""
 
-def shown(value: object) -> str:
-    """A value for an error message: its kind and, where it is short, itself; plain ASCII whatever comes in."""
-    match value:
-        case str():
-            return f"the text {json.dumps(value[:40])}"
-        case bool():
-            return f"the boolean {json.dumps(value)}"
-        case int() | float():
-            text = repr(value) if isinstance(value, float) or abs(value) < 1e18 else "of many digits"
-            return f"the number {text}"
-        case list():
-            return "an array"
-        case dict():
-            return "an object"
-    return "null"
+    def timestamps(self) -> NDArray[np.float64]:
+        """When each row was predicted, in seconds since the epoch, shape (rows,); NaN where the row does not say."""
+
+
+def add(errors: dict[int, Rejection], index: int, reason: Reason, sentence: str) -> None:
+    """Note one more thing that is wrong with a row: the first one's reason counts, all are told."""
+    before = errors.get(index)
+    if before is not None:
+        errors[index] = Rejection(before.reason, f"{before.sentence}; {sentence}")
+    elif len(errors) < TOLD_ROWS:
+        errors[index] = Rejection(reason, sentence)
+    else:
+        errors[index] = _UNTOLD[reason]
+
+
+def untold(reason: Reason) -> Rejection:
+    """For rows that nobody is going to be told of one by one."""
+    return _UNTOLD[reason]
 
 
 def unknown_features(sent: Collection[str], names: Collection[str]) -> str:
-    """The reason of a row none of whose features is in the spec."""
+    """The sentence about a row none of whose features is in the spec."""
     some = ", ".join(json.dumps(name[:40]) for name in list(sent)[:5])
     known = ", ".join(json.dumps(name) for name in sorted(names)[:20])
     return f"none of its features ({some}) is in the spec, which has {known}"
+
+
+NO_VALUES = "it holds no feature, no prediction and no confidence"

@@ -1,0 +1,33 @@
+"""JSON Lines: one row on a line, so a line that cannot be read costs that row alone."""
+
+from __future__ import annotations
+
+import orjson
+
+from modelwatch.exporters.ingest.json_body import parsed
+from modelwatch.exporters.ingest.json_rows import Rows
+from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table, add, checked_rows
+
+_HELP = 'a line is a row: {"features": {...}, "prediction": ...}'
+
+
+def decode_ndjson(body: bytes) -> Table:
+    """Raises TooManyRowsError. Empty lines are no rows and have no number."""
+    checked_rows(body.count(b"\n", 0, len(body.rstrip())))
+    return Rows(*parsed_lines([line for line in body.split(b"\n") if line.strip()]))
+
+
+def parsed_lines(lines: list[bytes]) -> tuple[list[object], dict[int, Rejection]]:
+    """The rows of ``lines``, None where a line is no JSON; and why."""
+    bad: dict[int, Rejection] = {}
+    try:
+        return list(map(orjson.loads, lines)), bad
+    except orjson.JSONDecodeError:
+        rows: list[object] = []
+        for index, line in enumerate(lines):
+            try:
+                rows.append(parsed(line, _HELP))
+            except MalformedError as error:
+                add(bad, index, "not_json", str(error).replace("the body is", "the line is", 1))
+                rows.append(None)
+        return rows, bad
