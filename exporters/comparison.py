@@ -20,7 +20,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """``rows`` of ``histograms`` are those of ``layout.compared``; of ``cells`` and ``moments``, those of ``numeric``."""
+    """Rows of ``histograms`` are those of ``layout.compared``; of ``cells`` and ``moments``, those of ``numeric``."""
 
     layout: Layout
 
@@ -58,7 +58,7 @@ class Comparison:
 
     @cached_property
     def _cells(self) -> int:
-        return max((w.cells.size for w in self.numeric if w.cells is not None), default=0)
+        return max((len(w.cells) for w in self.numeric if w.cells is not None), default=0)
 
     @cached_property
     def _celled(self) -> tuple[Places, Places]:
@@ -68,19 +68,21 @@ class Comparison:
 
     @cached_property
     def _cell_reference(self) -> Counts:
-        return _padded([_known(w).cell_counts for w in self.numeric], self._cells)
+        return _padded(
+            [np.array(w.cells.counts, dtype=np.int64) if w.cells else None for w in self.numeric], self._cells
+        )
 
     @cached_property
     def _widths(self) -> Floats:
         found = np.zeros((len(self.numeric), self._cells))
         for row, w in enumerate(self.numeric):
             if w.cells is not None:
-                found[row, : w.cells.size] = w.cells.widths
+                found[row, : len(w.cells)] = w.cells.widths
         return found
 
     @cached_property
     def _std(self) -> Floats:
-        return np.array([_known(w).std or 0.0 for w in self.numeric])
+        return np.array([(w.profile and w.profile.std) or 0.0 for w in self.numeric])
 
     def cells(self, total: Counts, sums: Floats) -> Cells:
         """Cells of ``total``, shape (layout.width,), and ``sums``, shape (layout.float_width,)."""
@@ -100,7 +102,7 @@ class Comparison:
     @cached_property
     def _moments(self) -> tuple[Counts, Floats]:
         m = self._cell_reference.sum(axis=1)
-        return m, np.array([_known(w).kurtosis or np.nan for w in self.numeric])
+        return m, np.array([(w.profile and w.profile.kurtosis) or np.nan for w in self.numeric])
 
     def moments(self, cells: Cells, sums: Floats) -> Moments:
         m, kurtosis = self._moments
@@ -113,20 +115,6 @@ class Comparison:
         """Where the rows of ``numeric`` stand among those of ``layout.compared``."""
         where = {w.name: row for row, w in enumerate(self.layout.compared)}
         return np.array([where[w.name] for w in self.numeric], dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    cell_counts: Counts
-    std: float | None
-    kurtosis: float | None
-
-
-def _known(watched: Watched) -> _Known:
-    found = watched.profile
-    if found is None or found.cells is None:
-        raise TypeError(f"{watched.name} has no cells")
-    return _Known(np.array(found.cells.counts, dtype=np.int64), found.std, found.kurtosis)
 
 
 def _joined(arrays: Sequence[Places]) -> Places:

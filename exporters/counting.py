@@ -12,7 +12,7 @@ from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Texts
 from modelwatch.exporters.ingest.table import Rejection, Table
 from modelwatch.exporters.ingest.wrong import Mismatch, add_mismatches
-from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched, standardised
+from modelwatch.exporters.layout import SUMS, Layout, Watched
 from modelwatch.exporters.relations import MOST_ROWS
 from modelwatch.exporters.statistics.method import Counts, Floats
 
@@ -101,31 +101,27 @@ def _numbers(watched: Watched, values: Floats, counts: Counts, sums: Floats) -> 
         outside = np.count_nonzero((here < low) | (here > high))
     counts[watched.outside] = outside
     counts[watched.missing] = len(values) - len(here)
-    if cells is None or found is None:
+    if cells is None or found is None or found.scale is None:
         counts[start] = len(here)
         return
     if sorted_:
-        below = np.searchsorted(here, cells.upper, side="right")
+        below = np.searchsorted(here, cells.limits, side="right")
         counts[start : watched.missing] = np.diff(below, prepend=0, append=len(here))
     else:
-        codes = np.searchsorted(cells.upper, here, side="left")
-        counts[start : watched.missing] = np.bincount(codes, minlength=cells.size)
-    z = standardised(here, found)
+        codes = np.searchsorted(cells.limits, here, side="left")
+        counts[start : watched.missing] = np.bincount(codes, minlength=len(cells))
     place = watched.block.float_start
-    sums[place + SUM_Z], sums[place + SUM_Z2] = z.sum(), z @ z
-    if found.minimum is not None and found.maximum is not None:
-        sums[place + BELOW] = np.maximum(found.minimum - here, 0).sum()
-        sums[place + ABOVE] = np.maximum(here - found.maximum, 0).sum()
+    sums[place : place + SUMS] = found.scale.sums(here)
 
 
 def _categories(watched: Watched, codes: NDArray[np.integer], distinct: tuple[str, ...], counts: Counts) -> None:
     """Adds categories: ``codes`` are places in ``distinct``, or -1 where a value is missing."""
     bins, start = watched.bins, watched.block.start
     found = np.bincount(codes + 1, minlength=len(distinct) + 1)
-    lookup = bins.lookup if isinstance(bins, CategoricalBins) else None
     for text, rows in zip(distinct, found[1:].tolist(), strict=True):
         if rows:
-            place = int(not text) if lookup is None else lookup.get(text, bins.unknown)
+            # Without a reference a value is there or missing.
+            place = bins.lookup.get(text, bins.unknown) if isinstance(bins, CategoricalBins) else int(not text)
             counts[start + place] += rows
     counts[watched.missing] += found[0]
 

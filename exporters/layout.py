@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Unbinned
+from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.reference import FeatureProfile, Profile
 from modelwatch.exporters.relations import Relations, relations
-from modelwatch.exporters.statistics.method import Counts, Floats
+from modelwatch.exporters.statistics.method import Counts
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -145,17 +144,15 @@ def layout(model: t.Model, profile: Profile | None, without: str = "") -> Layout
 def _watched(subject: Subject, profile: Profile | None, without: str, start: int, float_start: int) -> Watched:
     found, reason, inactive = _reference(subject, profile, without)
     bins: NumericBins | CategoricalBins | Unbinned = Unbinned() if found is None else found.bins
-    cells = found.cells.cells if found is not None and found.cells is not None else None
-    places = len(bins.labels) if cells is None else cells.size + 1
-    signature = bins.signature if found is None or cells is None else _signature(bins.signature, *_scale(found, cells))
+    cells = found.cells if found is not None and found.scale is not None else None
+    places = len(bins.labels) if cells is None else len(cells) + 1
+    signature = bins.signature
+    if found is not None and cells is not None and found.scale is not None:
+        # Counts in cells and sums mean something else where the reference has other cells, or another scale.
+        signature = _signature(cells.signature, *astuple(found.scale))
     sums = SUMS if cells is not None else 0
     block = Block(subject.name, signature, start, places + 2, float_start, sums)
     return Watched(subject, bins, cells, found, block, reason, inactive)
-
-
-def _scale(found: FeatureProfile, cells: Cells) -> Iterator[object]:
-    """What counts in cells and sums hang on besides the bins."""
-    yield from (cells.signature, found.mean, found.std, found.minimum, found.maximum)
 
 
 def _signature(*definition: object) -> str:
@@ -175,8 +172,3 @@ def _reference(
         why = f"it is {subject.feature.type} in the spec and {found.type} in the reference: make the reference again"
         return None, "type_differs", why
     return found, "", None
-
-
-def standardised(values: Floats, found: FeatureProfile) -> Floats:
-    """(x - mean) / std of the reference; only centred where the reference never varies."""
-    return (values - (found.mean or 0.0)) / (found.std or 1.0)

@@ -60,6 +60,12 @@ class Relations:
     def _components(self) -> Floats:
         return np.empty((0, 0)) if self.basis is None else np.asarray(self.basis.components, dtype=np.float64)
 
+    @property
+    def _far(self) -> float:
+        """Squared error that 1 in 100 rows of the reference exceeds."""
+        residual = None if self.basis is None else self.basis.residual
+        return np.inf if residual is None else residual.q99
+
     def sums(self, values: Floats) -> Floats:
         """The block for ``values``, shape (rows, k), NaN where missing."""
         out = np.zeros(self.block.float_width)
@@ -75,7 +81,7 @@ class Relations:
             seen = z[:, self.columns]
             scores = seen @ self._components.T
             error = np.maximum(np.einsum("ij,ij->i", seen, seen) - np.einsum("ij,ij->i", scores, scores), 0.0)
-            out[-3:] = (error.sum(), error @ error, np.count_nonzero(error > self.basis.residual_q99))
+            out[-3:] = (error.sum(), error @ error, np.count_nonzero(error > self._far))
         return out
 
     def correlated(self, sums: Floats) -> tuple[float, Floats]:
@@ -110,16 +116,14 @@ def relations(profile: Profile, watched: tuple[Watched, ...], start: int, float_
     places = [known.features.index(name) for name in names]
     basis = profile.pca if profile.pca is not None and set(profile.pca.features) <= set(names) else None
     columns = np.array([names.index(name) for name in basis.features] if basis else [], dtype=np.int64)
-    found = [w.profile for _, w in chosen]
-    mean = np.array([one.mean for one in found if one is not None], dtype=np.float64)
-    scale = np.array([one.std for one in found if one is not None], dtype=np.float64)
+    scales = [w.profile.scale for _, w in chosen if w.profile is not None]
+    mean = np.array([one.mean for one in scales if one is not None])
+    scale = np.array([one.std for one in scales if one is not None])
     k = len(names)
     digest = hashlib.sha256(repr((names, mean.tolist(), scale.tolist(), basis)).encode()).hexdigest()
     block = Block("relations", digest, start, 0, float_start, 1 + k + k * (k + 1) // 2 + 3)
     matrix = known.matrix()[np.ix_(places, places)]
-    return Relations(
-        block, names, tuple(i for i, _ in chosen), mean, scale, profile.rows, matrix, basis, columns
-    )
+    return Relations(block, names, tuple(i for i, _ in chosen), mean, scale, profile.rows, matrix, basis, columns)
 
 
 def _usable(watched: Watched) -> bool:

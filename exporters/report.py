@@ -32,7 +32,7 @@ def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | N
         "status": _status(judgements),
         "problem": problem,
         "reference": reference,
-        "rows": {"accepted": tally.accepted, "rejected": sum(tally.rejected.values()), "reasons": dict(tally.rejected)},
+        "rows": {"accepted": tally.accepted, "rejected": tally.rejected, "reasons": dict(tally.reasons)},
         "last_row": tally.last_row and datetime.fromtimestamp(tally.last_row, UTC).isoformat(timespec="seconds"),
         "answers": [_answers(judgement) for judgement in judgements],
         "features": [_feature(snapshot, judgements, place) for place in range(len(layout.watched))],

@@ -9,8 +9,6 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,16 +17,17 @@ from starlette.routing import Route
 from starlette.types import StatelessLifespan
 
 from modelwatch.exporters import openapi
-from modelwatch.exporters.collector import ModelCollector
 from modelwatch.exporters.counting import Counted
+from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, UnknownFormatError, decode
 from modelwatch.exporters.intake import Intake, Limits, RefusedError
+from modelwatch.exporters.monitor import NotKeptError
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 
 # Requests decoded at the same time. More would not be faster, and each takes several times its body in memory.
 _DECODERS = 2
-_OPENMETRICS = "application/openmetrics-text"
+OPENMETRICS = "application/openmetrics-text"
 
 
 class _Json(Response):
@@ -49,11 +48,7 @@ class _Endpoints:
         self._sidecar = sidecar
         self._intake = Intake(limits)
         self._decoders = anyio.CapacityLimiter(_DECODERS)
-        self._registry = CollectorRegistry()
-        self._registry.register(ModelCollector(sidecar.snapshots, sidecar.failures))
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
+        self._scrape = Scrape(sidecar)
         self._description = openapi.document(version("modelwatch"), limits.body_bytes, limits.errors)
 
     async def predictions(self, request: Request) -> Response:
@@ -83,6 +78,8 @@ class _Endpoints:
                 return _error(415, str(error))
             except NotLoadedError:
                 raise RefusedError(429, f"the reference profile of {name} is being loaded", 1) from None
+            except NotKeptError as error:
+                raise RefusedError(429, str(error), error.retry_after) from None
             except UnknownModelError:
                 return _error(404, self._no_model(name))
         errors = sorted(counted.errors.items())[: self._intake.limits.errors]
@@ -108,10 +105,9 @@ class _Endpoints:
         return _error(404, self._no_model(name)) if found is None else _Json(found)
 
     def metrics(self, request: Request) -> Response:
-        # Only our own words reach choose_encoder: it raises for versions and escapings that it does not know.
         accepted = {kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")}
-        encode, kind = choose_encoder(_OPENMETRICS if _OPENMETRICS in accepted else "")
-        return Response(encode(self._registry), headers={"Content-Type": kind})
+        body, kind = self._scrape.answer(OPENMETRICS in accepted)
+        return Response(body, headers={"Content-Type": kind})
 
     def ready(self, _: Request) -> Response:
         state = self._sidecar.readiness()

@@ -21,8 +21,7 @@ from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.related import Related, judge_relations
 from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS
-from modelwatch.exporters.statistics.likelihood_ratio import significant
-from modelwatch.exporters.statistics.looks import alpha_of_one
+from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.vectors import Vectors
 from modelwatch.model.units import Duration
@@ -73,11 +72,12 @@ def alpha(layout: Layout) -> float:
     a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed. A sliding
     window is looked at many times in its length, which counts too.
     """
-    return alpha_of_one(float(layout.model.drift.false_alarm_rate) / max(len(layout.compared), 1))
+    return float(layout.model.drift.false_alarm_rate) / max(len(layout.compared), 1)
 
 
-def judge(layout: Layout, comparison: Comparison, window: Duration, total: Vectors) -> Judgement:
+def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement:
     """What ``total``, the vectors of a window, says of each distribution."""
+    layout = comparison.layout
     rate = alpha(layout)
     counts, sums = total.counts, total.sums
     watched = layout.watched
@@ -110,10 +110,11 @@ def judge(layout: Layout, comparison: Comparison, window: Duration, total: Vecto
             for name, of_moments in OF_MOMENTS.items():
                 tell.method(name, of_moments, moments, numeric)
         real = np.zeros(len(watched), dtype=bool)
-        real[every] = significant(histograms, rate)
+        ratio = LikelihoodRatio()
+        real[every] = ratio.score(histograms) > ratio.critical_value(histograms, waited[every], rate)
         drifted = np.where(comparable, (_above(watched, scores, critical) & real & active).astype(float), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = Judgement(
+        return Judgement(
             layout=layout,
             window=window,
             samples=rows,
@@ -127,9 +128,8 @@ def judge(layout: Layout, comparison: Comparison, window: Duration, total: Vecto
             new=_new(watched, counts) / here,
             mismatched=wrong / (rows + wrong),
             answers=judge_answers(layout, total, rate, layout.model.drift.min_samples),
-            relations=judge_relations(layout, total, rate),
+            relations=judge_relations(layout, total, rate, layout.model.drift.min_samples),
         )
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Scrape:
         """The body and its content type."""
         text = self.page().text(openmetrics).encode()
         if openmetrics:
-            return text + generate_openmetrics(self._process), OPENMETRICS
+            return text + generate_openmetrics(self._process), OPENMETRICS  # type: ignore[no-untyped-call]  # the library's
         return text + generate_latest(self._process), TEXT
 
     def page(self) -> Page:

@@ -38,13 +38,13 @@ class Sheet:
         """``judgements`` are one for each window of the layout."""
         layout, tally, name = self._layout, snapshot.tally, self._name
         page.add(m.EXPORTER_ROWS, tally.accepted, name, "accepted")
-        page.add(m.EXPORTER_ROWS, sum(tally.rejected.values()), name, "rejected")
+        page.add(m.EXPORTER_ROWS, tally.rejected, name, "rejected")
         for reason in REASONS:
-            page.add(m.EXPORTER_REJECTED, tally.rejected.get(reason, 0), name, reason)
+            page.add(m.EXPORTER_REJECTED, tally.reasons.get(reason, 0), name, reason)
         if tally.last_row is not None:
             page.add(m.EXPORTER_LAST_ROW, tally.last_row, name)
-            if tally.newest is not None:
-                page.add(m.EXPORTER_ROW_LAG, tally.last_row - tally.newest, name)
+        if tally.lag is not None:
+            page.add(m.EXPORTER_ROW_LAG, tally.lag, name)
         if layout.profile is not None:
             page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
         self._counts(page, tally.counters)
@@ -122,4 +122,5 @@ def _reference_shares(watched: Watched) -> Floats:
     reference = watched.reference
     if reference is None or not reference.any():
         return np.full(len(watched.bins.labels), np.nan)
-    return reference / reference.sum()
+    shares: Floats = reference / reference.sum()
+    return shares

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modelwatch.exporters.statistics.chi_squared import ChiSquared
+from modelwatch.exporters.statistics.hellinger import Hellinger
 from modelwatch.exporters.statistics.jensen_shannon import JensenShannon
+from modelwatch.exporters.statistics.kullback_leibler import KullbackLeibler
 from modelwatch.exporters.statistics.method import Cells, Counts, Histograms, Method, Moments
 from modelwatch.exporters.statistics.psi import Psi
+from modelwatch.exporters.statistics.total_variation import TotalVariation
 
-OF_HISTOGRAMS: Mapping[str, Method[Histograms]] = {m.name: m for m in (Psi(), JensenShannon())}
+_HISTOGRAM_METHODS: tuple[Method[Histograms], ...] = (
+    Psi(),
+    JensenShannon(),
+    KullbackLeibler(),
+    Hellinger(),
+    TotalVariation(),
+    ChiSquared(),
+)
+
+OF_HISTOGRAMS: Mapping[str, Method[Histograms]] = {m.name: m for m in _HISTOGRAM_METHODS}
 OF_CELLS: Mapping[str, Method[Cells]] = {}
 OF_MOMENTS: Mapping[str, Method[Moments]] = {}
 
