@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
+from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments
 
 Places = NDArray[np.int64]
+# Windows that a fleet's quantile is worked out for: each has four times the rows of the one before.
+MOST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,19 @@ class Comparison:
         # Weights are float64: exact below 2**53 rows.
         flat = np.bincount(bins, weights=total[places], minlength=rows * self._bins)
         return Histograms(flat.astype(np.int64).reshape(rows, self._bins), self._reference)
+
+    def likelihood_quantile(self, alpha: float) -> Floats:
+        """What the likelihood ratio of a window of any size exceeds with probability ``alpha`` at the most, (rows,).
+
+        It hardly hangs on the window's rows, so that one number serves whoever adds up the counts of many sidecars.
+        """
+        if not self.layout.compared:
+            return np.empty(0)
+        empty = Histograms(np.zeros_like(self._reference), self._reference)
+        least = max(int(self.layout.model.drift.min_samples), 1)
+        sizes = [np.full(len(self._reference), least << 2 * step) for step in range(MOST_STEPS)]
+        ratio = LikelihoodRatio()
+        return np.max([ratio.critical_value(empty, n, alpha) for n in sizes], axis=0)
 
     # --- cells ---
 

@@ -13,7 +13,7 @@ from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
 from modelwatch.exporters.ingest import Table
-from modelwatch.exporters.layout import layout
+from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
@@ -178,11 +178,15 @@ class Sidecar:
         return [(snapshot, self._judge(snapshot)) for snapshot in self.snapshots()]
 
     def _judge(self, snapshot: Snapshot) -> list[Judgement]:
-        layout = snapshot.layout
-        comparison = self._comparisons.get(layout.model.name)
-        if comparison is None or comparison.layout is not layout:
-            comparison = self._comparisons[layout.model.name] = Comparison(layout)
-        return [judge(comparison, window, snapshot.total(window.milliseconds)) for window in layout.windows]
+        comparison = self.comparison(snapshot.layout)
+        return [judge(comparison, window, snapshot.total(window.milliseconds)) for window in snapshot.layout.windows]
+
+    def comparison(self, layout: Layout) -> Comparison:
+        """How the vectors over ``layout`` are compared; made once."""
+        found = self._comparisons.get(layout.model.name)
+        if found is None or found.layout is not layout:
+            found = self._comparisons[layout.model.name] = Comparison(layout)
+        return found
 
     # --- keeping ---
 

@@ -41,7 +41,7 @@ class Scrape:
             layout = snapshot.layout
             known, sheet = self._sheets.get(layout.model.name, (None, None))
             if sheet is None or known is not layout:
-                sheet = Sheet(layout)
+                sheet = Sheet(self._sidecar.comparison(layout))
             sheet.fill(page, snapshot, judgements)
             sheets[layout.model.name] = (layout, sheet)
         self._sheets = sheets

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.exposition.page import Page, Series
 from modelwatch.exporters.ingest.table import REASONS
-from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.statistics import METHODS
 from modelwatch.exporters.statistics.method import Counts, Floats, WithPValue
-from modelwatch.exporters.verdicts import Judgement
+from modelwatch.exporters.verdicts import Judgement, alpha
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import metrics as m
 
@@ -23,8 +24,9 @@ HASH_DIGITS = 12
 class Sheet:
     """For one layout; ``fill`` writes a snapshot of it onto a page."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, comparison: Comparison) -> None:
+        self._layout = layout = comparison.layout
+        self._quantile = comparison.likelihood_quantile(alpha(layout))
         self._name = layout.model.name
         features = [w.name for w in layout.watched]
         self._windows = [_Window(self._name, features, window) for window in layout.windows]
@@ -32,6 +34,7 @@ class Sheet:
         bins = [(self._name, w.name, label) for w in compared for label in w.bins.labels]
         self._values, self._shares = Series.of(m.FEATURE_VALUES, bins), Series.of(m.FEATURE_REFERENCE, bins)
         self._reference = np.concatenate([np.empty(0), *map(_reference_shares, compared)])
+        self._quantiles = Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, [(self._name, w.name) for w in compared])
         self._mismatched = Series.of(m.FEATURE_MISMATCHED, [(self._name, name) for name in features])
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
@@ -62,6 +65,7 @@ class Sheet:
         page.whole(self._mismatched, counters[[w.mismatched for w in self._layout.watched]])
 
     def _settings(self, page: Page) -> None:
+        page.real(self._quantiles, self._quantile)
         for watched in self._layout.compared:
             drift = watched.subject.feature.drift
             page.add(m.DRIFT_THRESHOLD, float(drift.warning), self._name, watched.name, drift.method, "warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 import specs
 
+from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.reference import Profile
-from modelwatch.exporters.verdicts import Verdict, alpha, verdicts
+from modelwatch.exporters.verdicts import alpha, judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
@@ -25,14 +27,49 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     return build_profile(specs.model(), specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv"))
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a judgement says of one distribution by its own method; None where it says nothing."""
+
+    name: str
+    window: str
+    samples: int
+    score: float | None
+    critical_value: float | None
+    detected: bool | None
+    inactive: str | None
+    missing_ratio: float | None
+    out_of_range_ratio: float | None
+    new_category_ratio: float | None
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
 def _verdicts(monitor: Monitor) -> Iterator[Verdict]:
     snapshot = monitor.snapshot()
+    comparison = Comparison(snapshot.layout)
     for window in snapshot.layout.windows:
-        yield from verdicts(snapshot.layout, window, snapshot.totals[window.milliseconds])
+        found = judge(comparison, window, snapshot.total(window.milliseconds))
+        for place, watched in enumerate(snapshot.layout.watched):
+            method, why, drifted = watched.subject.feature.drift.method, found.inactive[place], found.drifted[place]
+            yield Verdict(
+                watched.name,
+                window.text,
+                int(found.samples[place]),
+                _known(found.scores[method][place]) if found.scores else None,
+                _known(found.critical[method][place]) if found.critical else None,
+                None if np.isnan(drifted) else bool(drifted),
+                why and why.sentence,
+                _known(found.missing[place]),
+                _known(found.outside[place]),
+                _known(found.new[place]),
+            )
 
 
 def _by_name(monitor: Monitor, window: str = "15m") -> dict[str, Verdict]:
-    return {found.watched.name: found for found in _verdicts(monitor) if found.window.text == window}
+    return {found.name: found for found in _verdicts(monitor) if found.window == window}
 
 
 def test_a_day_without_drift_detects_nothing(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
@@ -165,7 +202,7 @@ def test_a_rare_value_that_becomes_frequent_is_detected_in_a_small_window(tmp_pa
 def test_windows_of_the_same_length_are_told_once(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
     policy = t.DriftPolicy((Duration.parse("60m"), Duration.parse("1h")), 500, Decimal("0.001"))
     monitor = Monitor(layout(specs.model(drift=policy), profile), clock)
-    assert [found.window.text for found in _verdicts(monitor)] == ["1h"] * 5
+    assert [found.window for found in _verdicts(monitor)] == ["1h"] * 5
 
 
 @pytest.mark.parametrize("count", [0, 1])

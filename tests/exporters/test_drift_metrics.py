@@ -8,17 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import specs
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from modelwatch.exporters.collector import ModelCollector
+from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.state import State
-from modelwatch.exporters.statistics import METHODS
+from modelwatch.exporters.statistics import METHODS, OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, Histograms
 from modelwatch.model import types as t
 from modelwatch.telemetry.metrics import BY_NAME, CONTRACT, Emitter, MetricType
 
@@ -37,15 +34,13 @@ def sidecar(reference: Path, clock) -> Sidecar:  # type: ignore[no-untyped-def]
     return found
 
 
-def _registry(sidecar: Sidecar) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(ModelCollector(sidecar.snapshots, sidecar.failures))
-    return registry
+def _text(sidecar: Sidecar, openmetrics: bool = False) -> str:
+    return Scrape(sidecar).page().text(openmetrics) + ("# EOF\n" if openmetrics else "")
 
 
 def _scrape(sidecar: Sidecar) -> Series:
     found: Series = {}
-    for family in parse(generate_latest(_registry(sidecar)).decode()):
+    for family in parse(_text(sidecar)):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
             assert key not in found, f"{key} is there twice"
@@ -66,12 +61,18 @@ def _one(series: Series, name: str, **labels: str) -> float:
     return value
 
 
-@pytest.mark.parametrize("written", [generate_latest, generate_openmetrics])
-def test_every_metric_is_in_the_contract_with_its_type_help_and_labels(sidecar: Sidecar, written) -> None:  # type: ignore[no-untyped-def]
-    sidecar.ingest(specs.NAME, rows_table([*specs.rows(1, 700), {"features": {"hour": "x"}}]))
-    read = parse if written is generate_latest else parse_openmetrics
+# Only what has correlated features has these; test_drift_relations sees to them.
+_RELATED = {"model_correlation_change", "model_pca_reconstruction_error_ratio"}
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_every_metric_is_in_the_contract_with_its_type_help_and_labels(sidecar: Sidecar, openmetrics: bool) -> None:
+    rows = rows_table([*specs.rows(1, 700), {"features": {"hour": "x"}, "timestamp": 1_699_999_990}])
+    sidecar.ingest(specs.NAME, rows)
+    sidecar.ingest(specs.NAME, rows_table([{**specs.rows(2, 1)[0], "timestamp": 1_699_999_990}]))
+    read = parse_openmetrics if openmetrics else parse
     seen = set()
-    for family in read(written(_registry(sidecar)).decode()):
+    for family in read(_text(sidecar, openmetrics)):
         name = f"{family.name.removesuffix('_total')}_total" if family.type == "counter" else family.name
         metric = BY_NAME[name]
         assert metric.emitter is Emitter.SIDECAR
@@ -82,7 +83,8 @@ def test_every_metric_is_in_the_contract_with_its_type_help_and_labels(sidecar: 
             assert sorted(sample.labels) == sorted(metric.labels)
         if family.samples:
             seen.add(metric.name)
-    assert seen == {metric.name for metric in CONTRACT if metric.emitter is Emitter.SIDECAR}
+    expected = {metric.name for metric in CONTRACT if metric.emitter is Emitter.SIDECAR}
+    assert seen | _RELATED | {"model_drift_inactive"} == expected
 
 
 def test_counters_begin_at_zero_and_what_is_not_known_yet_is_absent(sidecar: Sidecar) -> None:
@@ -108,12 +110,13 @@ def test_a_score_appears_with_enough_rows_and_never_as_zero_before(sidecar: Side
     assert _one(few, "modelwatch_exporter_last_row_timestamp_seconds", model=specs.NAME) == clock.epoch
     sidecar.ingest(specs.NAME, rows_table(specs.rows(2, 1)))
     enough = _scrape(sidecar)
-    assert len(_of(enough, "model_drift_score")) == 5 * 2
+    numeric, every = len(OF_CELLS) + len(OF_MOMENTS), len(OF_HISTOGRAMS)
+    assert len(_of(enough, "model_drift_score")) == (5 * every + 3 * numeric) * 2
     assert _of(enough, "model_drift_critical_value") == _of(few, "model_drift_critical_value")
     clock.pass_(1000)
     later = _scrape(sidecar)
     assert not _of(later, "model_drift_score", window="15m")
-    assert len(_of(later, "model_drift_score", window="1h")) == 5
+    assert len(_of(later, "model_drift_score", window="1h")) == 5 * every + 3 * numeric
 
 
 def test_scores_can_be_computed_again_from_the_exported_counts(sidecar: Sidecar) -> None:
@@ -128,9 +131,10 @@ def test_scores_can_be_computed_again_from_the_exported_counts(sidecar: Sidecar)
         assert counts.keys() == shares.keys()
         assert sum(shares.values()) == pytest.approx(1)
 
-        again = METHODS[method].score(
-            np.array([counts[key] for key in counts]), np.array([round(shares[key] * 2000) for key in counts])
+        histograms = Histograms(
+            np.array([[int(counts[key]) for key in counts]]), np.array([[round(shares[key] * 2000) for key in counts]])
         )
+        (again,) = OF_HISTOGRAMS[method].score(histograms)
         assert _one(series, "model_drift_score", feature=feature, method=method, window="1h") == pytest.approx(
             again, rel=1e-9
         )
@@ -155,7 +159,7 @@ def test_whatever_comes_in_makes_no_new_series_and_is_never_a_label(sidecar: Sid
     sidecar.ingest(specs.NAME, rows_table(odd))
     after = _scrape(sidecar)
     assert after.keys() == before
-    assert "secret" not in generate_latest(_registry(sidecar)).decode()
+    assert "secret" not in _text(sidecar)
     assert _one(after, "model_feature_values_total", feature="carrier", bin="new") == 2000
 
 
@@ -164,8 +168,10 @@ def test_a_model_has_no_more_series_than_the_contract_allows(sidecar: Sidecar) -
     series = _scrape(sidecar)
     for feature in ("hour", "distance", "confidence"):
         assert len(_of(series, "model_feature_values_total", feature=feature)) <= 10 + 4
-    for name in ("model_drift_samples", "model_drift_score", "model_drift_detected"):
+    for name in ("model_drift_samples", "model_drift_detected"):
         assert len(_of(series, name)) == 5 * 2
+    for name in ("model_drift_score", "model_drift_critical_value"):
+        assert len(_of(series, name)) <= 5 * len(METHODS) * 2
 
 
 def test_labels_of_any_category_can_be_read_back(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
