@@ -4,6 +4,9 @@ Labels of numeric bins are intervals, open on the left and closed on the right: 
 ``(12.5,+Inf)``. Where much of the reference sits on its very lowest value, that value has a bin of its own:
 ``(-Inf,0)``, ``[0,0]``, ``(0,3]``. Labels of categorical bins are the categories, then ``other`` (rare in the
 reference) and ``new`` (never in the reference). The last bin is always ``missing``.
+
+``Cells`` are finer than bins and end where these end: distances that need more than ten bins (KS, Wasserstein) are
+taken from them, and the counts of the bins are sums over their cells.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class NumericBins:
     underflow: bool = False
 
     @cached_property
-    def _limits(self) -> NDArray[np.float64]:
+    def limits(self) -> NDArray[np.float64]:
+        """The upper ends of all bins but the last: bin i holds limits[i-1] < x <= limits[i]."""
         edges = np.array(self.edges, dtype=np.float64)
         return np.concatenate([[math.nextafter(edges[0], -math.inf)], edges]) if self.underflow else edges
 
@@ -74,8 +78,96 @@ class NumericBins:
 
     def codes(self, values: NDArray[np.float64]) -> Codes:
         """Bins of ``values``, shape (n,). What is not finite (NaN, infinity) is missing."""
-        codes = np.searchsorted(self._limits, values, side="left")
+        codes = np.searchsorted(self.limits, values, side="left")
         return np.where(np.isfinite(values), codes, len(self.labels) - 1)
+
+
+# From this many values on, sorting them and looking up the edges is cheaper than looking up each value. Measured with 256
+# edges and fresh values: as dear at 300, half as dear from 1,000 on.
+SORTED_FROM = 300
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The fine bins of a numeric feature; ``edges`` hold every limit of ``bins``, strictly increasing and finite.
+
+    Cell i holds edges[i-1] < x <= edges[i]. ``counts`` are those of the reference by cell, without missing values.
+    """
+
+    bins: NumericBins
+    edges: tuple[float, ...]
+    counts: tuple[int, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        return np.array(self.edges, dtype=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.edges) + 1
+
+    @cached_property
+    def signature(self) -> str:
+        return _signature("cells", self.bins.signature, self.edges)
+
+    @cached_property
+    def coarse(self) -> Codes:
+        """The bin of each cell, shape (cells,), never falling."""
+        return np.searchsorted(self.bins.limits, np.append(self._limits, np.inf), side="left")
+
+    @cached_property
+    def starts(self) -> Codes:
+        """The first cell of each bin but ``missing``: ``np.add.reduceat(cells, starts)`` are the counts by bin."""
+        return np.concatenate([[0], np.searchsorted(self._limits, self.bins.limits) + 1])
+
+    @cached_property
+    def widths(self) -> NDArray[np.float64]:
+        """Width of each cell, shape (cells,); 0 for the two outermost, which have no end."""
+        inner = np.diff(self._limits)
+        return np.concatenate([[0.0], inner, [0.0]])[: len(self)]
+
+    def count(self, values: NDArray[np.float64]) -> Codes:
+        """How many of ``values``, shape (n,), fall into each cell, then how many are missing; shape (cells + 1,)."""
+        if len(values) < SORTED_FROM:
+            codes = np.searchsorted(self._limits, values, side="left")
+            codes[~np.isfinite(values)] = len(self)
+            return np.bincount(codes, minlength=len(self) + 1)
+        ordered = np.sort(values)
+        # Minus infinity sorts first, plus infinity and then NaN sort last.
+        first, last = np.searchsorted(ordered, -np.inf, side="right"), np.searchsorted(ordered, np.inf)
+        ends = np.searchsorted(ordered[first:last], self._limits, side="right")
+        found = np.diff(np.concatenate([[0], ends, [last - first]]))
+        return np.append(found, len(values) - (last - first))
+
+
+# No value counts as further away than this many standard deviations, so that sums stay finite whatever comes in.
+FARTHEST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a numeric feature's sums are taken against: mean, deviation and range of the reference."""
+
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+
+    @property
+    def unit(self) -> float:
+        """The standard deviation; 1 where the reference is constant."""
+        return self.std if self.std > 0 else 1.0
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of ``values``, shape (n,): sum of z and of z^2, then how far they lie below and above the range in all.
+
+        z is (x - mean) / unit. What is not finite adds nothing.
+        """
+        finite = np.where(np.isfinite(values), values, self.mean)
+        z = np.clip((finite - self.mean) / self.unit, -FARTHEST, FARTHEST)
+        far = FARTHEST * self.unit
+        below = np.clip(self.minimum - finite, 0.0, far)
+        above = np.clip(finite - self.maximum, 0.0, far)
+        return np.array([z.sum(), np.dot(z, z), below.sum(), above.sum()])
 
 
 def _texts(edges: Sequence[float]) -> list[str]:

@@ -1,0 +1,29 @@
+"""The reference profile: what a model's features looked like when it was trained, and its file."""
+
+from modelwatch.exporters.reference.file import FORMAT, load_profile, profile_to_json
+from modelwatch.exporters.reference.profile import (
+    Correlations,
+    FeatureProfile,
+    Pca,
+    Profile,
+    ProfileError,
+    Residual,
+    Seasons,
+    Segments,
+    Slice,
+)
+
+__all__ = [
+    "FORMAT",
+    "Correlations",
+    "FeatureProfile",
+    "Pca",
+    "Profile",
+    "ProfileError",
+    "Residual",
+    "Seasons",
+    "Segments",
+    "Slice",
+    "load_profile",
+    "profile_to_json",
+]
