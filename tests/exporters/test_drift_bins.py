@@ -11,7 +11,15 @@ import specs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwatch.exporters.bins import LONGEST_LABEL, CategoricalBins, NumericBins, category_text
+from modelwatch.exporters.bins import (
+    LONGEST_LABEL,
+    SORTED_FROM,
+    CategoricalBins,
+    Cells,
+    NumericBins,
+    Scale,
+    category_text,
+)
 from modelwatch.exporters.counting import count
 from modelwatch.exporters.ingest import decode
 from modelwatch.exporters.ingest.json_columns import columns_table
@@ -63,6 +71,34 @@ def test_a_number_falls_into_the_interval_that_its_label_says(
             continue
         below = [-math.inf, *([math.nextafter(limits[0], -math.inf)] if bins.underflow else []), *limits, math.inf]
         assert below[code] < value <= below[code + 1]
+
+
+@given(edges, st.booleans(), st.lists(st.floats()), st.lists(st.floats(), max_size=50), st.booleans())
+def test_cells_refine_bins_and_count_every_value_once(
+    limits: list[float], low: bool, more: list[float], values: list[float], many: bool
+) -> None:
+    bins = NumericBins(tuple(limits), underflow=low and bool(limits))
+    fine = sorted({*filter(math.isfinite, more), *filter(math.isfinite, bins.limits.tolist())})
+    if len(fine) < len(set(bins.limits.tolist())):
+        return
+    cells = Cells(bins, tuple(fine))
+    found = np.array(values * (SORTED_FROM if many else 1), dtype=np.float64)
+    counts = cells.count(found)
+    assert len(counts) == len(cells) + 1 == len(cells.coarse) + 1 == len(cells.widths) + 1
+    coarse = np.bincount(bins.codes(found), minlength=len(bins.labels))
+    assert (np.append(np.add.reduceat(counts[:-1], cells.starts), counts[-1]) == coarse).all()
+    assert (np.bincount(cells.coarse, counts[:-1], len(bins.labels) - 1) == coarse[:-1]).all()
+    for cell, number in enumerate(counts[:-1]):
+        left, right = ([-math.inf, *fine, math.inf][i] for i in (cell, cell + 1))
+        assert number == sum(math.isfinite(x) and left < x <= right for x in found)
+
+
+def test_sums_are_standardised_and_tell_how_far_values_lie_outside() -> None:
+    scale = Scale(mean=10.0, std=2.0, minimum=5.0, maximum=15.0)
+    sums = scale.sums(np.array([10.0, 12.0, 4.0, 18.0, math.nan, math.inf]))
+    assert list(sums) == [0 + 1 - 3 + 4, 0 + 1 + 9 + 16, 1.0, 3.0]
+    assert np.isfinite(scale.sums(np.array([1.7e308] * 3 + [-1.7e308]))).all()
+    assert list(Scale(3.0, 0.0, 3.0, 3.0).sums(np.array([3.0, 5.0]))) == [2.0, 4.0, 0.0, 2.0]
 
 
 def test_labels_are_intervals_that_read_well_and_differ() -> None:
