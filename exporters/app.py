@@ -22,7 +22,7 @@ from modelwatch.exporters.state import State, StateError
 from modelwatch.model import types as t
 
 DEFAULT_LISTEN = "127.0.0.1:9180"
-SAVE_SECONDS = 2.0
+KEEP_SECONDS = 1.0
 _log = logging.getLogger("modelwatch.exporters")
 
 
@@ -102,10 +102,10 @@ def _serve(
         loop.add_signal_handler(signal.SIGINT, stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
         start(sidecar.load)
-        saver = loop.create_task(_save(sidecar))
+        keeper = loop.create_task(_keep(sidecar))
         announce()
         yield
-        saver.cancel()
+        keeper.cancel()
 
     app = create_app(sidecar, lifespan=lifespan)
     config = uvicorn.Config(
@@ -115,10 +115,13 @@ def _serve(
     server.run(sockets=[bound])
 
 
-async def _save(sidecar: Sidecar) -> None:
+async def _keep(sidecar: Sidecar) -> None:
     while True:
-        await asyncio.sleep(SAVE_SECONDS)
-        await asyncio.to_thread(sidecar.save)
+        await asyncio.sleep(KEEP_SECONDS)
+        try:
+            await asyncio.to_thread(sidecar.keep)
+        except Exception:  # whatever it was this second, the next one wants its rows kept too
+            _log.exception("what was counted could not be kept on disk")
 
 
 def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:

@@ -23,6 +23,7 @@ from modelwatch.exporters.collector import ModelCollector
 from modelwatch.exporters.counting import Counted
 from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, decode
 from modelwatch.exporters.intake import Intake, Limits, RefusedError
+from modelwatch.exporters.monitor import NotKeptError
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 
@@ -81,6 +82,8 @@ class _Endpoints:
                 return _error(413, str(error))
             except NotLoadedError:
                 raise RefusedError(429, f"the reference profile of {name} is being loaded", 1) from None
+            except NotKeptError as error:
+                raise RefusedError(429, str(error), error.retry_after) from None
             except UnknownModelError:
                 return _error(404, self._no_model(name))
         errors = sorted(counted.errors.items())[: self._intake.limits.errors]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -12,10 +13,16 @@ from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.counting import Counted
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import layout
-from modelwatch.exporters.monitor import Monitor, Snapshot
+from modelwatch.exporters.ledger import Tally
+from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
-from modelwatch.exporters.state import State
+from modelwatch.exporters.state import Health, State
 from modelwatch.model import types as t
+
+# A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
+SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 4 << 20
+# So long after one that could not be saved.
+AGAIN_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +57,9 @@ class Sidecar:
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
         self._missing: dict[str, str] = {}
-        # One load at a time; and no row may be counted between the last look at a monitor and its replacement.
-        self._load_lock, self._swap_lock = threading.Lock(), threading.Lock()
+        self._load_lock = threading.Lock()
+        # When, by the monotonic clock, each model's next snapshot is to be saved.
+        self._next: dict[str, float] = {}
 
     @property
     def names(self) -> list[str]:
@@ -61,7 +69,13 @@ class Sidecar:
         return Readiness(tuple(sorted(self._loading)), dict(sorted(self._missing.items())))
 
     def failures(self) -> Mapping[str, int]:
-        return self._state.failures if self._state else {"load": 0, "save": 0}
+        return self.health().failures
+
+    def health(self) -> Health:
+        """How well counts are kept."""
+        return self._state.health() if self._state else Health({"load": 0, "save": 0})
+
+    # --- loading ---
 
     def load(self, fleet: t.Fleet | None = None) -> None:
         """Load every model's profile and counts, or take up what changed in them or in ``fleet``.
@@ -79,11 +93,9 @@ class Sidecar:
                     self._missing[model.name] = f"cannot be loaded: {error}"
                     _log.exception("%s cannot be loaded", model.name)
                 self._loading.discard(model.name)
-            with self._swap_lock:
-                # A model that comes back goes on from here.
-                self.save()
-                for name in self._monitors.keys() - models.keys():
-                    del self._monitors[name]
+            for name in self._monitors.keys() - models.keys():
+                self._remove(name)
+            self.save()
             self._missing = {name: why for name, why in self._missing.items() if name in models}
             self._loading &= models.keys()
 
@@ -104,44 +116,101 @@ class Sidecar:
         if before is not None and before.layout.model == model and _same(before.layout.profile, profile):
             return
         planned = layout(model, profile, without)
-        saved = self._state.load(model.name) if self._state and before is None else None
-        with self._swap_lock:
-            if before is not None:
-                saved = before.snapshot().tally
-            self._monitors[model.name] = Monitor(planned, self._clock, saved)
+        journal = self._state.journal if self._state else None
+
+        def watch(tally: Tally | None) -> None:
+            self._monitors[model.name] = Monitor(planned, self._clock, tally, journal)
+
+        if before is None:
+            watch(self._state.load(model.name) if self._state else None)
+        else:
+            before.retire(watch)
         _log.info(
             "%s is watched: %d of %d distributions have a reference", model.name, planned.compared, len(planned.watched)
         )
 
+    def _remove(self, name: str) -> None:
+        """Forget a model; what it has counted stays in the state, and a model that comes back goes on from there."""
+
+        def forget(tally: Tally) -> None:
+            del self._monitors[name]
+            if self._state:
+                self._state.save(tally, name)
+
+        self._monitors[name].retire(forget)
+
+    # --- counting ---
+
     def ingest(self, model: str, table: Table) -> Counted:
-        """Count the rows of ``table``. Raises UnknownModelError, and NotLoadedError before it is loaded."""
-        if model not in self._models:
-            raise UnknownModelError(model)
-        with self._swap_lock:
+        """Count the rows of ``table``, so that no end of this process loses them.
+
+        Raises UnknownModelError, NotLoadedError before the model is loaded, and NotKeptError while they cannot be kept.
+        """
+        while True:
+            if model not in self._models:
+                raise UnknownModelError(model)
             monitor = self._monitors.get(model)
             if monitor is None:
                 raise NotLoadedError(model)
-            return monitor.ingest(table)
+            if self._state and self._state.lost:
+                raise NotKeptError(f"the rows cannot be kept on disk ({self._state.lost}): send them again later")
+            try:
+                return monitor.ingest(table)
+            except RetiredError:
+                continue
+            except NotKeptError as error:
+                if self._state:
+                    self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be written")
+                raise
 
     def snapshots(self) -> list[Snapshot]:
-        """Every loaded model, by name, kept on disk before it is shown.
+        """Every loaded model, by name."""
+        return [monitor.snapshot() for _, monitor in self._every()]
 
-        A counter that a scrape has seen is thus never lower after a crash: Prometheus would take that for a restart
-        from 0 and count all of it again.
-        """
-        return self._kept(durable=False)
+    # --- keeping ---
+
+    def keep(self) -> None:
+        """To be called once a second: what has been counted before the call then outlives a power cut."""
+        if self._state is None:
+            return
+        if not self._state.check():
+            self._next.clear()
+        for name, monitor in self._every():
+            self._keep(self._state, name, monitor)
+
+    def _keep(self, state: State, name: str, monitor: Monitor) -> None:
+        journal = monitor.journal
+        if journal is None or state.lost:
+            return
+        at_once = False
+        if journal.gone():
+            state.failed_journal(name, "has been deleted by somebody; a snapshot is taken")
+            at_once = True
+        try:
+            journal.sync()
+        except OSError as error:
+            state.failed_journal(name, f"cannot be flushed ({error}); a snapshot is taken instead")
+            at_once = True
+        due = self._next.get(name, 0.0) <= self._clock.monotonic() or journal.written >= SNAPSHOT_BYTES
+        if at_once or (due and monitor.sequence > state.saved(name)):
+            self._save(state, name, monitor)
 
     def save(self) -> None:
-        """Keep everything so that it outlives a power cut."""
+        """Take snapshots of everything."""
         if self._state:
-            self._kept(durable=True)
+            for name, monitor in self._every():
+                self._save(self._state, name, monitor)
 
-    def _kept(self, durable: bool) -> list[Snapshot]:
-        found = [monitor.snapshot() for _, monitor in sorted(self._monitors.copy().items())]
-        if self._state:
-            for snapshot in found:
-                self._state.save(snapshot, durable)
-        return found
+    def _save(self, state: State, name: str, monitor: Monitor) -> None:
+        saved = state.save(monitor.rest(), name)
+        self._next[name] = self._clock.monotonic() + (SNAPSHOT_SECONDS if saved else AGAIN_SECONDS)
+        if not saved and monitor.journal is not None:
+            # Then the journal is all there is.
+            with contextlib.suppress(OSError):
+                monitor.journal.sync()
+
+    def _every(self) -> list[tuple[str, Monitor]]:
+        return sorted(self._monitors.copy().items())
 
 
 def _same(one: Profile | None, other: Profile | None) -> bool:

@@ -1,34 +1,56 @@
-"""What has been counted, on disk: one file per model in the folder of ``--state``, replaced as a whole.
+"""What has been counted, on disk: for each model a snapshot, the one before it, and the journal of what came since.
 
-A file is its SHA-256 on the first line and JSON on the second. It is written beside and renamed, so a crash leaves the
-old one or the new one. A damaged file, or one of another version, is moved aside to ``<name>.corrupt`` and counted.
+    <model>.state      the newest snapshot, replaced as a whole: a crash leaves the old one or the new one
+    <model>.previous   the one before, for the day that the newest is damaged
+    <model>.journal/   segments with every request since the older of the two
+
+A segment is deleted when both snapshots hold what is in it, so a damaged snapshot costs nothing. It is moved aside to
+``<model>.corrupt`` and counted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-import orjson
+from modelwatch.exporters import snapshots
+from modelwatch.exporters.journal import Journal, first_sequence, prune, segments, sync_folder
+from modelwatch.exporters.ledger import Tally
+from modelwatch.exporters.records import Header
+from modelwatch.exporters.recovery import recover
+from modelwatch.exporters.shape import Shape
 
-from modelwatch.exporters.layout import Layout
-from modelwatch.exporters.monitor import Block, Snapshot, Tally
-
-FORMAT = "modelwatch.state/1"
 _log = logging.getLogger(__name__)
 
 
 class StateError(Exception):
     """The folder cannot be used. The message says why and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How well counts are kept. ``failures`` by operation (load or save); ``last_snapshot`` in seconds since the epoch.
+
+    ``journal_bytes`` and ``journal_segments`` are what a start would read: they fall with each snapshot.
+    """
+
+    failures: Mapping[str, int]
+    journal_bytes: int = 0
+    journal_segments: int = 0
+    last_snapshot: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    sequence: int
+    shape: Shape
 
 
 class State:
@@ -37,18 +59,32 @@ class State:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.failures = {"load": 0, "save": 0}
-        self._lock = threading.Lock()
-        self._saved: dict[str, tuple[Layout, int, bool]] = {}
+        self._lock, self._count_lock = threading.Lock(), threading.Lock()
+        self._saved: dict[str, _Saved] = {}
+        self._last_snapshot: float | None = None
+        self._held: int | None = None
+        self.lost: str | None = None
+
+    # --- the folder ---
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Makes the folder and locks it. Raises StateError when it cannot be written or another sidecar has it."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self._held = self._locked()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StateError(f"{self.root}: cannot be written ({reason}); choose another folder with --state") from None
+        try:
+            yield
+        finally:
+            os.close(self._held)
+            self._held = None
+
+    def _locked(self) -> int:
+        """Raises OSError, and StateError when another sidecar has it."""
+        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,107 +96,142 @@ class State:
                 ) from None
             os.truncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
-            yield
-        finally:
+        except BaseException:
             os.close(lock)
+            raise
+        return lock
 
-    def _path(self, model: str) -> Path:
-        return self.root / f"{quote(model, safe='')}.json"
+    def check(self) -> bool:
+        """Whether the folder is still the one that is held. If it is not, everything has to be saved anew.
+
+        Somebody may have deleted it, or mounted another one over it. It is then held again; while that cannot be done,
+        ``lost`` says why, and nothing can be kept.
+        """
+        if self._held is None:
+            return True
+        try:
+            if os.path.samestat(os.fstat(self._held), (self.root / "lock").stat()):
+                return True
+        except OSError:
+            pass
+        if self.lost is None:
+            self._failed("save", self.root, "is not the folder any more that it was; saving everything anew")
+        try:
+            self.root.mkdir(exist_ok=True)
+            held = self._locked()
+        except (OSError, StateError) as error:
+            self.lost = str(error)
+            self._failed("save", self.root, f"{error}; rows are refused until it can be used again")
+            return False
+        os.close(self._held)
+        self._held, self.lost = held, None
+        self._saved.clear()
+        return False
+
+    def _path(self, model: str, suffix: str) -> Path:
+        return self.root / f"{quote(model, safe='')}.{suffix}"
+
+    def journal(self, header: Header) -> Journal:
+        return Journal(self._path(header.model, "journal"), header)
+
+    # --- what was counted before ---
 
     def load(self, model: str) -> Tally | None:
-        """What was saved of a model; None when nothing was, or when it had to be moved aside."""
-        path = self._path(model)
+        """What was counted of a model; None when nothing was. What is damaged is counted, told, and left out."""
+        snapshot = self._snapshot(model, "state") or self._snapshot(model, "previous")
+        if snapshot is not None:
+            self._saved[model] = _Saved(snapshot.sequence, snapshot.shape)
+        folder = self._path(model, "journal")
+        found = recover(snapshot, self._segments(folder))
+        for problem in found.problems:
+            self._failed("load", folder, problem)
+        if found.replayed:
+            _log.info(
+                "%s: %d requests since the last snapshot were counted again from its journal", model, found.replayed
+            )
+        return found.tally
+
+    def _snapshot(self, model: str, suffix: str) -> Tally | None:
+        path = self._path(model, suffix)
         try:
-            content = path.read_bytes()
+            return snapshots.decoded(path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._failed("load", path, f"cannot be read ({error})")
-            return None
-        try:
-            return _decoded(content)
+            reason = f"cannot be read ({error})"
         except (ValueError, KeyError, TypeError) as error:
-            aside = path.with_suffix(".corrupt")
-            with contextlib.suppress(OSError):
-                path.replace(aside)
-            self._failed("load", path, f"{error}; moved to {aside.name}, counting starts afresh")
-            return None
+            reason = str(error)
+        aside = self._path(model, "corrupt")
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        self._failed("load", path, f"{reason}; moved to {aside.name}, counting goes on from what else is kept")
+        return None
 
-    def save(self, snapshot: Snapshot, durable: bool = False) -> None:
-        """Keep a snapshot, unless as much is kept. ``durable`` outlives a power cut too, and takes longer."""
-        with self._lock:
-            layout, revision, kept = self._saved.get(snapshot.layout.model.name, (None, 0, False))
-            newer = layout is not snapshot.layout or revision < snapshot.revision
-            if newer or (durable and not kept and revision == snapshot.revision):
-                self._write(snapshot, durable)
-
-    def _write(self, snapshot: Snapshot, durable: bool) -> None:
-        model = snapshot.layout.model.name
-        path = self._path(model)
-        beside = path.with_suffix(".new")
+    def _segments(self, folder: Path) -> Iterator[tuple[str, int, bytes]]:
         try:
-            with beside.open("wb") as file:
-                file.write(_encoded(snapshot.tally))
-                if durable:
+            found = segments(folder)
+        except OSError as error:
+            self._failed("load", folder, f"cannot be read ({error}); what is in it is not counted")
+            return
+        for path in found:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                self._failed("load", path, f"cannot be read ({error}); what is in it is not counted")
+                continue
+            yield path.name, first_sequence(path), content
+
+    # --- what is counted now ---
+
+    def saved(self, model: str) -> int:
+        """Number of the last request that the newest snapshot holds; -1 when there is none."""
+        found = self._saved.get(model)
+        return -1 if found is None else found.sequence
+
+    def save(self, tally: Tally, model: str) -> bool:
+        """Keep a snapshot, unless as much is kept, so that it outlives a power cut. False when it could not be."""
+        with self._lock:
+            before = self._saved.get(model)
+            if before is not None and (
+                before.sequence > tally.sequence or (before.sequence == tally.sequence and before.shape == tally.shape)
+            ):
+                return True
+            path = self._path(model, "state")
+            beside = self._path(model, "new")
+            try:
+                with beside.open("wb") as file:
+                    file.write(snapshots.encoded(tally))
                     file.flush()
                     os.fsync(file.fileno())
-            beside.replace(path)
-            if durable:
-                self._sync_folder()
-        except OSError as error:
-            self._failed("save", path, f"cannot be saved ({error}); a restart would lose what came since")
-            return
-        self._saved[model] = (snapshot.layout, snapshot.revision, durable)
+                with contextlib.suppress(FileNotFoundError):
+                    path.replace(self._path(model, "previous"))
+                beside.replace(path)
+                sync_folder(self.root)
+            except OSError as error:
+                self._failed("save", path, f"cannot be saved ({error}); the journal keeps what came since")
+                return False
+            self._saved[model] = _Saved(tally.sequence, tally.shape)
+            self._last_snapshot = tally.moment.wall
+            if before is not None:
+                prune(self._path(model, "journal"), before.sequence)
+            return True
 
-    def _sync_folder(self) -> None:
-        folder = os.open(self.root, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def failed_journal(self, model: str, reason: str) -> None:
+        """Something is wrong with the journal of ``model``: count it, and tell."""
+        self._failed("save", self._path(model, "journal"), reason)
+
+    def health(self) -> Health:
+        size = count = 0
+        with contextlib.suppress(OSError):
+            for folder in self.root.glob("*.journal"):
+                for path in segments(folder):
+                    size, count = size + path.stat().st_size, count + 1
+        return Health(dict(self.failures), size, count, self._last_snapshot)
 
     def _failed(self, operation: str, path: Path, reason: str) -> None:
-        self.failures[operation] += 1
-        # A full disk fails at every scrape; each power of two is often enough to be told.
-        count = self.failures[operation]
-        if count & (count - 1) == 0:
+        with self._count_lock:
+            self.failures[operation] += 1
+            count = self.failures[operation]
+        # A full disk fails at every request; each power of two is often enough to be told.
+        if operation == "load" or count & (count - 1) == 0:
             _log.error("%s: %s (%s failures so far: %d)", path, reason, operation, count)
-
-
-def _encoded(tally: Tally) -> bytes:
-    document = {
-        "format": FORMAT,
-        "accepted": tally.accepted,
-        "rejected": tally.rejected,
-        "last_row": tally.last_row,
-        "wall": tally.wall,
-        "blocks": [[block.name, block.signature, block.width] for block in tally.blocks],
-        "counters": tally.counters,
-        "windows": [[name, ages, counts] for name, (ages, counts) in tally.windows.items()],
-    }
-    text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    return hashlib.sha256(text).hexdigest().encode() + b"\n" + text
-
-
-def _decoded(content: bytes) -> Tally:
-    """Raises ValueError, KeyError or TypeError."""
-    digest, _, text = content.partition(b"\n")
-    if hashlib.sha256(text).hexdigest().encode() != digest:
-        raise ValueError("is damaged: its content does not match its checksum")
-    document: Mapping[str, Any] = orjson.loads(text)
-    if document["format"] != FORMAT:
-        raise ValueError(f"has the format {document['format']!r}, this version reads {FORMAT!r}")
-    blocks = tuple(Block(*block) for block in document["blocks"])
-    width = sum(block.width for block in blocks)
-    return Tally(
-        accepted=document["accepted"],
-        rejected=document["rejected"],
-        last_row=document["last_row"],
-        wall=document["wall"],
-        blocks=blocks,
-        counters=np.array(document["counters"], dtype=np.int64).reshape(width),
-        windows={
-            name: (np.array(ages, dtype=np.float64), np.array(counts, dtype=np.int64).reshape(len(ages), width))
-            for name, ages, counts in document["windows"]
-        },
-    )

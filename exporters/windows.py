@@ -1,72 +1,91 @@
-"""Sliding windows of counts in fixed memory."""
+"""Sliding windows of counts and sums, in bounded memory."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
-from math import floor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.packed import Packed, pack
 
 SLOTS = 60
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Slot(NamedTuple):
+    """What came in one slot of time, number ``number`` since the time line began."""
+
+    number: int
+    counts: Packed
+    sums: Packed
+
 
 class Window:
-    """Counts of the last ``seconds``, as a ring of blocks of shape (width,).
+    """Counts and sums of the last ``milliseconds``: the newest slot as vectors, up to 59 earlier ones packed.
 
     A row counts from its arrival until it is between 59/60 of the window and the whole window old: it leaves with its
-    slot of 1/60. ``now`` is a monotonic clock, so a step of the wall clock moves nothing; a ``now`` that runs backwards
-    counts into the newest slot.
+    slot of 1/60. Times are microseconds of a time line that never runs backwards.
+
+    ``counts`` and ``sums`` are the newest slot's vectors, shapes (width,) and (float_width,). Whoever made the window
+    adds to them, after ``advance``: so all windows of a model are rows of one matrix, and a request is one addition.
     """
 
-    def __init__(self, seconds: float, width: int, slots: int = SLOTS) -> None:
-        self._step = seconds / slots
-        self._ring: NDArray[np.int64] = np.zeros((slots, width), dtype=np.int64)
-        self._total: Counts = np.zeros(width, dtype=np.int64)
-        self._newest: int | None = None
+    def __init__(self, milliseconds: int, counts: Ints, sums: Floats) -> None:
+        self.milliseconds = milliseconds
+        self.counts, self.sums = counts, sums
+        self.newest = 0
+        self.earlier: deque[Slot] = deque()
+        # Whole numbers can be taken back exactly when a slot leaves. Sums cannot: they are added up anew.
+        self._counts, self._sums = np.zeros_like(counts), np.zeros_like(sums)
 
-    def _advance(self, now: float) -> int:
-        """Drops the slots that have passed and returns the newest one's place."""
-        slots, target = len(self._ring), floor(now / self._step)
-        if self._newest is None:
-            self._newest = target
-        passed = target - self._newest
-        if passed >= slots:
-            self._ring[:] = 0
-            self._total[:] = 0
-        else:
-            for slot in range(self._newest + 1, target + 1):
-                self._total -= self._ring[slot % slots]
-                self._ring[slot % slots] = 0
-        self._newest = max(self._newest, target)
-        return self._newest % slots
+    def _number(self, time: int) -> int:
+        return time * SLOTS // (self.milliseconds * 1000)
 
-    def add(self, counts: Counts, now: float) -> None:
-        """Count a block, shape (width,)."""
-        place = self._advance(now)
-        self._ring[place] += counts
-        self._total += counts
+    @property
+    def ends(self) -> int:
+        """The first time that is of a later slot."""
+        return -(-(self.newest + 1) * self.milliseconds * 1000 // SLOTS)
 
-    def total(self, now: float) -> Counts:
+    def advance(self, time: int) -> None:
+        """Close the newest slot if it is over, and let go of those that have become too old."""
+        number = self._number(time)
+        if number <= self.newest:
+            return
+        if self.counts.any() or self.sums.any():
+            slot = Slot(self.newest, pack(self.counts), pack(self.sums))
+            self.earlier.append(slot)
+            self._counts += self.counts
+            self.counts[:] = 0
+            self.sums[:] = 0
+        self.newest = number
+        while self.earlier and self.earlier[0].number <= number - SLOTS:
+            self.earlier.popleft().counts.take_from(self._counts)
+        self._sum()
+
+    def restore(self, newest: int, earlier: Iterable[Slot]) -> None:
+        """Go on from where another window of this length stood; the newest slot's vectors are the caller's."""
+        self.newest = newest
+        self.earlier = deque(earlier)
+        self._counts[:] = 0
+        for slot in self.earlier:
+            slot.counts.add_to(self._counts)
+        self._sum()
+
+    def _sum(self) -> None:
+        # Always in this order, so that a restart changes no digit.
+        self._sums[:] = 0
+        for slot in self.earlier:
+            slot.sums.add_to(self._sums)
+
+    def total(self) -> Ints:
         """Counts within the window, shape (width,); a copy."""
-        self._advance(now)
-        return self._total.copy()
+        return self._counts + self.counts
 
-    def blocks(self, now: float) -> list[tuple[float, Counts]]:
-        """Filled slots as (age in seconds, counts): what ``restore`` takes."""
-        self._advance(now)
-        slots, newest = len(self._ring), self._newest or 0
-        filled = [slot for slot in range(newest - slots + 1, newest + 1) if self._ring[slot % slots].any()]
-        return [(now - slot * self._step, self._ring[slot % slots].copy()) for slot in filled]
-
-    def restore(self, blocks: Iterable[tuple[float, Counts]], now: float) -> None:
-        """Add blocks by their age at ``now``; those that are too old are left out."""
-        self._advance(now)
-        slots, newest = len(self._ring), self._newest or 0
-        for age, counts in blocks:
-            slot = min(round((now - age) / self._step), newest)
-            if slot > newest - slots:
-                self._ring[slot % slots] += counts
-                self._total += counts
+    def total_sums(self) -> Floats:
+        """Sums within the window, shape (float_width,); a copy."""
+        return self._sums + self.sums

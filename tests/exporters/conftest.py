@@ -38,6 +38,9 @@ class FakeClock:
     def wall(self) -> float:
         return self.epoch
 
+    def boot(self) -> str:
+        return "one"
+
     def pass_(self, seconds: float) -> None:
         self.now += seconds
         self.epoch += seconds
