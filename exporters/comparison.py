@@ -68,7 +68,8 @@ class Comparison:
         least = max(int(self.layout.model.drift.min_samples), 1)
         sizes = [np.full(len(self._reference), least << 2 * step) for step in range(MOST_STEPS)]
         ratio = LikelihoodRatio()
-        return np.max([ratio.critical_value(empty, n, alpha) for n in sizes], axis=0)
+        highest: Floats = np.max([ratio.critical_value(empty, n, alpha) for n in sizes], axis=0)
+        return highest
 
     # --- cells ---
 

@@ -73,20 +73,16 @@ class Delta(NamedTuple):
         return not self.accepted and not self.reasons
 
 
-_NO_SUMS = np.zeros(0)
-
-
 def delta_of(counted: Counted) -> Delta:
     reasons: dict[str, int] = {}
     for error in counted.errors.values():
-        reason = getattr(error, "reason", "rejected")
-        reasons[reason] = reasons.get(reason, 0) + 1
+        reasons[error.reason] = reasons.get(error.reason, 0) + 1
     return Delta(
         pack(counted.counts),
-        pack(getattr(counted, "sums", _NO_SUMS)),
+        pack(counted.sums),
         counted.accepted,
         reasons,
-        getattr(counted, "newest", None),
+        counted.newest,
     )
 
 

@@ -112,9 +112,9 @@ def test_too_few_rows_give_a_reason_and_a_critical_value_but_no_score(profile: P
         assert verdict.detected is False
         assert verdict.inactive == "needs 500 rows, has 120"
         assert verdict.critical_value is not None and verdict.critical_value > 0
-    waiting = {found.watched.name: found.critical_value for found in _verdicts(monitor)}
+    waiting = {found.name: found.critical_value for found in _verdicts(monitor)}
     monitor.ingest(rows_table(specs.rows(2, 380, shift=3)))
-    enough = {found.watched.name: found.critical_value for found in _verdicts(monitor)}
+    enough = {found.name: found.critical_value for found in _verdicts(monitor)}
     assert enough == waiting
     assert _by_name(monitor)["distance"].detected
 

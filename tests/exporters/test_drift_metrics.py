@@ -189,7 +189,7 @@ def test_labels_of_any_category_can_be_read_back(tmp_path: Path, clock) -> None:
 
 
 def test_failures_of_state_are_counted(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / f"{specs.NAME}.json").write_text("damaged")
+    (tmp_path / f"{specs.NAME}.state").write_text("damaged")
     found = Sidecar(specs.fleet(specs.model(baseline=t.Baseline(data=str(reference)))), State(tmp_path), clock)
     found.load()
     assert _one(_scrape(found), "modelwatch_exporter_state_failures_total", operation="load") == 1

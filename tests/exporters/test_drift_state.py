@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import specs
 
-from modelwatch.exporters import state as states
+from modelwatch.exporters import snapshots
 from modelwatch.exporters.baseline import find_profile
 from modelwatch.exporters.ingest.json_rows import rows_table
-from modelwatch.exporters.monitor import Snapshot, Tally
+from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.profile import build_profile, profile_to_json
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
 from modelwatch.exporters.state import State, StateError
@@ -94,11 +94,15 @@ def test_a_wall_clock_that_jumps_while_running_moves_no_window(reference: Path, 
     assert _counts(after) == _counts(before)
 
 
-def test_what_a_scrape_has_shown_is_on_disk_already(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_answered_is_on_disk_already_and_a_scrape_writes_nothing(  # type: ignore[no-untyped-def]
+    reference: Path, tmp_path: Path, clock
+) -> None:
     sidecar = _started(_fleet(reference), tmp_path, clock)
     for step in range(5):
         sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 10)))
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         (shown,) = sidecar.snapshots()
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
         kept = State(tmp_path).load(specs.NAME)
         assert kept is not None
         assert (kept.counters == shown.tally.counters).all()
@@ -107,42 +111,68 @@ def test_what_a_scrape_has_shown_is_on_disk_already(reference: Path, tmp_path: P
 
 def test_a_snapshot_without_news_is_not_written_again(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
     sidecar = _started(_fleet(reference), tmp_path, clock)
-    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
-    sidecar.snapshots()
-    file = tmp_path / f"{specs.NAME}.json"
+    file = tmp_path / f"{specs.NAME}.state"
     os.utime(file, (1, 1))
-    sidecar.snapshots()
-    assert file.stat().st_mtime == 1
-    sidecar.save()  # this time for good
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
+    sidecar.keep()
+    assert file.stat().st_mtime == 1  # the journal has it, and the last snapshot is fresh
+    clock.pass_(61)
+    sidecar.keep()
     assert file.stat().st_mtime > 1
     os.utime(file, (1, 1))
+    clock.pass_(61)
+    sidecar.keep()
     sidecar.save()
     assert file.stat().st_mtime == 1
+
+
+def test_a_snapshot_is_taken_when_the_journal_has_grown_long(  # type: ignore[no-untyped-def]
+    reference: Path, tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelwatch.exporters.sidecar.SNAPSHOT_BYTES", 20_000)
+    sidecar = _started(_fleet(reference), tmp_path, clock)
+    largest = 0
+    for step in range(300):
+        sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 100)))
+        sidecar.keep()
+        largest = max(largest, sidecar.health().journal_bytes)
+    assert 20_000 < largest < 60_000
+    assert sidecar.health().journal_segments <= 3
+    assert sidecar.health().last_snapshot == clock.epoch
+    kept = State(tmp_path).load(specs.NAME)
+    assert kept is not None and kept.accepted == 30_000
 
 
 def test_what_shall_outlive_a_power_cut_is_flushed_to_the_disk(  # type: ignore[no-untyped-def]
     reference: Path, tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sidecar = _started(_fleet(reference), tmp_path, clock)
-    flushed: list[int] = []
-    monkeypatch.setattr(states.os, "fsync", flushed.append)
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(Path(f"/proc/self/fd/{file}").readlink().name))
     sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
     sidecar.snapshots()
     assert not flushed
+    sidecar.keep()
+    (segment,) = (tmp_path / f"{specs.NAME}.journal").iterdir()
+    # The segment, and the folders that name it and its folder.
+    assert flushed == [segment.name, f"{specs.NAME}.journal", tmp_path.name]
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(2, 10)))
+    sidecar.keep()
+    assert flushed[3:] == [segment.name]
+    sidecar.keep()
+    assert flushed[4:] == []
     sidecar.save()
-    assert len(flushed) == 2  # the file, and the folder that names it
+    assert flushed[4:] == [f"{specs.NAME}.new", tmp_path.name]
 
 
 def test_an_older_snapshot_never_replaces_a_newer_one(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
     sidecar = _started(_fleet(reference), tmp_path, clock)
     (old,) = sidecar.snapshots()
     sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
-    sidecar.snapshots()
-    state = sidecar._state
-    assert state is not None
-    state.save(old, durable=True)
-    kept = State(tmp_path).load(specs.NAME)
-    assert kept is not None and kept.accepted == 10
+    sidecar.save()
+    assert sidecar._state is not None
+    assert sidecar._state.save(old.tally, specs.NAME)
+    assert snapshots.decoded((tmp_path / f"{specs.NAME}.state").read_bytes()).accepted == 10
 
 
 @pytest.mark.parametrize(
@@ -152,28 +182,49 @@ def test_an_older_snapshot_never_replaces_a_newer_one(reference: Path, tmp_path:
         lambda content: content[:-1],
         lambda content: content[:100] + b"9" + content[101:],
         lambda content: b"\0" * len(content),
-        lambda content: _signed(content.split(b"\n", 1)[1].replace(b"modelwatch.state/1", b"modelwatch.state/9")),
+        lambda content: _signed(content.split(b"\n", 1)[1].replace(b"modelwatch.state/2", b"modelwatch.state/9")),
         lambda content: _signed(b"{}"),
         lambda content: _signed(b"[]"),
     ],
 )
-def test_a_damaged_file_is_moved_aside_counted_and_told(  # type: ignore[no-untyped-def]
+def test_a_damaged_snapshot_is_moved_aside_counted_told_and_costs_nothing(  # type: ignore[no-untyped-def]
     reference: Path, tmp_path: Path, clock, caplog: pytest.LogCaptureFixture, damage
 ) -> None:
-    _seed = _started(_fleet(reference), tmp_path, clock)
-    _seed.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
-    _seed.save()
-    file = tmp_path / f"{specs.NAME}.json"
+    first = _started(_fleet(reference), tmp_path, clock)
+    for step in range(3):
+        first.ingest(specs.NAME, rows_table(specs.rows(step, 10)))
+        first.save()
+    first.ingest(specs.NAME, rows_table(specs.rows(9, 10)))
+    (before,) = first.snapshots()
+    file = tmp_path / f"{specs.NAME}.state"
     file.write_bytes(damage(file.read_bytes()))
     damaged = file.read_bytes()
     caplog.set_level(logging.ERROR)
     again = _started(_fleet(reference), tmp_path, clock)
     (after,) = again.snapshots()
-    assert after.tally.accepted == 0
+    assert after.tally.accepted == 40
+    assert _counts(after) == _counts(before)
     assert again.failures() == {"load": 1, "save": 0}
     assert (tmp_path / f"{specs.NAME}.corrupt").read_bytes() == damaged
-    assert f"{specs.NAME}.json" in caplog.text and "counting starts afresh" in caplog.text
+    assert f"{specs.NAME}.state" in caplog.text and "counting goes on from what else is kept" in caplog.text
     assert again.readiness().ready
+
+
+def test_with_both_snapshots_damaged_the_journal_counts_and_what_it_lacks_is_told(  # type: ignore[no-untyped-def]
+    reference: Path, tmp_path: Path, clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = _started(_fleet(reference), tmp_path, clock)
+    for step in range(5):
+        first.ingest(specs.NAME, rows_table(specs.rows(step, 10)))
+        first.save()
+    for suffix in ("state", "previous"):
+        (tmp_path / f"{specs.NAME}.{suffix}").write_text("damaged")
+    again = _started(_fleet(reference), tmp_path, clock)
+    assert again.snapshots()[0].tally.accepted == 10
+    assert again.failures() == {"load": 3, "save": 0}
+    assert "goes on with request 5: up to 4 requests before it are not counted" in caplog.text
+    again.ingest(specs.NAME, rows_table(specs.rows(7, 10)))
+    assert _started(_fleet(reference), tmp_path, clock).snapshots()[0].tally.accepted == 20
 
 
 def _signed(text: bytes) -> bytes:
@@ -182,16 +233,22 @@ def _signed(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest().encode() + b"\n" + text
 
 
-def test_what_cannot_be_saved_is_counted_and_counting_goes_on(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+def test_a_snapshot_that_cannot_be_saved_is_counted_and_nothing_is_lost(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
     sidecar = _started(_fleet(reference), tmp_path, clock)
     (tmp_path / f"{specs.NAME}.new").mkdir()  # as good as a full disk, also for root
-    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 10)))
-    assert sidecar.snapshots()[0].tally.accepted == 10
-    assert sidecar.failures() == {"load": 0, "save": 1}
-    (tmp_path / f"{specs.NAME}.new").rmdir()
-    sidecar.snapshots()
+    for step in range(4):
+        sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 10)))
+        clock.pass_(61)
+        sidecar.keep()
+        sidecar.keep()  # not again at once
+    assert sidecar.failures() == {"load": 0, "save": 4}
     kept = State(tmp_path).load(specs.NAME)
-    assert kept is not None and kept.accepted == 10
+    assert kept is not None and kept.accepted == 40
+    (tmp_path / f"{specs.NAME}.new").rmdir()
+    clock.pass_(11)
+    sidecar.keep()
+    assert snapshots.decoded((tmp_path / f"{specs.NAME}.state").read_bytes()).accepted == 40
+    assert sidecar.failures() == {"load": 0, "save": 4}
 
 
 def test_one_sidecar_holds_a_folder(tmp_path: Path) -> None:
@@ -210,26 +267,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         State(tmp_path / "file" / "state").held(),
     ):
         pass
-
-
-def test_the_file_gives_back_exactly_what_was_counted(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
-    sidecar = _started(_fleet(reference), tmp_path, clock)
-    for tally in (sidecar.snapshots()[0].tally, _filled(sidecar, clock)):
-        again = states._decoded(states._encoded(tally))
-        for field in ("blocks", "accepted", "rejected", "last_row", "wall"):
-            assert getattr(again, field) == getattr(tally, field)
-        assert (again.counters == tally.counters).all()
-        for name, (ages, counts) in tally.windows.items():
-            assert (again.windows[name][0] == ages).all()
-            assert again.windows[name][1].shape == counts.shape
-            assert (again.windows[name][1] == counts).all()
-
-
-def _filled(sidecar: Sidecar, clock) -> Tally:  # type: ignore[no-untyped-def]
-    for step in range(3):
-        sidecar.ingest(specs.NAME, rows_table(specs.rows(step, 30)))
-        clock.pass_(70)
-    return sidecar.snapshots()[0].tally
 
 
 # --- profiles and reloading ---
