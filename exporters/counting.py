@@ -88,7 +88,7 @@ def _read(watched: Watched, table: Table) -> _Read:
 
 def _numbers(watched: Watched, values: Floats, counts: Counts, sums: Floats) -> None:
     """Adds a numeric distribution's values, shape (n,), NaN for missing ones, to its blocks."""
-    start, cells, found = watched.block.start, watched.cells, watched.profile
+    start, limits = watched.block.start, watched.limits
     low, high = map(float, watched.subject.feature.range or (-np.inf, np.inf))
     sorted_ = len(values) >= SORTED_FROM
     if sorted_:
@@ -101,17 +101,15 @@ def _numbers(watched: Watched, values: Floats, counts: Counts, sums: Floats) -> 
         outside = np.count_nonzero((here < low) | (here > high))
     counts[watched.outside] = outside
     counts[watched.missing] = len(values) - len(here)
-    if cells is None or found is None or found.scale is None:
-        counts[start] = len(here)
-        return
     if sorted_:
-        below = np.searchsorted(here, cells.limits, side="right")
+        below = np.searchsorted(here, limits, side="right")
         counts[start : watched.missing] = np.diff(below, prepend=0, append=len(here))
     else:
-        codes = np.searchsorted(cells.limits, here, side="left")
-        counts[start : watched.missing] = np.bincount(codes, minlength=len(cells))
-    place = watched.block.float_start
-    sums[place : place + SUMS] = found.scale.sums(here)
+        codes = np.searchsorted(limits, here, side="left")
+        counts[start : watched.missing] = np.bincount(codes, minlength=len(limits) + 1)
+    if watched.block.float_width and watched.profile is not None and watched.profile.scale is not None:
+        place = watched.block.float_start
+        sums[place : place + SUMS] = watched.profile.scale.sums(here)
 
 
 def _categories(watched: Watched, codes: NDArray[np.integer], distinct: tuple[str, ...], counts: Counts) -> None:

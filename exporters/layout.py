@@ -18,7 +18,7 @@ from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Unbin
 from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.reference import FeatureProfile, Profile
 from modelwatch.exporters.relations import Relations, relations
-from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -72,11 +72,26 @@ class Watched:
         return self.block.start + self.size + 1
 
     @cached_property
+    def limits(self) -> Floats:
+        """Upper ends of all places of a numeric distribution but the last, ascending."""
+        if self.cells is not None:
+            return self.cells.limits
+        return self.bins.limits if isinstance(self.bins, NumericBins) else np.empty(0)
+
+    @cached_property
     def bin_of_place(self) -> NDArray[np.int64]:
         """The bin that each of the ``size`` places counts for."""
         if self.cells is None:
             return np.arange(self.size)
         return np.append(self.cells.coarse, len(self.bins.labels) - 1)
+
+    def counts(self, vector: Counts) -> Counts:
+        """Counts by bin of a vector of the layout, missing last, shape (bins,)."""
+        held = vector[self.block.start : self.block.start + self.size]
+        if self.cells is None:
+            return held
+        # Weights are float64: exact below 2**53 rows.
+        return np.bincount(self.bin_of_place, weights=held, minlength=len(self.bins.labels)).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

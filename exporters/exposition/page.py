@@ -36,7 +36,8 @@ class Series:
 
 def start(metric: Metric, values: Sequence[str]) -> str:
     """A line up to its value. Raises ValueError when there are not as many values as labels."""
-    pairs = zip(metric.labels, values, strict=True)
+    # Sorted, as the client library writes them: people search for lines.
+    pairs = sorted(zip(metric.labels, values, strict=True))
     body = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
     return f"{metric.name}{{{body}}} " if body else f"{metric.name} "
 
@@ -52,7 +53,8 @@ class Page:
     def whole(self, series: Series, values: NDArray[np.int64]) -> None:
         """Add whole numbers, shape (series,)."""
         lines = self._lines[series.metric.name]
-        lines += map(str.__add__, series.starts, map(str, values.tolist()))
+        # As floats, as the client library writes every number.
+        lines += map(str.__add__, series.starts, map(repr, values.astype(np.float64).tolist()))
 
     def real(self, series: Series, values: NDArray[np.float64]) -> None:
         """Add numbers, shape (series,). NaN is no number: that series is left out."""
@@ -62,7 +64,7 @@ class Page:
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add a single number."""
-        self._lines[metric.name].append(start(metric, labels) + repr(value))
+        self._lines[metric.name].append(start(metric, labels) + repr(float(value)))
 
     def text(self, openmetrics: bool = False) -> str:
         """The page. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""

@@ -56,10 +56,7 @@ class Sheet:
             window.fill(page, judgement)
 
     def _counts(self, page: Page, counters: Counts) -> None:
-        binned = [
-            np.bincount(w.bin_of_place, weights=counters[w.block.start : w.block.start + w.size]).astype(np.int64)
-            for w in self._layout.compared
-        ]
+        binned = [w.counts(counters) for w in self._layout.compared]
         page.whole(self._values, np.concatenate([np.empty(0, dtype=np.int64), *binned]))
         page.real(self._shares, self._reference)
         page.whole(self._mismatched, counters[[w.mismatched for w in self._layout.watched]])
@@ -96,12 +93,12 @@ class _Window:
 
     def fill(self, page: Page, found: Judgement) -> None:
         page.whole(self._samples, found.samples)
-        for name, series in self._scores.items():
-            page.real(series, found.scores[name])
-        for name, series in self._critical.items():
-            page.real(series, found.critical[name])
-        for name, series in self._p_values.items():
-            page.real(series, found.p_values[name])
+        for name, values in found.scores.items():
+            page.real(self._scores[name], values)
+        for name, values in found.critical.items():
+            page.real(self._critical[name], values)
+        for name, values in found.p_values.items():
+            page.real(self._p_values[name], values)
         page.real(self._detected, found.drifted)
         page.real(self._missing, found.missing)
         page.real(self._outside, found.outside)
