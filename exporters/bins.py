@@ -82,8 +82,8 @@ class NumericBins:
         return np.where(np.isfinite(values), codes, len(self.labels) - 1)
 
 
-# From this many values on, sorting them and looking up the edges is cheaper than looking up each value. Measured with 256
-# edges and fresh values: as dear at 300, half as dear from 1,000 on.
+# From this many values on, sorting them and looking up the edges is cheaper than looking up each value. Measured with
+# 256 edges and fresh values: as dear at 300, half as dear from 1,000 on.
 SORTED_FROM = 300
 
 

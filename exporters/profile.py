@@ -1,106 +1,202 @@
-"""Builds the reference profile of a model from files of any size, in one pass and in bounded memory."""
+"""Builds the reference profile of a model in one pass over its data, in bounded memory, on one machine or on many.
+
+On one machine, ``build_profile`` reads files. On many, each makes a ``partial_profile`` of its share of the rows, and
+``merge_partials`` makes of these the profile of the whole: the same, byte for byte, however the rows were shared out.
+"""
 
 from __future__ import annotations
 
-import difflib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from modelwatch.exporters.bins import category_text
 from modelwatch.exporters.reading import DataFile, Progress
 from modelwatch.exporters.reference import FORMAT, Profile, ProfileError, load_profile, profile_to_json
-from modelwatch.exporters.subjects import Subject, subjects
-from modelwatch.exporters.summary.column import Numbers, Texts
-from modelwatch.exporters.summary.numeric import categorical_feature, numeric_feature
+from modelwatch.exporters.summary import arrow, file
+from modelwatch.exporters.summary.summary import Plan, Summary
 from modelwatch.model import types as t
 
-__all__ = ["FORMAT", "Profile", "ProfileError", "build_profile", "load_profile", "profile_to_json"]
+__all__ = [
+    "FORMAT",
+    "Profile",
+    "ProfileError",
+    "build_partial",
+    "build_profile",
+    "combine_partials",
+    "load_profile",
+    "merge_partials",
+    "partial_profile",
+    "profile_to_json",
+]
+
+# Columns are summarised side by side; more threads than this would wait for memory.
+MOST_THREADS = 4
 
 
 def _quiet(share: float) -> None:
     """Progress that nobody watches."""
 
 
-def build_profile(model: t.Model, data: Path, progress: Progress | None = None) -> Profile:
+def build_profile(
+    model: t.Model,
+    data: Path | Sequence[Path],
+    progress: Progress | None = None,
+    *,
+    time: str | None = None,
+    segment: str | None = None,
+) -> Profile:
     """The profile of ``model`` on ``data``: its features, and the columns ``prediction`` and ``confidence`` if present.
 
-    ``progress`` gets the share done, 0 to 1. Raises ProfileError when the file cannot be read or lacks a feature.
+    ``time`` and ``segment`` are the columns for seasonal references and for segments; the spec's baseline names them
+    where they are None. ``progress`` gets the share done, 0 to 1. Raises ProfileError when a file cannot be read or
+    lacks a feature.
     """
-    watch = progress or _quiet
-    file = DataFile(data)
-    watched = [subject for subject in subjects(model) if subject.role == "feature" or subject.name in file.columns]
-    _check_columns(model, watched, file)
-    numeric = {subject.name: subject.numeric for subject in watched}
-    columns: dict[str, Numbers | Texts] = {
-        subject.name: Numbers() if subject.numeric else Texts() for subject in watched
-    }
-    rows = 0
-    for batch in file.batches(numeric, watch):
-        rows += batch.num_rows
-        for subject in watched:
-            column, found = columns[subject.name], batch.column(subject.name)
-            if isinstance(column, Numbers):
-                column.add(_numbers(found, subject, data))
-            else:
-                column.add(*_texts(found, subject, data))
-    if not rows:
-        raise ProfileError(f"{data}: has no rows, so there is nothing to compare with")
-    watch(1.0)
-    features = []
-    for subject in watched:
-        column = columns[subject.name]
-        features.append(
-            numeric_feature(subject.name, column)
-            if isinstance(column, Numbers)
-            else categorical_feature(subject.name, column, subject.feature.max_categories)
-        )
-    return Profile(model.name, rows, tuple(features))
+    files = [data] if isinstance(data, Path) else list(data)
+    summary = _summarised(model, files, progress or _quiet, time, segment)
+    return _profile(summary, ", ".join(map(str, files)))
 
 
-def _check_columns(model: t.Model, watched: list[Subject], file: DataFile) -> None:
-    for subject in watched:
-        if file.columns.count(subject.name) > 1:
-            raise ProfileError(f"{file.path}: has the column {subject.name!r} more than once; rename one")
-    lacking = [subject.name for subject in watched if subject.name not in file.columns]
-    if not lacking:
+def build_partial(
+    model: t.Model,
+    data: Sequence[Path],
+    progress: Progress | None = None,
+    *,
+    time: str | None = None,
+    segment: str | None = None,
+) -> bytes:
+    """The partial profile of files; see ``build_profile`` and ``merge_partials``."""
+    return file.to_bytes(_summarised(model, data, progress or _quiet, time, segment))
+
+
+def partial_profile(
+    model: t.Model, batches: Iterable[Any], *, time: str | None = None, segment: str | None = None
+) -> bytes:
+    """The partial profile of some of the rows: ``batches`` are pyarrow's record batches or tables.
+
+    Without any batch it is empty, and adds nothing to a whole. Raises ProfileError.
+    """
+    summary: Summary | None = None
+    for number, batch in enumerate(batches):
+        where = f"batch {number}"
+        if summary is None:
+            summary = Summary(_plan(model, batch.schema.names, where, time, segment))
+        _check_columns(summary.plan, batch.schema.names, where)
+        summary.add(arrow.batch(summary.plan, batch, where))
+    return file.to_bytes(summary or Summary(Plan(model.name, ())))
+
+
+def combine_partials(parts: Iterable[bytes]) -> bytes:
+    """One partial profile of all the rows of ``parts``. Raises ProfileError."""
+    return file.to_bytes(_merged((f"part {number}", part) for number, part in enumerate(parts, 1)))
+
+
+def merge_partials(parts: Iterable[bytes], names: Sequence[str] = ()) -> Profile:
+    """The profile of all the rows of ``parts``; errors call the parts by ``names``. Raises ProfileError."""
+    named = ((names[i] if i < len(names) else f"part {i + 1}", part) for i, part in enumerate(parts))
+    return _profile(_merged(named), "the partial profiles")
+
+
+def _merged(parts: Iterable[tuple[str, bytes]]) -> Summary:
+    whole: Summary | None = None
+    first = ""
+    for name, content in parts:
+        part = file.from_bytes(content, name)
+        if whole is None:
+            whole, first = part, name
+            continue
+        _check_same(whole.plan, part.plan, first, name)
+        if not part.plan.watched:
+            continue
+        if not whole.plan.watched:
+            whole, first = part, name
+        else:
+            whole.merge(part)
+    if whole is None:
+        raise ProfileError("there are no partial profiles to merge")
+    return whole
+
+
+def _check_same(one: Plan, other: Plan, first: str, second: str) -> None:
+    if one.model != other.model:
+        raise ProfileError(f"{second}: is of model {other.model!r}, {first} of {one.model!r}")
+    # An empty part saw no columns, so it agrees with every other.
+    if one == other or not one.watched or not other.watched:
         return
-    hints = []
-    for name in lacking:
-        near = difflib.get_close_matches(name, file.columns, n=2, cutoff=0.6)
-        hints.append(repr(name) + (f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""))
-    columns = ", ".join(file.columns[:20]) + (", ..." if len(file.columns) > 20 else "")
+    mine, its = ({watched.name: watched for watched in plan.watched} for plan in (one, other))
+    for name in {**mine, **its}:
+        if name not in mine or name not in its:
+            there, lacking = (first, second) if name in mine else (second, first)
+            raise ProfileError(f"{lacking}: has no {name!r}, {there} has; make all parts from the same columns")
+        if mine[name] != its[name]:
+            raise ProfileError(
+                f"{second}: {name!r} has another type or max_categories than in {first}; make all parts with one spec"
+            )
     raise ProfileError(
-        f"{file.path}: has no column for {', '.join(hints)} of model {model.name}; its columns are {columns}. "
-        "Rename the feature in the spec or the column in the data"
+        f"{second}: its features stand in another order, or its time or segment is another, than in {first}; "
+        "make all parts with one spec and the same options"
     )
 
 
-def _numbers(column: Any, subject: Subject, data: Path) -> Any:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if not (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
-    ):
-        raise ProfileError(
-            f"{data}: the column {subject.name!r} holds {kind}, a numeric {subject.role} needs numbers; "
-            "declare it categorical, or convert the column"
-        )
-    return pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+def _plan(model: t.Model, columns: Sequence[str], where: str, time: str | None, segment: str | None) -> Plan:
+    baseline = model.baseline
+    return arrow.plan(
+        model,
+        columns,
+        where,
+        time=(baseline.time if baseline else None) if time is None else time,
+        segment=(baseline.segment if baseline else None) if segment is None else segment,
+    )
 
 
-def _texts(column: Any, subject: Subject, data: Path) -> tuple[list[str | None], Any]:
-    """The distinct texts of a column and the place of each row's among them; -1 where there is none."""
-    if pa.types.is_nested(column.type):
-        raise ProfileError(
-            f"{data}: the column {subject.name!r} holds {column.type}; a categorical {subject.role} needs texts"
-        )
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    values = column.dictionary.to_pylist()
-    texts = [category_text(v if isinstance(v, str | bool | int | float | None) else str(v)) for v in values]
-    return texts, column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+def _check_columns(plan: Plan, columns: Sequence[str], where: str) -> None:
+    for name in arrow.wanted(plan):
+        if name not in columns:
+            raise ProfileError(f"{where}: has no column {name!r}, the data before it has; give all the same columns")
+
+
+def _profile(summary: Summary, where: str) -> Profile:
+    try:
+        return summary.profile()
+    except ProfileError as error:
+        raise ProfileError(f"{where}: {error}") from None
+
+
+def _summarised(
+    model: t.Model, data: Sequence[Path], progress: Progress, time: str | None, segment: str | None
+) -> Summary:
+    files = [DataFile(path) for path in data]
+    if not files:
+        raise ProfileError("there is no data file to read")
+    summary = Summary(_plan(model, files[0].columns, str(files[0].path), time, segment))
+    answers = {watched.name for watched in summary.plan.watched if watched.answer}
+    for one in files[1:]:
+        plan = _plan(model, one.columns, str(one.path), time, segment)
+        if plan != summary.plan:
+            differing = answers ^ {watched.name for watched in plan.watched if watched.answer}
+            raise ProfileError(
+                f"{one.path}: the columns {', '.join(sorted(differing))} are in some files only; "
+                "give files of the same columns"
+            )
+    sizes = [max(one.path.stat().st_size, 1) for one in files]
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        for number, one in enumerate(files):
+            before, size, whole = sum(sizes[:number]), sizes[number], sum(sizes)
+
+            def watch(share: float, before: int = before, size: int = size, whole: int = whole) -> None:
+                progress(min((before + share * size) / whole, 1.0))
+
+            for batch in _ahead(one.batches(arrow.wanted(summary.plan), watch), pool):
+                summary.add(arrow.batch(summary.plan, batch, str(one.path)), pool.map)
+    progress(1.0)
+    return summary
+
+
+def _ahead(batches: Iterator[Any], pool: ThreadPoolExecutor) -> Iterator[Any]:
+    """The same batches; while one is worked on, the next is read."""
+    step: Callable[[], Any] = lambda: next(batches, None)  # noqa: E731
+    waiting = pool.submit(step)
+    while (batch := waiting.result()) is not None:
+        waiting = pool.submit(step)
+        yield batch

@@ -1,13 +1,15 @@
-"""CSV and Parquet files as a stream of record batches of the wanted columns."""
+"""CSV, Parquet and Arrow files as a stream of record batches of the wanted columns."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.ipc
 import pyarrow.parquet
 
 from modelwatch.exporters.reference import ProfileError
@@ -15,30 +17,35 @@ from modelwatch.exporters.reference import ProfileError
 BATCH_ROWS = 65_536
 # Bytes of CSV parsed at a time: bounds memory, and holds a whole row of even very wide data.
 BLOCK_BYTES = 8 << 20
+# Bytes of each column of a Parquet file that are read at a time, instead of the whole of its row group.
+BUFFER_BYTES = 1 << 20
+
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".csv.gz")
+ARROW = (".arrow", ".feather")
+_IPC_FILE = b"ARROW1"
 
 Progress = Callable[[float], None]
 
 
+class _Format(Protocol):
+    def columns(self) -> list[str]:
+        """Names of the columns, in order."""
+
+    def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
+        """Record batches; ``progress`` gets the share of the file that has been read."""
+
+
 class DataFile:
-    """One data file, read as often as needed. Raises ProfileError at once for what cannot be read."""
+    """One data file. Raises ProfileError at once for what cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        name = path.name.lower()
         self.path = path
-        self._parquet = name.endswith((".parquet", ".pq"))
-        if not self._parquet and not name.endswith((".csv", ".csv.gz")):
-            raise ProfileError(f"{path}: is neither CSV nor Parquet by its name; use .csv, .csv.gz, .parquet or .pq")
+        self._format = _format(path)
         with _told(path):
             # Python names the reason more plainly than pyarrow does.
             path.open("rb").close()
-            self.columns: list[str] = list(self._schema_names())
-
-    def _schema_names(self) -> list[str]:
-        if self._parquet:
-            with pa.parquet.ParquetFile(self.path) as file:
-                return list(file.schema_arrow.names)
-        with pa.csv.open_csv(self.path) as reader:
-            return list(reader.schema.names)
+            self.columns = self._format.columns()
 
     def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
         """Record batches with the columns of ``numeric``, a CSV's as float64 where True and as text where False.
@@ -46,27 +53,92 @@ class DataFile:
         ``progress`` gets the share of the file that has been read.
         """
         with _told(self.path):
-            yield from (self._parquet_batches if self._parquet else self._csv_batches)(numeric, progress)
+            for batch in self._format.batches(numeric, progress):
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    yield batch.slice(start, BATCH_ROWS)
 
-    def _parquet_batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
-        with pa.parquet.ParquetFile(self.path) as file:
+
+def _format(path: Path) -> _Format:
+    name = path.name.lower()
+    if name.endswith(PARQUET):
+        return _Parquet(path)
+    if name.endswith(CSV):
+        return _Csv(path)
+    if name.endswith(ARROW):
+        return _Arrow(path)
+    raise ProfileError(f"{path}: is no CSV, Parquet or Arrow file by its name; use {', '.join(CSV + PARQUET + ARROW)}")
+
+
+class _Parquet:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def columns(self) -> list[str]:
+        with pa.parquet.ParquetFile(self._path) as file:
+            return list(file.schema_arrow.names)
+
+    def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
+        with pa.parquet.ParquetFile(self._path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
             rows, done = max(file.metadata.num_rows, 1), 0
             for batch in file.iter_batches(BATCH_ROWS, columns=list(numeric)):
                 done += batch.num_rows
                 progress(done / rows)
                 yield batch
 
-    def _csv_batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
+
+class _Csv:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def columns(self) -> list[str]:
+        with pa.csv.open_csv(self._path) as reader:
+            return list(reader.schema.names)
+
+    def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
         types = {name: pa.float64() if wanted else pa.string() for name, wanted in numeric.items()}
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types), strings_can_be_null=True)
-        size = max(self.path.stat().st_size, 1)
-        with pa.OSFile(str(self.path)) as raw:
-            packed = self.path.name.lower().endswith(".gz")
+        size = max(self._path.stat().st_size, 1)
+        with pa.OSFile(str(self._path)) as raw:
+            packed = self._path.name.lower().endswith(".gz")
             stream = pa.CompressedInputStream(raw, "gzip") if packed else raw
             read = pa.csv.ReadOptions(block_size=BLOCK_BYTES)
             with pa.csv.open_csv(stream, read_options=read, convert_options=convert) as reader:
                 for batch in reader:
                     progress(min(raw.tell() / size, 1.0))
+                    yield batch
+
+
+class _Arrow:
+    """Arrow IPC, as a file (which is Feather, version 2) or as a stream."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def columns(self) -> list[str]:
+        with self._reader(None) as (reader, _):
+            return list(reader.schema.names)
+
+    @contextlib.contextmanager
+    def _reader(self, places: list[int] | None) -> Iterator[tuple[Any, Any]]:
+        # Mapped and not read: a file may be one batch that is larger than memory.
+        with pa.memory_map(str(self._path)) as source:
+            is_file = source.read(len(_IPC_FILE)) == _IPC_FILE
+            source.seek(0)
+            options = pa.ipc.IpcReadOptions(included_fields=places)
+            with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(source, options=options) as reader:
+                yield reader, source
+
+    def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
+        columns = self.columns()
+        size = max(self._path.stat().st_size, 1)
+        with self._reader([columns.index(name) for name in numeric]) as (reader, source):
+            if isinstance(reader, pa.ipc.RecordBatchFileReader):
+                for number in range(reader.num_record_batches):
+                    progress(number / reader.num_record_batches)
+                    yield reader.get_batch(number)
+            else:
+                for batch in reader:
+                    progress(min(source.tell() / size, 1.0))
                     yield batch
 
 

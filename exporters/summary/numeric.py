@@ -7,18 +7,16 @@ fixed order, so that the same rows give the same bytes on every machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins
 from modelwatch.exporters.reference import FeatureProfile
 from modelwatch.exporters.summary import exact
 from modelwatch.exporters.summary.column import Numbers, Texts
-from modelwatch.exporters.summary.histogram import Floats, Histogram
+from modelwatch.exporters.summary.distribution import Distribution
+from modelwatch.exporters.summary.histogram import Histogram
 
 NUMERIC_BINS = 10
 # Borders of cells: so many quantiles, and so many of equal width where quantiles are further apart than these.
@@ -30,55 +28,6 @@ _LARGEST = float(np.finfo(np.float64).max)
 _USUAL = (1e-140, exact.LARGEST)
 
 
-@dataclass(frozen=True, eq=False)
-class Distribution:
-    """Places up to which the values are counted: ``below[i]`` of them are at most ``ends[i]``, which increase.
-
-    Up to ``free[i]`` there is no further value. ``exact`` tells that ``ends`` are all distinct values.
-    """
-
-    ends: Floats
-    below: NDArray[np.int64]
-    free: Floats
-    exact: bool
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> Distribution:
-        """The distribution of a histogram that is not empty."""
-        ends, below, starts = histogram.borders, np.cumsum(histogram.counts), histogram.starts
-        if ends[0] > histogram.minimum:
-            # How often the lowest value is there is known even in cells.
-            ends, below = np.insert(ends, 0, histogram.minimum), np.insert(below, 0, histogram.at_minimum)
-            starts = np.insert(starts, 0, histogram.minimum)
-            starts[1] = histogram.minimum
-        return cls(ends, below, np.append(starts[1:], np.inf), histogram.exact)
-
-    @property
-    def total(self) -> int:
-        return int(self.below[-1])
-
-    def at_most(self, values: Sequence[float]) -> NDArray[np.int64]:
-        """How many are at most each of ``values``, which must be places where that is known."""
-        places = np.searchsorted(self.ends, np.asarray(values, dtype=np.float64), side="right")
-        return np.concatenate([[0], self.below])[places]
-
-    def place(self, share: float) -> int:
-        """The first place that ``share`` of the values do not exceed."""
-        return min(int(np.searchsorted(self.below, share * self.total, side="left")), len(self.ends) - 1)
-
-    def quantile(self, share: float) -> float:
-        """As ``numpy.quantile`` does it where all values are known, else the end of the cell it is in."""
-        if not self.exact:
-            return float(self.ends[self.place(share)])
-        place = (self.total - 1) * share
-        low, rest = math.floor(place), place - math.floor(place)
-        a, b = (
-            float(self.ends[np.searchsorted(self.below, min(rank, self.total - 1), side="right")])
-            for rank in (low, low + 1)
-        )
-        return b - (b - a) * (1 - rest) if rest >= 0.5 else a + (b - a) * rest
-
-
 def numeric_feature(name: str, numbers: Numbers) -> FeatureProfile:
     """The profile of a numeric column."""
     histogram = numbers.histogram
@@ -87,7 +36,7 @@ def numeric_feature(name: str, numbers: Numbers) -> FeatureProfile:
     distribution = Distribution.of(histogram)
     bins = _bins(distribution, histogram.minimum)
     cells = _cells(distribution, bins, histogram.minimum, histogram.maximum)
-    counts = np.diff(np.concatenate([[0], distribution.at_most(bins.limits.tolist()), [distribution.total]]))
+    counts = distribution.between(bins.limits.tolist())
     mean, std = _moments(numbers)
     return FeatureProfile(
         name,
@@ -109,7 +58,7 @@ def _bins(distribution: Distribution, minimum: float) -> NumericBins:
     # Ties at the very lowest value: without a bin below it, smaller values would pass for it.
     underflow = bool(edges) and edges[0] == minimum > -_LARGEST
     # A bin that no row falls into is joined with the next: quantiles interpolated between ties leave such gaps.
-    counts = np.diff(np.concatenate([[0], distribution.at_most(edges)]))
+    counts = distribution.between(edges)[:-1]
     return NumericBins(tuple(edge for edge, count in zip(edges, counts, strict=True) if count), underflow)
 
 
@@ -124,8 +73,7 @@ def _cells(distribution: Distribution, bins: NumericBins, minimum: float, maximu
             inner = (minimum + i * step for i in range(int((left - minimum) / step), STEPS))
             borders |= {_known(distribution, edge) for edge in inner if left < edge < right}
     edges = sorted(borders)
-    counts = np.diff(np.concatenate([[0], distribution.at_most(edges), [distribution.total]]))
-    return Cells(bins, tuple(edges), tuple(counts.tolist()))
+    return Cells(bins, tuple(edges), tuple(distribution.between(edges).tolist()))
 
 
 def _known(distribution: Distribution, edge: float) -> float:

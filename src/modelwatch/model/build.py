@@ -95,7 +95,8 @@ def _drift_policy(data: Data) -> t.DriftPolicy:
 def _baseline(data: Data | None, source: Path) -> t.Baseline | None:
     if data is None:
         return None
-    return t.Baseline(**{key: str(beside(source, path)) for key, path in data.items()})
+    paths = {key: str(beside(source, data[key])) for key in ("data", "profile") if key in data}
+    return t.Baseline(**paths, time=data.get("time"), segment=data.get("segment"))
 
 
 def beside(source: Path, path: str) -> Path:

@@ -83,10 +83,15 @@ class DriftPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Paths relative to the spec's folder, made absolute by the loader. ``profile`` wins over ``data``."""
+    """Paths relative to the spec's folder, made absolute by the loader. ``profile`` wins over ``data``.
+
+    ``time`` is the column of ``data`` for seasonal references, ``segment`` the categorical feature for segments.
+    """
 
     data: str | None = None
     profile: str | None = None
+    time: str | None = None
+    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
