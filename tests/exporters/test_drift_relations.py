@@ -1,0 +1,157 @@
+"""What is told of features together, and of answers besides their drift."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import specs
+from numpy.typing import NDArray
+
+from modelwatch.exporters.comparison import Comparison
+from modelwatch.exporters.exposition import Scrape
+from modelwatch.exporters.ingest.json_columns import columns_table
+from modelwatch.exporters.layout import Layout, layout
+from modelwatch.exporters.monitor import Monitor
+from modelwatch.exporters.profile import build_profile
+from modelwatch.exporters.relations import MOST_ROWS
+from modelwatch.exporters.sidecar import Sidecar
+from modelwatch.exporters.verdicts import Judgement, judge
+from modelwatch.model import types as t
+
+NAMES = ("a", "b", "c", "d")
+MODEL = specs.model(features=tuple(specs.feature(name) for name in NAMES))
+
+
+def _draw(seed: int, count: int, correlation: float = 0.9) -> NDArray[np.float64]:
+    """Two pairs of correlated columns, shape (count, 4): a with b as asked, c with d always."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, 4))
+    x[:, 1] = correlation * x[:, 0] + np.sqrt(1 - correlation**2) * x[:, 1]
+    x[:, 3] = 0.8 * x[:, 2] + 0.6 * x[:, 3]
+    return x * [1, 10, 100, 0.1] + [5, -3, 1000, 0]
+
+
+def _columns(values: NDArray[np.float64], **beside: object) -> dict[str, object]:
+    features = {name: values[:, place].tolist() for place, name in enumerate(NAMES)}
+    return {"features": features, **beside}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    values = _draw(0, 20_000)
+    rng = np.random.default_rng(9)
+    columns = {name: values[:, place] for place, name in enumerate(NAMES)}
+    columns["prediction"] = rng.choice(["late", "on_time"], 20_000, p=[0.2, 0.8])
+    columns["confidence"] = rng.beta(5, 2, 20_000)
+    path = tmp_path_factory.mktemp("data") / "reference.parquet"
+    pa.parquet.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def planned(reference: Path) -> Layout:
+    return layout(MODEL, build_profile(MODEL, reference))
+
+
+def _judged(planned: Layout, clock, *requests: dict[str, object]) -> Judgement:  # type: ignore[no-untyped-def]
+    monitor = Monitor(planned, clock)
+    for columns in requests:
+        monitor.ingest(columns_table(columns))
+    window = planned.windows[0]
+    return judge(Comparison(planned), window, monitor.snapshot().total(window.milliseconds))
+
+
+def test_correlations_of_a_window_are_pearsons(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    relations = planned.relations
+    assert relations is not None and relations.names == NAMES
+    values = _draw(1, 900, 0.3)
+    values[:50, 2] = np.nan
+    n, found = relations.correlated(relations.sums(values))
+    whole = values[50:]
+    assert n == len(whole)
+    assert found == pytest.approx(np.corrcoef(whole.T), abs=1e-12)
+
+
+def test_sums_of_parts_are_the_sums_of_the_whole(planned: Layout) -> None:
+    relations = planned.relations
+    assert relations is not None
+    values = _draw(2, 1000)
+    parts = sum(relations.sums(values[start : start + 100]) for start in range(0, 1000, 100))
+    assert parts == pytest.approx(relations.sums(values), rel=1e-9)
+
+
+def test_the_same_correlations_change_nothing(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    found = _judged(planned, clock, *(_columns(_draw(seed, 1000)) for seed in range(1, 6)))
+    assert found.relations.changes == ()
+    assert found.relations.reconstruction == pytest.approx(1, abs=0.1)
+
+
+def test_a_lost_correlation_is_told_and_rows_no_longer_fit_the_components(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    found = _judged(planned, clock, _columns(_draw(3, 1000, 0.1)))
+    assert [(one, other) for one, other, _ in found.relations.changes] == [("a", "b")]
+    assert found.relations.changes[0][2] == pytest.approx(-0.8, abs=0.1)
+    # Each feature by itself is as it was.
+    assert not np.nansum(found.drifted)
+    assert found.relations.reconstruction > 3
+
+
+def test_a_large_request_is_sampled_evenly(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    monitor = Monitor(planned, clock)
+    monitor.ingest(columns_table(_columns(_draw(4, 10_000))))
+    total = monitor.snapshot().total(planned.windows[0].milliseconds)
+    relations = planned.relations
+    assert relations is not None
+    rows, _ = relations.correlated(total.sums[relations.block.float_start :][: relations.block.float_width])
+    assert MOST_ROWS * 0.9 <= rows <= MOST_ROWS
+
+
+def _answers(prediction: list[str], confidence: list[float]) -> dict[str, object]:
+    return _columns(_draw(5, len(prediction)), prediction=prediction, confidence=confidence)
+
+
+def test_the_share_of_unsure_answers_is_exact(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    confidence = [0.59] * 150 + [0.6] * 850
+    found = _judged(planned, clock, _answers(["late"] * 500 + ["on_time"] * 500, confidence))
+    assert found.answers.unsure == 0.15
+    assert found.answers.constant == 0
+
+
+def test_the_same_answer_to_every_request_is_constant_output(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    assert _judged(planned, clock, _answers(["on_time"] * 1000, [0.9] * 1000)).answers.constant == 1
+    few = _judged(planned, clock, _answers(["on_time"] * 100, [0.9] * 100))
+    assert np.isnan(few.answers.constant) and np.isnan(few.answers.unsure)
+
+
+def test_answers_that_the_reference_hardly_ever_varies_in_are_not_constant_by_chance(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "r.csv").write_text("a,prediction\n" + "1,on_time\n2,on_time\n" * 4999 + "1,late\n2,late\n")
+    model = specs.model(features=(specs.feature("a"),))
+    rare = layout(model, build_profile(model, tmp_path / "r.csv"))
+    columns = {"features": {"a": [1.0, 2.0] * 300}, "prediction": ["on_time"] * 600}
+    assert _judged(rare, clock, columns).answers.constant == 0
+
+
+@pytest.mark.parametrize(("spread", "constant"), [(0.0, 1), (0.01, 0)])
+def test_numeric_answers_are_constant_only_when_equal(tmp_path: Path, clock, spread: float, constant: int) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(1)
+    lines = [f"1,{value}" for value in rng.normal(1000, 50, 2000)]
+    (tmp_path / "r.csv").write_text("a,prediction\n" + "\n".join(lines) + "\n")
+    model = specs.model(features=(specs.feature("a"),), task=t.Task("regression", (), None))
+    regression = layout(model, build_profile(model, tmp_path / "r.csv"))
+    answers = (987.3 + spread * rng.normal(size=600)).tolist()
+    found = _judged(regression, clock, {"features": {"a": [1.0] * 600}, "prediction": answers})
+    assert found.answers.constant == constant
+
+
+def test_relations_are_on_metrics_with_a_bounded_number_of_pairs(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    model = specs.model(features=MODEL.features, baseline=t.Baseline(data=str(reference)))
+    sidecar = Sidecar(specs.fleet(model), None, clock)
+    sidecar.load()
+    rng = np.random.default_rng(6)
+    sidecar.ingest(specs.NAME, columns_table(_columns(rng.normal(size=(1000, 4)))))
+    text = Scrape(sidecar).page().text()
+    assert text.count("\nmodel_correlation_change{") == 2 * 2
+    assert text.count("\nmodel_pca_reconstruction_error_ratio{") == 2
