@@ -9,7 +9,7 @@ import numpy as np
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins, Unbinned
 from modelwatch.exporters.reference import Profile
-from modelwatch.exporters.statistics import METHODS, Counts, Method
+from modelwatch.exporters.statistics import OF_HISTOGRAMS, Counts, Histograms, Method
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -33,8 +33,8 @@ class Watched:
         return self.subject.name
 
     @property
-    def method(self) -> Method:
-        return METHODS[self.subject.feature.drift.method]
+    def method(self) -> Method[Histograms]:
+        return OF_HISTOGRAMS[self.subject.feature.drift.method]
 
     @cached_property
     def size(self) -> int:

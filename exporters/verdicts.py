@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.layout import Layout, Watched
-from modelwatch.exporters.statistics.method import Counts
-from modelwatch.exporters.statistics.pooling import pooled, pools
+from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
+from modelwatch.exporters.statistics.method import Counts, Histograms
 from modelwatch.model.units import Duration
+
+# Fewest rows in a reference that tells anything of shares.
+LEAST_ROWS = 100
+_GUARD = LikelihoodRatio()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,11 @@ def _verdict(layout: Layout, watched: Watched, window: Duration, total: Counts, 
     rows = int(counts.sum())
     missing = int(counts[-1])
     here = rows - missing
-    score, critical, inactive = _compared(layout, watched, counts, rows, rate)
+    score, critical, significant, inactive = _compared(layout, watched, counts, rows, rate)
     detected = None
     if watched.reference is not None:
         warning = float(watched.subject.feature.drift.warning)
-        detected = score is not None and critical is not None and score > warning and score > critical
+        detected = score is not None and critical is not None and score > warning and score > critical and significant
     bins = watched.bins
     return Verdict(
         watched=watched,
@@ -77,22 +83,19 @@ def _verdict(layout: Layout, watched: Watched, window: Duration, total: Counts, 
 
 def _compared(
     layout: Layout, watched: Watched, counts: Counts, rows: int, rate: float
-) -> tuple[float | None, float | None, str | None]:
-    """Score, critical value, and why there is none of them."""
+) -> tuple[float | None, float | None, bool, str | None]:
+    """Score, critical value, whether the likelihood ratio agrees, and why there is no score."""
     if watched.reference is None:
-        return None, None, watched.inactive
-    method, reference = watched.method, watched.reference
-    known = int(reference.sum())
-    filled = int((reference > 0).sum())
-    least = method.needs(filled)
-    if known < least:
-        return None, None, f"needs {least} rows in the reference, has {known}"
-    needed = max(layout.model.drift.min_samples, least)
+        return None, None, False, watched.inactive
+    method, data = watched.method, Histograms(counts[None], watched.reference[None])
+    known = int(data.m[0])
+    if known < LEAST_ROWS:
+        return None, None, False, f"needs {LEAST_ROWS} rows in the reference, has {known}"
+    needed = max(layout.model.drift.min_samples, LEAST_ROWS)
     # With too few rows, the critical value that the score will have to pass as soon as there are enough.
-    n = max(rows, needed)
-    pool = pools(reference, n)
-    base = pooled(reference, pool)
-    critical = method.critical_value(n, known, int((base > 0).sum()), rate)
+    n = np.array([max(rows, needed)])
+    critical = float(method.critical_value(data, n, rate)[0])
     if rows < needed:
-        return None, critical, f"needs {needed} rows, has {rows}"
-    return method.score(pooled(counts, pool), base), critical, None
+        return None, critical, False, f"needs {needed} rows, has {rows}"
+    significant = bool(_GUARD.score(data)[0] > _GUARD.critical_value(data, n, rate)[0])
+    return float(method.score(data)[0]), critical, significant, None

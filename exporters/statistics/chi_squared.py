@@ -1,68 +1,45 @@
-"""Upper quantiles of the chi-squared distribution, without scipy (63 MiB resident for one function)."""
+"""Pearson's chi-squared statistic of homogeneity, with its p-value.
+
+    X^2 = sum over bins of (q - p)^2 / (a (1/n + 1/m)),  a = (c + r) / (n + m)
+
+with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin, q = c / n and p = r / m. It has
+no unit and grows with the rows for the same drift. Source: Pearson (1900); equal to ``scipy.stats.chi2_contingency([c,
+r], correction=False)``, bins empty on both sides left out.
+
+The p-value is the customary one, from the chi-squared distribution with a degree of freedom less than bins that either
+side fills; where bins expect few rows it is too small. The critical value (``chance``) is not, but for values that the
+reference does not hold, each of which weighs m / n: ``likelihood_ratio`` judges these.
+"""
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-from statistics import NormalDist
+import numpy as np
 
-_TINY = 1e-300
-
-
-def survival(x: float, degrees: int) -> float:
-    """P(X > x): the regularised upper incomplete gamma function Q(degrees / 2, x / 2).
-
-    Series and continued fraction as in Numerical Recipes 6.2; relative error below 1e-12.
-    """
-    a, z = degrees / 2, x / 2
-    if z <= 0:
-        return 1.0
-    scale = math.exp(a * math.log(z) - z - math.lgamma(a))
-    if z < a + 1:
-        term = total = 1 / a
-        step = a
-        while term > total * 1e-17:
-            step += 1
-            term *= z / step
-            total += term
-        return 1 - scale * total
-    b = z + 1 - a
-    c, d = 1 / _TINY, 1 / b
-    fraction = d
-    for i in range(1, 10_000):
-        b += 2
-        factor = -i * (i - a)
-        d = 1 / _not_zero(factor * d + b)
-        c = _not_zero(b + factor / c)
-        fraction *= c * d
-        if abs(c * d - 1) < 1e-15:
-            break
-    return scale * fraction
+from modelwatch.exporters.statistics.distributions import chi_squared
+from modelwatch.exporters.statistics.method import Floats, Histograms
+from modelwatch.exporters.statistics.sums import SumOverBins
 
 
-def _not_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
+class ChiSquared(SumOverBins):
+    """See the module."""
 
+    name = "chi2"
+    unit = ""
+    unseen = False
 
-@lru_cache(maxsize=4096)
-def quantile(alpha: float, degrees: int) -> float:
-    """The value that a chi-squared variable exceeds with probability ``alpha`` (0 < alpha < 1).
+    @staticmethod
+    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
+        pooled = np.where(c + r > 0, (c + r) / (n + m), 1.0)
+        return (c / n - r / m) ** 2 / (pooled * (1 / n + 1 / m))
 
-    Newton's steps, kept between bounds, from Wilson and Hilferty's cube root approximation (1931).
-    """
-    if not 0 < alpha < 1 or degrees < 1:
-        raise ValueError(f"no chi-squared quantile for alpha={alpha} and {degrees} degrees of freedom")
-    spread = 2 / (9 * degrees)
-    x = max(degrees * (1 - spread - NormalDist().inv_cdf(alpha) * math.sqrt(spread)) ** 3, 1e-12)
-    low, high = 0.0, math.inf
-    for _ in range(200):
-        error = survival(x, degrees) - alpha
-        low, high = (x, high) if error > 0 else (low, x)
-        density = math.exp((degrees / 2 - 1) * math.log(x / 2) - x / 2 - math.lgamma(degrees / 2)) / 2
-        step = x + error / density if density > 0 else math.inf
-        # Newton may leave the bracket where the tail is nearly flat; halving never does.
-        new = step if low < step < high else ((low + high) / 2 if high < math.inf else 2 * x)
-        if abs(new - x) <= 1e-13 * x:
-            return new
-        x = new
-    return x
+    @staticmethod
+    def natural(inverse: Floats) -> Floats:
+        return np.where(np.isfinite(inverse), 1.0, np.nan)
+
+    def p_value(self, data: Histograms) -> Floats:
+        degrees = np.count_nonzero(data.counts + data.reference, axis=1) - 1
+        score = self.score(data)
+        # One bin alone is equal on both sides: nothing speaks against it.
+        return np.where(
+            degrees > 0, chi_squared.survival(score, np.maximum(degrees, 1)), np.where(np.isnan(score), score, 1.0)
+        )

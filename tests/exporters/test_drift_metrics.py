@@ -18,7 +18,7 @@ from modelwatch.exporters.collector import ModelCollector
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.state import State
-from modelwatch.exporters.statistics import METHODS
+from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
 from modelwatch.model import types as t
 from modelwatch.telemetry.metrics import BY_NAME, CONTRACT, Emitter, MetricType
 
@@ -128,9 +128,11 @@ def test_scores_can_be_computed_again_from_the_exported_counts(sidecar: Sidecar)
         assert counts.keys() == shares.keys()
         assert sum(shares.values()) == pytest.approx(1)
 
-        again = METHODS[method].score(
-            np.array([counts[key] for key in counts]), np.array([round(shares[key] * 2000) for key in counts])
-        )
+        again = OF_HISTOGRAMS[method].score(
+            Histograms(
+                np.array([[counts[key] for key in counts]]), np.array([[round(shares[key] * 2000) for key in counts]])
+            )
+        )[0]
         assert _one(series, "model_drift_score", feature=feature, method=method, window="1h") == pytest.approx(
             again, rel=1e-9
         )

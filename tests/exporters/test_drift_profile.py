@@ -25,7 +25,7 @@ from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.profile import ProfileError, build_profile, load_profile, profile_to_json
 from modelwatch.exporters.sketch import Frequent, QuantileSketch
-from modelwatch.exporters.statistics import METHODS
+from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
 from modelwatch.model import types as t
 
 BOTH = (specs.feature("x"), specs.feature("c", "categorical", method="js"))
@@ -74,13 +74,15 @@ def test_scores_over_a_built_profile_are_the_textbook_ones(tmp_path: Path, name:
     found = layout(_model(), profile)
     counted = count(found, columns_table({"features": {"x": list(current), "c": categories}}))
     score = {
-        watched.name: watched.method.score(watched.counts(counted.counts), watched.reference)  # type: ignore[arg-type]
+        watched.name: watched.method.score(Histograms(watched.counts(counted.counts)[None], watched.reference[None]))[0]
         for watched in found.watched
         if watched.reference is not None
     }
     assert score["x"] == pytest.approx(expected("misc")["psi_decile_ref"], rel=1e-12)
     assert score["c"] == pytest.approx(expected("nannyml")["c|jensen_shannon"], rel=1e-12)
-    as_psi = METHODS["psi"].score(found.watched[1].counts(counted.counts), found.watched[1].reference)  # type: ignore[arg-type]
+    c = found.watched[1]
+    assert c.reference is not None
+    [as_psi] = OF_HISTOGRAMS["psi"].score(Histograms(c.counts(counted.counts)[None], c.reference[None]))
     assert as_psi == pytest.approx(expected("evidently")["cat_psi"], rel=1e-12)
 
 

@@ -1,0 +1,32 @@
+"""The likelihood ratio statistic of homogeneity, G: what decides that a score above its threshold is no accident.
+
+    G = 2 sum over bins of c ln(c / (n a)) + r ln(r / (m a)),  a = (c + r) / (n + m)
+
+with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin; 0 ln 0 is 0. It has no unit.
+Source: Wilks (1938); equal to ``scipy.stats.chi2_contingency([c, r], correction=False, lambda_="log-likelihood")``.
+Without drift it is chi-squared where bins expect many rows. A bin's part of it bounds its own probability, exp(-G/2),
+in both directions (Chernoff), so that rare bins disturb it far less than they do PSI or Pearson's statistic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelwatch.exporters.statistics.method import Floats
+from modelwatch.exporters.statistics.sums import SumOverBins, times_log
+
+
+class LikelihoodRatio(SumOverBins):
+    """See the module."""
+
+    name = "g"
+    unit = ""
+
+    @staticmethod
+    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
+        pooled = np.where(c + r > 0, (c + r) / (n + m), 1.0)
+        return 2 * (times_log(c, c / (n * pooled)) + times_log(r, r / (m * pooled)))
+
+    @staticmethod
+    def natural(inverse: Floats) -> Floats:
+        return np.where(np.isfinite(inverse), 1.0, np.nan)
