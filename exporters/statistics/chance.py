@@ -28,13 +28,15 @@ Terms = Callable[[Floats, Floats, Floats, Floats], Floats]
 
 # Counts looked at in a bin.
 NODES = 72
-# A bin's count that is rarer than the rate sought by this factor (e^-9 = 1e-4) is left out: it cannot matter, and a score
-# that grows faster than its probability falls would otherwise be all about it.
+# A bin's count that is rarer than the rate sought by this factor (e^-9 = 1e-4) is left out: it cannot matter, and a
+# score that grows faster than its probability falls would otherwise be all about it.
 NEGLIGIBLE = -9.0
 # The approximation is within a fifth of the tail for ten bins, but up to twice as much for a handful of rare ones.
 CAUTION = 0.6
 # The most doublings and halvings of the tilt, and steps of Newton's.
 STEPS = 60
+# How well the logarithm of the rate is met.
+CLOSE = 0.02
 # Counts are whole, so that the chance of their sum, 1 / sqrt(2 pi variance), is 1 at the most.
 _LATTICE = 1 / (2 * math.pi)
 _LEAST = 1e-9
@@ -96,20 +98,30 @@ def null(reference: Counts, n: Counts, alpha: float, unseen: bool = True) -> Nul
 
 
 def quantiles(law: Null, terms: Terms, alpha: float) -> Floats:
-    """What the sum of ``terms`` exceeds with probability ``alpha``, shape (features,)."""
+    """What the sum of ``terms`` exceeds with probability ``alpha``, shape (features,).
+
+    Looks for the tilt whose mean has this probability: doublings, then the Illinois rule between bounds.
+    """
     f = np.where(np.isfinite(law.log_probability), terms(law.c, law.r, law.n, law.m), 0.0)
-    untilted = _tilted(law, f, np.zeros(len(f)), np.zeros(len(f)))
+    nothing = np.zeros(len(f))
+    untilted = at = _tilted(law, f, nothing, nothing)
     target = math.log(alpha * CAUTION)
-    t = 0.5 / np.sqrt(untilted.curve)
-    low, high = np.zeros(len(f)), np.full(len(f), np.inf)
-    at = untilted
+    low, above = nothing, nothing - target
+    high, below = np.full(len(f), np.inf), nothing - 1
+    t_before, t = nothing, 1 / np.sqrt(untilted.curve)
     for _ in range(STEPS):
-        at = _tilted(law, f, t, at.s)
-        likelier = _log_tail(untilted, at, t) > target
-        low, high = np.where(likelier, t, low), np.where(likelier, high, t)
-        if np.all(high - low < 1e-3 * high):
+        at = _tilted(law, f, t, at.s + at.drift * (t - t_before))
+        error = _log_tail(untilted, at, t) - target
+        if np.all((np.abs(error) < CLOSE) | (high - low < 1e-4 * high)):
             break
-        t = np.where(np.isinf(high), 2 * low, np.where(low == 0, high / 2, np.sqrt(np.maximum(low, 1e-300) * high)))
+        up = error > 0
+        # The bound that stays counts for half, so that it is given up in time.
+        below, above = np.where(up, below / 2, error), np.where(up, error, above / 2)
+        low, high = np.where(up, t, low), np.where(up, high, t)
+        bounded = np.isfinite(high)
+        width = np.where(bounded, high, 0.0) - low
+        share = np.clip(above / (above - below), 0.02, 0.98)
+        t_before, t = t, np.where(bounded, low + share * width, 1.6 * low)
     return at.slope
 
 
@@ -129,6 +141,7 @@ class _Tilted:
     s: Floats
     k: Floats
     kss: Floats
+    drift: Floats
     slope: Floats
     curve: Floats
 
@@ -145,7 +158,7 @@ def _tilted(law: Null, f: Floats, t: Floats, s: Floats) -> _Tilted:
         dc = c - mean_c[..., None]
         kss = np.maximum((weight * dc * dc).sum(axis=(1, 2)), _LATTICE)
         off = mean_c.sum(axis=1) / np.sqrt(kss)
-        if np.all(np.abs(off) < 1e-3):
+        if np.all(np.abs(off) < 0.02):
             break
         # The sum is convex in s, so that short steps get there from anywhere.
         s = s - np.clip(off, -2, 2) / np.sqrt(kss)
@@ -157,9 +170,10 @@ def _tilted(law: Null, f: Floats, t: Floats, s: Floats) -> _Tilted:
     ktss = (wdc * dc * df).sum(axis=(1, 2))
     ksss = (wdc * dc * dc).sum(axis=(1, 2))
     drift = -kts / kss
-    slope = mean_f.sum(axis=1) - 0.5 * (ktss + ksss * drift) / kss
+    # The rest of the way in s, to first order.
+    slope = mean_f.sum(axis=1) + drift * off * np.sqrt(kss) - 0.5 * (ktss + ksss * drift) / kss
     curve = np.maximum(ktt - kts * kts / kss, _LEAST * np.maximum(ktt, 1e-200))
-    return _Tilted(s, log_mass.sum(axis=1), kss, slope, curve)
+    return _Tilted(s, log_mass.sum(axis=1) - off * off / 2, kss, drift, slope, curve)
 
 
 def _log_sum(exponent: Floats) -> Floats:

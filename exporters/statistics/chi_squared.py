@@ -2,13 +2,13 @@
 
     X^2 = sum over bins of (q - p)^2 / (a (1/n + 1/m)),  a = (c + r) / (n + m)
 
-with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin, q = c / n and p = r / m. It has no
-unit and grows with the rows for the same drift. Source: Pearson (1900); equal to
-``scipy.stats.chi2_contingency([c, r], correction=False)``, bins empty on both sides left out.
+with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin, q = c / n and p = r / m. It has
+no unit and grows with the rows for the same drift. Source: Pearson (1900); equal to ``scipy.stats.chi2_contingency([c,
+r], correction=False)``, bins empty on both sides left out.
 
 The p-value is the customary one, from the chi-squared distribution with a degree of freedom less than bins that either
-side fills; where bins expect few rows it is too small. The critical value (``chance``) is not, but for values that the reference
-does not hold, each of which weighs m / n: ``likelihood_ratio`` judges these.
+side fills; where bins expect few rows it is too small. The critical value (``chance``) is not, but for values that the
+reference does not hold, each of which weighs m / n: ``likelihood_ratio`` judges these.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     G = 2 sum over bins of c ln(c / (n a)) + r ln(r / (m a)),  a = (c + r) / (n + m)
 
-with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin; 0 ln 0 is 0. It has no unit. Source:
-Wilks (1938); equal to ``scipy.stats.chi2_contingency([c, r], correction=False, lambda_="log-likelihood")``. Without drift
-it is chi-squared where bins expect many rows. A bin's part of it bounds its own probability, exp(-G/2), in both
-directions (Chernoff), so that rare bins disturb it far less than they do PSI or Pearson's statistic.
+with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin; 0 ln 0 is 0. It has no unit.
+Source: Wilks (1938); equal to ``scipy.stats.chi2_contingency([c, r], correction=False, lambda_="log-likelihood")``.
+Without drift it is chi-squared where bins expect many rows. A bin's part of it bounds its own probability, exp(-G/2),
+in both directions (Chernoff), so that rare bins disturb it far less than they do PSI or Pearson's statistic.
 """
 
 from __future__ import annotations

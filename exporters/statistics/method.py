@@ -31,11 +31,11 @@ class Histograms:
 
     @cached_property
     def n(self) -> Counts:
-        return self.counts.sum(axis=1)
+        return np.asarray(self.counts.sum(axis=1))
 
     @cached_property
     def m(self) -> Counts:
-        return self.reference.sum(axis=1)
+        return np.asarray(self.reference.sum(axis=1))
 
     @cached_property
     def q(self) -> Floats:
@@ -50,7 +50,7 @@ class Histograms:
     @cached_property
     def filled(self) -> Counts:
         """Bins that the reference fills, shape (features,)."""
-        return np.count_nonzero(self.reference, axis=1)
+        return np.asarray(np.count_nonzero(self.reference, axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +72,11 @@ class Cells:
 
     @cached_property
     def n(self) -> Counts:
-        return self.counts.sum(axis=1)
+        return np.asarray(self.counts.sum(axis=1))
 
     @cached_property
     def m(self) -> Counts:
-        return self.reference.sum(axis=1)
+        return np.asarray(self.reference.sum(axis=1))
 
     @cached_property
     def window_cdf(self) -> Floats:
@@ -115,10 +115,10 @@ class Moments:
         return cls(n, mean, std, m, zeros, zeros + 1, kurtosis)
 
 
-Data = TypeVar("Data", Histograms, Cells, Moments, contravariant=True)
+DataT_contra = TypeVar("DataT_contra", Histograms, Cells, Moments, contravariant=True)
 
 
-class Method(Protocol[Data]):
+class Method(Protocol[DataT_contra]):
     """A distance. Its docstring gives the formula, the source and the unit."""
 
     @property
@@ -129,10 +129,10 @@ class Method(Protocol[Data]):
     def unit(self) -> str:
         """What a score of 1 is 1 of; empty where it has no unit."""
 
-    def score(self, data: Data) -> Floats:
+    def score(self, data: DataT_contra) -> Floats:
         """Distance of the window from the reference, shape (features,)."""
 
-    def critical_value(self, data: Data, n: Counts, alpha: float) -> Floats:
+    def critical_value(self, data: DataT_contra, n: Counts, alpha: float) -> Floats:
         """What the score of ``n`` rows without drift exceeds with probability ``alpha`` at the most, shape (features,).
 
         Of ``data`` only the reference is looked at; ``n`` are the window's rows (``data.n``) or those waited for.
@@ -141,10 +141,10 @@ class Method(Protocol[Data]):
 
 
 @runtime_checkable
-class WithPValue(Protocol[Data]):
+class WithPValue(Protocol[DataT_contra]):
     """A method that is a test too."""
 
-    def p_value(self, data: Data) -> Floats:
+    def p_value(self, data: DataT_contra) -> Floats:
         """Probability that rows without drift score as high or higher, shape (features,)."""
 
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from modelwatch.exporters.statistics import chance
+from modelwatch.exporters.statistics import chance, draws
 from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, inverse_rows
 
 FLOOR = 1e-4
@@ -25,7 +25,8 @@ class SumOverBins(ABC):
     @staticmethod
     @abstractmethod
     def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        """What a bin with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` adds; 0 where both are 0."""
+        """What a bin with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` adds; 0 where both are
+        0."""
 
     # Whether the critical value foresees values that the reference does not hold.
     unseen = True
@@ -50,17 +51,15 @@ class SumOverBins(ABC):
         return np.where(rows, self.finish(np.maximum(total, 0.0)), np.nan)
 
     def critical_value(self, data: Histograms, n: Counts, alpha: float) -> Floats:
-        """The quantile, between two numbers of rows for which it is worked out and kept.
+        """The larger of the quantiles for the powers of 2 next to ``n``, worked out once and kept.
 
-        In its natural unit it changes slowly: towards a constant as the rows grow.
+        In its natural unit the quantile changes little between them: towards a constant as the rows grow.
         """
         inverse = inverse_rows(n, data.m)
         known = np.flatnonzero(np.isfinite(inverse))
-        step = np.log2(np.maximum(n[known], 1))
-        low = np.floor(step).astype(np.int64)
-        left, right = (_kept(type(self), data.reference[known], low + more, alpha) for more in (0, 1))
+        power = np.log2(np.maximum(n[known], 1)).astype(np.int64)
         found = np.full(len(n), np.nan)
-        found[known] = left + (right - left) * (step - low)
+        found[known] = np.maximum(*(_kept(type(self), data.reference[known], power + more, alpha) for more in (0, 1)))
         return self.finish(found * self.natural(inverse))
 
 
@@ -80,10 +79,25 @@ def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: fl
             _quantiles.clear()
         rows = reference[unknown]
         n = 2 ** np.clip(power[unknown], 0, 62)
-        worked_out = chance.quantiles(chance.null(rows, n, alpha, method.unseen), method.term, alpha)
+        worked_out = _worked_out(method, rows, n, alpha)
         unit = method.natural(inverse_rows(n, rows.sum(axis=1)))
         _quantiles.update(zip([keys[i] for i in unknown], (worked_out / unit).tolist(), strict=True))
     return np.array([_quantiles[key] for key in keys])
+
+
+# Up to this many filled bins a score takes too few values for a saddlepoint.
+FEW_BINS = 6
+
+
+def _worked_out(method: type[SumOverBins], reference: Counts, n: Counts, alpha: float) -> Floats:
+    found = np.empty(len(n))
+    few = np.count_nonzero(reference, axis=1) <= FEW_BINS
+    for i in np.flatnonzero(few):
+        found[i] = draws.quantile(reference[i], int(n[i]), method.term, alpha, method.unseen)
+    if not few.all():
+        law = chance.null(reference[~few], n[~few], alpha, method.unseen)
+        found[~few] = chance.quantiles(law, method.term, alpha)
+    return found
 
 
 def floored(counts: Floats, rows: Floats) -> Floats:

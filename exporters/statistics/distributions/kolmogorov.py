@@ -14,6 +14,8 @@ from modelwatch.exporters.statistics.distributions.gamma import Floats
 
 # Above it the alternating series needs few terms, below it the theta function's other form does.
 _MIDDLE = 0.82
+# Below it the survival is 1 to the last digit.
+_LEAST = 0.02
 
 
 def survival(x: ArrayLike) -> Floats:
@@ -27,7 +29,7 @@ def survival(x: ArrayLike) -> Floats:
     order = np.arange(1, 12)
     high = 2 * (np.exp(-2 * order**2 * square[..., None]) * (-1.0) ** (order - 1)).sum(axis=-1)
     found = np.where(value < _MIDDLE, low, high)
-    return np.where(np.isnan(value), np.nan, np.where(value <= 0, 1.0, np.clip(found, 0, 1)))
+    return np.where(np.isnan(value), np.nan, np.where(value < _LEAST, 1.0, np.clip(found, 0, 1)))
 
 
 def quantile(alpha: float) -> float:

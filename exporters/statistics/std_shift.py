@@ -1,0 +1,37 @@
+"""Shift of the standard deviation, as the logarithm of a ratio.
+
+    ln(std_q / std_p)
+
+with the standard deviations (ddof 0) of the window and of the reference: 0 is equal, 0.69 doubled, -0.69 halved. It has
+no unit. Source: the log variance ratio, Nakagawa et al., Meta-analysis of variation (2015), without its correction for
+few rows.
+
+Critical value: a variance of n values without drift is about gamma distributed, its squared coefficient of variation
+(kurtosis - 1)(1/n + 1/m); the further of both tails at half of ``alpha``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelwatch.exporters.statistics.distributions import chi_squared
+from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_rows
+
+
+class StdShift:
+    """See the module."""
+
+    name = "std_shift"
+    unit = ""
+
+    def score(self, data: Moments) -> Floats:
+        varies = (data.reference_std > 0) & (data.std > 0) & (data.n > 1) & (data.m > 0)
+        ratio = np.where(varies, data.std, 1.0) / np.where(varies, data.reference_std, 1.0)
+        return np.where(varies, np.log(ratio), np.nan)
+
+    def critical_value(self, data: Moments, n: Counts, alpha: float) -> Floats:
+        square = np.maximum(data.kurtosis - 1, 1e-9) * inverse_rows(n, data.m)
+        degrees = 2 / square
+        low, high = (chi_squared.quantiles(level, degrees) / degrees for level in (1 - alpha / 2, alpha / 2))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.maximum(np.abs(np.log(low)), np.abs(np.log(high))) / 2

@@ -1,0 +1,78 @@
+"""The distributions behind critical values, against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelwatch.exporters.statistics.distributions import beta_binomial, chi_squared, gamma, kolmogorov, normal
+
+degrees = st.one_of(st.integers(1, 500).map(float), st.floats(0.5, 5000))
+rates = st.floats(1e-12, 0.999)
+
+
+@given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=20))
+def test_the_logarithm_of_gamma_equals_scipy(values: list[float]) -> None:
+    assert gamma.log_gamma(values) == pytest.approx(scipy.special.gammaln(values), rel=1e-12, abs=1e-12)
+
+
+@given(st.floats(0, 5000), degrees)
+def test_the_chi_squared_survival_equals_scipy(x: float, df: float) -> None:
+    assert float(chi_squared.survival(x, df)) == pytest.approx(scipy.stats.chi2.sf(x, df), rel=1e-10, abs=1e-14)
+
+
+@given(rates, degrees)
+def test_the_chi_squared_quantile_equals_scipy(alpha: float, df: float) -> None:
+    assert chi_squared.quantile(alpha, df) == pytest.approx(scipy.stats.chi2.isf(alpha, df), rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0])
+def test_a_quantile_of_no_probability_is_refused(alpha: float) -> None:
+    with pytest.raises(ValueError, match="no chi-squared quantile"):
+        chi_squared.quantile(alpha, 3)
+
+
+def test_quantiles_without_a_degree_of_freedom_are_none() -> None:
+    found = chi_squared.quantiles(0.01, np.array([0, 3]))
+    assert np.isnan(found[0]) and found[1] == chi_squared.quantile(0.01, 3)
+
+
+@given(st.floats(-9, 37))
+def test_the_normal_survival_equals_scipy(z: float) -> None:
+    assert float(normal.survival(z)) == pytest.approx(scipy.stats.norm.sf(z), rel=1e-10)
+
+
+@given(rates)
+def test_the_normal_quantiles_equal_scipy(alpha: float) -> None:
+    assert normal.quantile(alpha) == pytest.approx(scipy.stats.norm.isf(alpha), rel=1e-10, abs=1e-12)
+    assert normal.two_sided(alpha) == pytest.approx(scipy.stats.norm.isf(alpha / 2), rel=1e-10, abs=1e-12)
+
+
+@given(st.floats(0, 12))
+def test_the_kolmogorov_survival_equals_scipy(x: float) -> None:
+    assert float(kolmogorov.survival(x)) == pytest.approx(scipy.special.kolmogorov(x), rel=1e-10, abs=1e-14)
+
+
+@given(rates)
+def test_the_kolmogorov_quantile_equals_scipy(alpha: float) -> None:
+    assert kolmogorov.quantile(alpha) == pytest.approx(scipy.special.kolmogi(alpha), rel=1e-10)
+
+
+@given(st.integers(1, 50_000), st.integers(0, 3000), st.integers(1, 100_000), st.floats(1e-8, 0.2))
+def test_the_beta_binomial_quantile_is_the_least_that_keeps_the_rate(n: int, r: int, rest: int, alpha: float) -> None:
+    a, b = r + 0.5, rest + 0.5
+    law = scipy.stats.betabinom(n, a, b)
+    [found] = beta_binomial.quantiles(alpha, np.array([n]), np.array([a]), np.array([b]))
+    # Upper tails of scipy cancel near their end; a hundredth of the rate is below any step of the tail.
+    assert law.sf(found) <= alpha * 1.01 + 1e-12
+    if found > n * a / (a + b) + 1:
+        assert law.sf(found - 1) >= alpha * 0.99 - 1e-12
+
+
+def test_survivals_of_what_is_no_number_are_none() -> None:
+    for survival in (normal.survival, kolmogorov.survival, lambda x: chi_squared.survival(x, 3)):
+        assert np.isnan(survival(np.nan))
