@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of the two vectors. Counts are carried over where name and signature are the same."""
+    """A part of the two vectors. Counts are carried over to another layout where name and signature are the same."""
 
     name: str
     signature: str
