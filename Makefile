@@ -73,6 +73,10 @@ test: ## Everything that CI checks
 core-tools: $(STAMP)
 	@$(MW) tools install --core
 
+.PHONY: soak
+soak: $(STAMP) ## Kill the sidecar 200 times under load; nothing acknowledged may be lost
+	$(BIN)/pytest -m slow tests/exporters/test_drift_kill.py
+
 bench: $(STAMP) ## Speed and memory, beside the peers, in one run
 	@$(BIN)/python -m tests.bench
 

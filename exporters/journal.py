@@ -50,6 +50,7 @@ class Journal:
 
     def __init__(self, folder: Path, header: Header) -> None:
         self.folder = folder
+        self._head = header
         self._header, self._seed = header_bytes(header)
         self._file: int | None = None
         self._path = folder

@@ -51,6 +51,12 @@ class Health:
 class _Saved:
     sequence: int
     shape: Shape
+    # After another boot, a snapshot of the same counts has better clocks to go on from.
+    boot: str
+
+    @classmethod
+    def of(cls, tally: Tally) -> _Saved:
+        return cls(tally.sequence, tally.shape, tally.moment.boot)
 
 
 class State:
@@ -140,7 +146,7 @@ class State:
         """What was counted of a model; None when nothing was. What is damaged is counted, told, and left out."""
         snapshot = self._snapshot(model, "state") or self._snapshot(model, "previous")
         if snapshot is not None:
-            self._saved[model] = _Saved(snapshot.sequence, snapshot.shape)
+            self._saved[model] = _Saved.of(snapshot)
         folder = self._path(model, "journal")
         found = recover(snapshot, self._segments(folder))
         for problem in found.problems:
@@ -191,10 +197,8 @@ class State:
     def save(self, tally: Tally, model: str) -> bool:
         """Keep a snapshot, unless as much is kept, so that it outlives a power cut. False when it could not be."""
         with self._lock:
-            before = self._saved.get(model)
-            if before is not None and (
-                before.sequence > tally.sequence or (before.sequence == tally.sequence and before.shape == tally.shape)
-            ):
+            before, new = self._saved.get(model), _Saved.of(tally)
+            if before is not None and (before.sequence > new.sequence or before == new):
                 return True
             path = self._path(model, "state")
             beside = self._path(model, "new")
@@ -210,7 +214,7 @@ class State:
             except OSError as error:
                 self._failed("save", path, f"cannot be saved ({error}); the journal keeps what came since")
                 return False
-            self._saved[model] = _Saved(tally.sequence, tally.shape)
+            self._saved[model] = new
             self._last_snapshot = tally.moment.wall
             if before is not None:
                 prune(self._path(model, "journal"), before.sequence)
