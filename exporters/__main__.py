@@ -20,7 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of specs (default: models)")
     parser.add_argument("--state", type=Path, default=None, help="folder that counts are kept in (default: none)")
     parser.add_argument("--listen", help=f"host:port (default: {DEFAULT_LISTEN}, moved by MODELWATCH_PORT_EXPORTER)")
+    parser.add_argument("--token-file", type=Path, help="rows need Authorization: Bearer with a token of this file")
+    parser.add_argument("--protect-metrics", action="store_true", help="metrics and scores need the token too")
+    parser.add_argument("--logs", action="append", default=[], help="folder or pattern of prediction logs; repeatable")
     chosen = parser.parse_args(arguments)
+    if chosen.protect_metrics and not chosen.token_file:
+        parser.error("--protect-metrics needs --token-file")
 
     def load() -> t.Fleet:
         return load_fleet(chosen.models).unwrap()
@@ -31,7 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
     except (SpecError, PortError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return run(fleet, chosen.state, listen, reload=load)
+    return run(
+        fleet,
+        chosen.state,
+        listen,
+        reload=load,
+        token_file=chosen.token_file,
+        protect_metrics=chosen.protect_metrics,
+        logs=chosen.logs,
+    )
 
 
 if __name__ == "__main__":

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
+from modelwatch.exporters.access import TokenError, TokenFile
+from modelwatch.exporters.connections import GuardedProtocol
+from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
 from modelwatch.exporters.server import create_app
-from modelwatch.exporters.sidecar import Sidecar
+from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
 from modelwatch.exporters.state import State, StateError
+from modelwatch.exporters.tailing.tailer import LaterError, Tailer
 from modelwatch.model import types as t
 
 DEFAULT_LISTEN = "127.0.0.1:9180"
@@ -33,11 +38,15 @@ def run(
     *,
     reload: Callable[[], t.Fleet] | None = None,
     listening: Callable[[str], None] | None = None,
+    token_file: Path | None = None,
+    protect_metrics: bool = False,
+    logs: Sequence[str] = (),
 ) -> int:
     """Serve until SIGTERM or SIGINT; the exit code is 0, or 2 when the sidecar could not run.
 
     SIGHUP loads profiles anew, of the fleet that ``reload`` gives where it is given; what it raises is logged, and
-    nothing changes. ``listening`` is told the URL as soon as connections are taken.
+    nothing changes. ``listening`` is told the URL as soon as connections are taken. Rows are taken from who brings a
+    token of ``token_file``, where there is one, and read from ``logs``, which are folders or patterns.
     """
     _log_to_stderr()
     try:
@@ -47,17 +56,22 @@ def run(
                 held.enter_context(state.held())
             else:
                 _log.warning("no --state: counts end with this process")
+            tokens = TokenFile(token_file) if token_file else None
             bound = held.enter_context(contextlib.closing(bind(listen)))
             host, port = parse_listen(listen)[0], bound.getsockname()[1]
             if not is_loopback(host):
-                _log.warning(
-                    "listening on %s: whoever reaches it can send rows and read metrics; nothing asks who", listen
-                )
+                may = "read metrics" if tokens else "send rows and read metrics"
+                if not (tokens and protect_metrics):
+                    _log.warning("listening on %s: whoever reaches it can %s; nothing asks who", listen, may)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             sidecar = Sidecar(fleet, state)
-            _serve(sidecar, bound, reload, lambda: (listening or _announce)(url))
+            app = functools.partial(create_app, sidecar, tokens=tokens, protect_metrics=protect_metrics)
+            tailer = (
+                Tailer(logs, _counting(sidecar), state_dir / "offsets.json" if state_dir else None) if logs else None
+            )
+            _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
             sidecar.save()
-    except (StateError, ListenError) as error:
+    except (StateError, ListenError, TokenError) as error:
         _log.error("%s", error)
         return 2
     return 0
@@ -82,8 +96,26 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _counting(sidecar: Sidecar) -> Callable[[str, Table], object]:
+    """What the tailer hands its rows to."""
+
+    def count(model: str, table: Table) -> object:
+        try:
+            return sidecar.ingest(model, table)
+        except NotLoadedError as error:
+            raise LaterError(f"the reference profile of {error} is being loaded") from None
+
+    return count
+
+
 def _serve(
-    sidecar: Sidecar, bound: socket.socket, reload: Callable[[], t.Fleet] | None, announce: Callable[[], None]
+    sidecar: Sidecar,
+    make_app: Callable[..., Starlette],
+    tailer: Tailer | None,
+    bound: socket.socket,
+    *,
+    reload: Callable[[], t.Fleet] | None,
+    announce: Callable[[], None],
 ) -> None:
     server: _Server
 
@@ -107,9 +139,15 @@ def _serve(
         yield
         keeper.cancel()
 
-    app = create_app(sidecar, lifespan=lifespan)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=5
+        make_app(lifespan=lifespan),
+        http=GuardedProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=5,
     )
     server = _Server(config)
     server.run(sockets=[bound])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,20 +12,28 @@ from starlette.requests import ClientDisconnect, Request
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``body_bytes`` is for one request, ``pending_bytes`` for all at once. ``errors`` is how many an answer names."""
+    """``body_bytes`` is for one request, ``pending_bytes`` for all at once, ``requests`` how many there may be at once.
+
+    ``errors`` is how many rejected rows an answer names.
+    """
 
     body_bytes: int = 16 << 20
     pending_bytes: int = 64 << 20
+    requests: int = 256
     body_seconds: float = 30.0
     errors: int = 100
+
+
+_FULL = "more rows are waiting than fit into memory: send them again later"
+_LATER = {"Retry-After": "1"}
 
 
 class RefusedError(Exception):
     """A body that is not taken, with the status to answer."""
 
-    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.retry_after = status, message, retry_after
+        self.status, self.message, self.headers = status, message, headers or {}
 
 
 class Intake:
@@ -33,7 +41,7 @@ class Intake:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._pending = 0
+        self._pending = self._requests = 0
 
     @contextlib.asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytes]:
@@ -44,8 +52,11 @@ class Intake:
         declared = request.headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared) > self.limits.body_bytes:
             raise self._too_large()
+        if self._requests >= self.limits.requests:
+            raise RefusedError(429, "more requests are under way than are taken at once: send it again later", _LATER)
         held = 0
         chunks: list[bytes] = []
+        self._requests += 1
         try:
             async with asyncio.timeout(self.limits.body_seconds):
                 async for chunk in request.stream():
@@ -54,12 +65,17 @@ class Intake:
                     if held > self.limits.body_bytes:
                         raise self._too_large()
                     if self._pending > self.limits.pending_bytes:
-                        raise RefusedError(429, "more rows are waiting than fit into memory: send them again later", 1)
+                        raise RefusedError(
+                            429, "more rows are waiting than fit into memory: send them again later", _LATER
+                        )
                     chunks.append(chunk)
-            yield b"".join(chunks)
+            whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            chunks.clear()
+            yield whole
         except TimeoutError:
             raise RefusedError(408, f"the body did not arrive within {self.limits.body_seconds:g} s") from None
         finally:
+            self._requests -= 1
             self._pending -= held
 
     def _too_large(self) -> RefusedError:

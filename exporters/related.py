@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from modelwatch.exporters.layout import Layout
-from modelwatch.exporters.statistics.method import Floats
+from modelwatch.exporters.statistics.correlation import correlation_change
+from modelwatch.exporters.statistics.reconstruction import error_ratio
 from modelwatch.exporters.vectors import Vectors
 
 # Changed pairs that are told: a broken feature changes all of its pairs, and the worst few show which it is.
@@ -42,21 +42,13 @@ def judge_relations(layout: Layout, total: Vectors, alpha: float, min_samples: i
         return NOTHING
     _, error, _ = relations.reconstruction(sums)
     usual = relations.basis.residual.mean if relations.basis and relations.basis.residual else 0.0
-    pairs = np.triu_indices(relations.size, 1)
-    before, after = relations.correlations[pairs], now[pairs]
-    change = after - before
-    # Fisher (1915): artanh r is about normal with variance 1 / (n - 3). For pairs that are not jointly normal the
-    # variance is larger; twice the bar keeps the heavy tails of real features quiet.
-    bar = 2 * NormalDist().inv_cdf(1 - alpha / len(change) / 2) * np.sqrt(1 / (rows - 3) + 1 / (relations.rows - 3))
-    moved = np.abs(_artanh(after) - _artanh(before)) > bar
-    told = np.flatnonzero(moved & (np.abs(change) > LEAST_CHANGE))
-    worst = told[np.argsort(-np.abs(change[told]), kind="stable")][:MOST_CHANGES]
-    changes = tuple(
-        (relations.names[pairs[0][i]], relations.names[pairs[1][i]], float(change[i])) for i in worst.tolist()
-    )
-    return Related(changes, error / usual if usual > 0 else np.nan)
-
-
-def _artanh(r: Floats) -> Floats:
-    found: Floats = np.arctanh(np.clip(r, -1 + 1e-9, 1 - 1e-9))
-    return found
+    size = relations.size
+    n, m = (np.full((size, size), count, dtype=np.int64) for count in (rows, relations.rows))
+    moved = correlation_change(now, n, relations.correlations, m)
+    # The standard error is that of pairs which are jointly normal; twice the bar keeps heavier tails quiet.
+    bar = 2 * moved.critical_value(alpha / (size * (size - 1) / 2))
+    change = now - relations.correlations
+    told = (np.abs(moved.change) > bar) & (np.abs(change) > LEAST_CHANGE)
+    worst = [pair for pair in moved.worst(size * size) if told[pair]][:MOST_CHANGES]
+    changes = tuple((relations.names[i], relations.names[j], float(change[i, j])) for i, j in worst)
+    return Related(changes, error_ratio(error * rows, int(rows), usual))

@@ -2,147 +2,114 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any
 
-import anyio
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import StatelessLifespan
 
 from modelwatch.exporters import openapi
-from modelwatch.exporters.counting import Counted
+from modelwatch.exporters.access import TokenFile
+from modelwatch.exporters.answers import Json, error
+from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.exposition import Scrape
-from modelwatch.exporters.ingest import MalformedError, TooManyRowsError, UnknownFormatError, decode
-from modelwatch.exporters.intake import Intake, Limits, RefusedError
-from modelwatch.exporters.monitor import NotKeptError
+from modelwatch.exporters.intake import Limits, RefusedError
+from modelwatch.exporters.posting import Posting
 from modelwatch.exporters.report import report
-from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
+from modelwatch.exporters.sidecar import Sidecar
 
-# Requests decoded at the same time. More would not be faster, and each takes several times its body in memory.
-_DECODERS = 2
-OPENMETRICS = "application/openmetrics-text"
-
-
-class _Json(Response):
-    """JSON in ASCII alone: whatever text a request held, an answer that quotes it can be written."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False).encode("ascii") + b"\n"
-
-
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _Json({"error": message}, status, dict(headers or {}))
+_OPENMETRICS = "application/openmetrics-text"
 
 
 class _Endpoints:
-    def __init__(self, sidecar: Sidecar, limits: Limits) -> None:
-        self._sidecar = sidecar
-        self._intake = Intake(limits)
-        self._decoders = anyio.CapacityLimiter(_DECODERS)
+    def __init__(self, sidecar: Sidecar, posting: Posting, limits: Limits, protect_metrics: bool) -> None:
+        self._sidecar, self._posting, self._protected = sidecar, posting, protect_metrics
         self._scrape = Scrape(sidecar)
         self._description = openapi.document(version("modelwatch"), limits.body_bytes, limits.errors)
 
-    async def predictions(self, request: Request) -> Response:
-        try:
-            return await self._counted(request)
-        except RefusedError as refused:
-            if refused.status != 408:  # who is too slow is not waited for again
-                await self._intake.drain(request)
-            headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
-            return _error(refused.status, refused.message, headers)
-        except ClientDisconnect:
-            return _error(400, "the connection was closed before the body was complete")
+    def watched(self, request: Request) -> None:
+        """Raises RefusedError where who looks must bring a token too."""
+        if self._protected:
+            self._posting.check(request)
 
-    async def _counted(self, request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in self._sidecar.names:
-            raise RefusedError(404, self._no_model(name))
-        async with self._intake.body(request) as body:
-            kind = request.headers.get("content-type", "")
-            try:
-                counted = await to_thread.run_sync(self._count, name, body, kind, limiter=self._decoders)
-            except MalformedError as error:
-                return _error(400, str(error))
-            except TooManyRowsError as error:
-                return _error(413, str(error))
-            except UnknownFormatError as error:
-                return _error(415, str(error))
-            except NotLoadedError:
-                raise RefusedError(429, f"the reference profile of {name} is being loaded", 1) from None
-            except NotKeptError as error:
-                raise RefusedError(429, str(error), error.retry_after) from None
-            except UnknownModelError:
-                return _error(404, self._no_model(name))
-        errors = sorted(counted.errors.items())[: self._intake.limits.errors]
-        told = [{"index": index, "reason": rejection.sentence} for index, rejection in errors]
-        if not counted.accepted and not counted.errors:
-            told = [{"index": 0, "reason": "there are no rows: send at least one"}]
-        answer = {"accepted": counted.accepted, "rejected": len(counted.errors), "errors": told}
-        return _Json(answer, 200 if counted.accepted else 422)
-
-    def _count(self, name: str, body: bytes, kind: str) -> Counted:
-        return self._sidecar.ingest(name, decode(body, kind))
-
-    def _no_model(self, name: str) -> str:
-        known = ", ".join(self._sidecar.names) or "none"
-        return f"there is no model {json.dumps(name[:100])}; the models are {known}"
-
-    def models(self, _: Request) -> Response:
-        return _Json(report(self._sidecar))
+    def models(self, request: Request) -> Response:
+        self.watched(request)
+        return Json(report(self._sidecar))
 
     def model(self, request: Request) -> Response:
+        self.watched(request)
         name = request.path_params["model"]
         found = next((model for model in report(self._sidecar)["models"] if model["name"] == name), None)
-        return _error(404, self._no_model(name)) if found is None else _Json(found)
+        return error(404, self._posting.no_model(name)) if found is None else Json(found)
 
     def metrics(self, request: Request) -> Response:
+        self.watched(request)
+        self._posting.count_overdue()
         accepted = {kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")}
-        body, kind = self._scrape.answer(OPENMETRICS in accepted)
+        body, kind = self._scrape.answer(_OPENMETRICS in accepted)
         return Response(body, headers={"Content-Type": kind})
 
     def ready(self, _: Request) -> Response:
         state = self._sidecar.readiness()
         answer = {"ready": state.ready, "loading": list(state.loading), "missing": dict(state.missing)}
-        return _Json(answer, 200 if state.ready else 503)
+        return Json(answer, 200 if state.ready else 503)
 
     def health(self, _: Request) -> Response:
-        return _Json({"status": "ok"})
+        return Json({"status": "ok"})
 
     def description(self, _: Request) -> Response:
-        return _Json(self._description)
+        return Json(self._description)
 
-    def refused(self, request: Request, error: Exception) -> Response:
-        if isinstance(error, HTTPException):
-            return _error(
-                error.status_code, f"{request.method} {request.url.path[:100]}: {error.detail}", error.headers
-            )
-        raise error
+
+def _refused(request: Request, problem: Exception) -> Response:
+    if isinstance(problem, RefusedError):
+        return error(problem.status, problem.message, problem.headers)
+    if isinstance(problem, HTTPException):
+        message = f"{request.method} {request.url.path[:100]}: {problem.detail}"
+        return error(problem.status_code, message, problem.headers)
+    raise problem
 
 
 def create_app(
-    sidecar: Sidecar, limits: Limits | None = None, lifespan: StatelessLifespan[Starlette] | None = None
+    sidecar: Sidecar,
+    limits: Limits | None = None,
+    lifespan: StatelessLifespan[Starlette] | None = None,
+    *,
+    tokens: TokenFile | None = None,
+    protect_metrics: bool = False,
+    clock: Clock | None = None,
 ) -> Starlette:
-    """The application over ``sidecar``, which somebody else loads."""
-    at = _Endpoints(sidecar, limits or Limits())
+    """The application over ``sidecar``, which somebody else loads.
+
+    Rows are taken from who brings one of ``tokens``; with ``protect_metrics`` metrics and scores are shown only to them
+    as well. Health and readiness are open to all.
+    """
+    limits = limits or Limits()
+    posting = Posting(sidecar, limits, clock or SystemClock(), tokens)
+    at = _Endpoints(sidecar, posting, limits, protect_metrics)
+
+    @contextlib.asynccontextmanager
+    async def living(app: Starlette) -> AsyncIterator[None]:
+        async with lifespan(app) if lifespan else contextlib.nullcontext():
+            yield
+        posting.count_waiting()
+
     return Starlette(
         routes=[
             Route("/v1/models", at.models),
             Route("/v1/models/{model}", at.model),
-            Route("/v1/models/{model}/predictions", at.predictions, methods=["POST"]),
+            Route("/v1/models/{model}/predictions", posting.predictions, methods=["POST"]),
+            Route("/v1/cloudevents", posting.events, methods=["POST"]),
             Route("/metrics", at.metrics),
             Route("/healthz", at.health),
             Route("/readyz", at.ready),
             Route("/openapi.json", at.description),
         ],
-        exception_handlers={HTTPException: at.refused},
-        lifespan=lifespan,
+        exception_handlers={HTTPException: _refused, RefusedError: _refused},
+        lifespan=living,
     )

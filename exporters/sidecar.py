@@ -68,6 +68,13 @@ class Sidecar:
     def names(self) -> list[str]:
         return sorted(self._models)
 
+    def spec(self, model: str) -> t.Model:
+        """Raises UnknownModelError."""
+        try:
+            return self._models[model]
+        except KeyError:
+            raise UnknownModelError(model) from None
+
     def readiness(self) -> Readiness:
         return Readiness(tuple(sorted(self._loading)), dict(sorted(self._missing.items())))
 

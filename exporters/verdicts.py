@@ -15,10 +15,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.answers import Answers, judge_answers
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
 from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio

@@ -13,17 +13,43 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     models_flag(parser)
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that counts are kept in over restarts")
     parser.add_argument("--listen", default="127.0.0.1:9180", metavar="HOST:PORT", help="default: 127.0.0.1:9180")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="rows need Authorization: Bearer with a token (one a line) of FILE",
+    )
+    parser.add_argument(
+        "--protect-metrics", action="store_true", help="metrics and scores need the token too; health never does"
+    )
+    parser.add_argument(
+        "--logs",
+        action="append",
+        default=[],
+        metavar="DIR_OR_GLOB",
+        help="prediction logs (JSON Lines, each row with its model) to follow; may be repeated",
+    )
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
     from modelwatch.exporters.app import run
     from modelwatch.model.load import load_fleet
 
+    if args.protect_metrics and not args.token_file:
+        return streams.fail("--protect-metrics asks for a token", "name the file that holds it: --token-file FILE")
     models = specs.shown(args.models, streams)
     fleet = specs.fleet_or_none(args, streams)
     if fleet is None:
         return FAILED
-    return run(fleet, args.state, args.listen, reload=lambda: load_fleet(models).unwrap())
+    return run(
+        fleet,
+        args.state,
+        args.listen,
+        reload=lambda: load_fleet(models).unwrap(),
+        token_file=args.token_file,
+        protect_metrics=args.protect_metrics,
+        logs=args.logs,
+    )
 
 
 COMMAND = Command(

@@ -1,0 +1,81 @@
+"""Files that are not open: how far each was read, so that none is read twice, whatever happens to its name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from os import stat_result
+from pathlib import Path
+
+from modelwatch.exporters.tailing.follower import Identity
+from modelwatch.exporters.tailing.positions import Position, begins_alike
+
+_MOST = 5000
+_MOST_CUT = 100
+
+
+def identity_of(found: stat_result) -> Identity:
+    return found.st_dev, found.st_ino
+
+
+class Known:
+    def __init__(self, positions: Iterable[Position]) -> None:
+        self._positions = {(found.device, found.inode): found for found in positions}
+        # Size and time of change when it was closed: as long as these stay there is nothing to read.
+        self._closed: dict[Identity, tuple[int, int]] = {}
+        # Of files that were cut to nothing after they had been copied: their copies go on from here.
+        self._cut: deque[Position] = deque(maxlen=_MOST_CUT)
+
+    def positions(self) -> Iterator[Position]:
+        return iter(self._positions.values())
+
+    def keep(self, position: Position, state: stat_result) -> None:
+        identity = position.device, position.inode
+        self._positions[identity] = position
+        self._closed[identity] = state.st_size, state.st_mtime_ns
+        while len(self._positions) > _MOST:
+            oldest = next(iter(self._positions))
+            del self._positions[oldest]
+            self._closed.pop(oldest, None)
+
+    def unchanged(self, found: stat_result) -> bool:
+        return self._closed.get(identity_of(found)) == (found.st_size, found.st_mtime_ns)
+
+    def has(self, identity: Identity) -> bool:
+        return identity in self._positions
+
+    def take(self, identity: Identity, path: Path) -> Position | None:
+        """How far the file had been read that is opened now; a copy goes on where its original was cut."""
+        self._closed.pop(identity, None)
+        found = self._positions.pop(identity, None)
+        if found is None:
+            found = next((cut for cut in self._cut if _copies(path, cut)), None)
+            if found is not None:
+                self._cut.remove(found)
+        return found
+
+    def cut(self, position: Position) -> None:
+        """The file of ``position`` begins anew."""
+        self._cut.append(position)
+
+    def may_copy(self, path: Path, others: Iterable[Position]) -> bool:
+        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that."""
+        return any(_copies(path, original) for original in (*others, *self._positions.values()))
+
+    def renamed(self, named: Collection[Identity]) -> Iterator[Path]:
+        """Files that no pattern matches any more, below their old folder, with something that was not read yet."""
+        lost = {identity: found for identity, found in self._positions.items() if identity not in named}
+        for folder in {Path(found.path).parent for found in lost.values()}:
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    state = entry.stat()
+                    identity = identity_of(state)
+                    if identity in lost and entry.is_file() and state.st_size > lost[identity].offset:
+                        yield Path(entry.path)
+
+
+def _copies(path: Path, original: Position) -> bool:
+    name = str(path)
+    return name != original.path and name.startswith(original.path) and begins_alike(path, original)
