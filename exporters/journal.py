@@ -150,12 +150,13 @@ class Journal:
 
     def gone(self) -> bool:
         """Whether somebody has deleted the segment that is being written."""
-        if self._file is None:
-            return False
-        try:
-            return not os.path.samestat(os.fstat(self._file), self._path.stat())
-        except OSError:
-            return True
+        with self._lock:  # nobody closes it meanwhile
+            if self._file is None:
+                return False
+            try:
+                return not os.path.samestat(os.fstat(self._file), self._path.stat())
+            except OSError:
+                return True
 
     def close(self) -> None:
         """For good."""

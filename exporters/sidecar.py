@@ -79,11 +79,11 @@ class Sidecar:
         return Readiness(tuple(sorted(self._loading)), dict(sorted(self._missing.items())))
 
     def failures(self) -> Mapping[str, int]:
-        return self.health().failures
+        return self._state.failures if self._state else {"load": 0, "save": 0}
 
     def health(self) -> Health:
         """How well counts are kept."""
-        return self._state.health() if self._state else Health({"load": 0, "save": 0})
+        return self._state.health() if self._state else Health(self.failures())
 
     # --- loading ---
 

@@ -154,7 +154,7 @@ def _folder() -> Iterator[Path]:
     shutil.rmtree(found)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(steps)
 def test_state_after_restarts_is_the_state_without_them_to_the_last_digit(found: list[tuple]) -> None:  # type: ignore[type-arg]
     for folder in _folder():
@@ -207,7 +207,7 @@ def test_replaying_again_and_again_counts_nothing_twice(seeds: list[int], saved:
         pair.equal()
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(0, 1 << 30), st.sampled_from(["", "", "save", "kill"])), min_size=1, max_size=10),
     st.data(),
