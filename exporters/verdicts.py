@@ -9,6 +9,7 @@ import numpy as np
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
+from modelwatch.exporters.statistics.looks import per_look
 from modelwatch.exporters.statistics.method import Counts, Histograms
 from modelwatch.model.units import Duration
 
@@ -38,12 +39,9 @@ class Verdict:
 
 
 def alpha(layout: Layout) -> float:
-    """False-alarm rate of one feature, so that all features of a window together keep the configured one.
-
-    Bonferroni's correction, not Benjamini and Hochberg's: the spec promises how often a quiet model alarms at all, and
-    a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed.
-    """
-    return float(layout.model.drift.false_alarm_rate) / max(layout.compared, 1)
+    """Rate at which chance may pass at one look at one feature; see ``statistics.looks``."""
+    filled = [int((watched.reference > 0).sum()) for watched in layout.watched if watched.reference is not None]
+    return per_look(float(layout.model.drift.false_alarm_rate), layout.compared, max(filled, default=2) - 1)
 
 
 def verdicts(layout: Layout, window: Duration, total: Counts) -> list[Verdict]:
