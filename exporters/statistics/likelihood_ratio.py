@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelwatch.exporters.statistics.method import Counts, Floats, Histograms
+from modelwatch.exporters.statistics.method import Floats, Histograms
 from modelwatch.exporters.statistics.sums import SumOverBins, times_log
 
 
