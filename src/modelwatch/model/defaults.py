@@ -35,9 +35,10 @@ DRIFT_THRESHOLDS: dict[t.DriftMethod, tuple[Decimal, Decimal]] = {
 DRIFT = t.DriftPolicy(
     # An incident, an hour with enough rows for rare categories, and a whole day, which evens out daily rhythms.
     windows=(_duration("15m"), _duration("1h"), _duration("1d")),
-    # 25 rows in each of 20 bins: chi-squared approximations break below about 20.
+    # Below, only drifts too large to be missed by eye pass what chance does.
     min_samples=500,
-    false_alarm_rate=Decimal("0.001"),
+    # Windows of five minutes: 8,640 a month, so less than one false alarm in ten months.
+    false_alarm_rate=Decimal("0.00001"),
 )
 
 SLO_WINDOW = _duration("30d")
