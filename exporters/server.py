@@ -36,7 +36,9 @@ class _Endpoints:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._description = openapi.document(version("modelwatch"), limits.body_bytes, limits.errors)
+        self._description = openapi.document(
+            version("modelwatch"), limits.body_bytes, limits.errors, posting.asks, protect_metrics
+        )
 
     def watched(self, request: Request) -> None:
         """Raises RefusedError where who looks must bring a token too."""
