@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modelwatch.exporters.ingest.json_rows import no_time
-from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, shown, unknown_features
+from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, seconds, shown, unknown_features
 from modelwatch.exporters.subjects import Role
 
 _BESIDE = ("prediction", "confidence", "id", "timestamp")
@@ -41,6 +44,12 @@ class _Columns:
 
     def column(self, role: Role, name: str) -> Sequence[object] | None:
         return (self.features if role == "feature" else self.beside).get(name)
+
+    def ids(self) -> Sequence[object] | None:
+        return self.beside.get("id")
+
+    def timestamps(self) -> NDArray[np.float64] | None:
+        return seconds(self.beside["timestamp"]) if "timestamp" in self.beside else None
 
 
 def columns_table(columns: object) -> Table:

@@ -6,7 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, shown, unknown_features
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.ingest.table import MalformedError, Table, checked_rows, seconds, shown, unknown_features
 from modelwatch.exporters.subjects import Role
 
 _EMPTY: dict[str, Any] = {}
@@ -40,6 +43,16 @@ class _Rows:
     def column(self, role: Role, name: str) -> Sequence[object] | None:
         source = self.features if role == "feature" else self.documents
         return [row.get(name) for row in source]
+
+    def ids(self) -> Sequence[object] | None:
+        return self._beside("id")
+
+    def timestamps(self) -> NDArray[np.float64] | None:
+        found = self._beside("timestamp")
+        return None if found is None else seconds(found)
+
+    def _beside(self, name: str) -> Sequence[object] | None:
+        return [row.get(name) for row in self.documents] if any(name in row for row in self.documents) else None
 
 
 def rows_table(rows: object) -> Table:

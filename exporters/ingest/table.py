@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelwatch.exporters.subjects import Role
 
@@ -39,6 +44,27 @@ class Table(Protocol):
 
     def column(self, role: Role, name: str) -> Sequence[object] | None:
         """Values of a feature, or of ``prediction`` or ``confidence``, one for each row; None when no row has it."""
+
+    def ids(self) -> Sequence[object] | None:
+        """What identifies each row's prediction, as it was sent; None when no row says."""
+
+    def timestamps(self) -> NDArray[np.float64] | None:
+        """When each row was predicted, in seconds since the epoch, NaN where the row does not say."""
+
+
+def seconds(values: Sequence[object]) -> NDArray[np.float64]:
+    """Timestamps, numbers or ISO 8601 texts, as seconds since the epoch; NaN for what is none."""
+    return np.array([_second(value) for value in values], dtype=np.float64)
+
+
+def _second(value: object) -> float:
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return float(value) if isinstance(value, int | float) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def shown(value: object) -> str:
