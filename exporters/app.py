@@ -57,6 +57,7 @@ def run(
             sidecar = Sidecar(fleet, state)
             _serve(sidecar, bound, reload, lambda: (listening or _announce)(url))
             sidecar.save()
+            sidecar.samples.close()
     except (StateError, ListenError) as error:
         _log.error("%s", error)
         return 2

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.monitor import Snapshot
+from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.verdicts import Verdict, verdicts
 from modelwatch.telemetry import metrics as m
 
@@ -18,10 +19,12 @@ HASH_DIGITS = 12
 
 
 class ModelCollector(Collector):
-    """Collects afresh on each scrape, from the snapshots that ``take`` gives and failures of keeping state."""
+    """Collects afresh on each scrape, from the snapshots that ``take`` gives, failures of keeping state and samples."""
 
-    def __init__(self, take: Callable[[], Sequence[Snapshot]], failures: Callable[[], Mapping[str, int]]) -> None:
-        self._take, self._failures = take, failures
+    def __init__(
+        self, take: Callable[[], Sequence[Snapshot]], failures: Callable[[], Mapping[str, int]], samples: Samples
+    ) -> None:
+        self._take, self._failures, self._samples = take, failures, samples
 
     def collect(self) -> Iterator[Family]:
         families = _Families()
@@ -29,6 +32,11 @@ class ModelCollector(Collector):
             _model(families, snapshot)
         for operation, count in self._failures().items():
             families.add(m.EXPORTER_STATE_FAILURES, count, operation)
+        for metric, counts in zip(
+            (m.EXPORTER_SAMPLED_ROWS, m.EXPORTER_SAMPLED_ROWS_LOST), self._samples.counts(), strict=True
+        ):
+            for found in counts:
+                families.add(metric, found.rows, found.model, found.reason)
         yield from families.all()
 
     def describe(self) -> Iterator[Family]:

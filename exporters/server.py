@@ -50,7 +50,7 @@ class _Endpoints:
         self._intake = Intake(limits)
         self._decoders = anyio.CapacityLimiter(_DECODERS)
         self._registry = CollectorRegistry()
-        self._registry.register(ModelCollector(sidecar.snapshots, sidecar.failures))
+        self._registry.register(ModelCollector(sidecar.snapshots, sidecar.failures, sidecar.samples))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)

@@ -14,6 +14,8 @@ from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.monitor import Monitor, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.sampling.rows import TableRows
+from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import State
 from modelwatch.model import types as t
 
@@ -46,6 +48,7 @@ class Sidecar:
     def __init__(self, fleet: t.Fleet, state: State | None = None, clock: Clock | None = None) -> None:
         self._state = state
         self._clock = clock or SystemClock()
+        self.samples = Samples(state.root if state else None, self._clock)
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
@@ -121,7 +124,9 @@ class Sidecar:
             monitor = self._monitors.get(model)
             if monitor is None:
                 raise NotLoadedError(model)
-            return monitor.ingest(table)
+            counted = monitor.ingest(table)
+        self.samples.offer(monitor.layout, TableRows(table), counted.errors, lambda: monitor.snapshot().totals)
+        return counted
 
     def snapshots(self) -> list[Snapshot]:
         """Every loaded model, by name, kept on disk before it is shown.
