@@ -16,10 +16,11 @@ import sampling_rows as made
 from numpy.typing import NDArray
 
 from modelwatch.exporters.sampling import sampler as sampler_module
+from modelwatch.exporters.sampling.budget import Budget
 from modelwatch.exporters.sampling.criteria import criteria
 from modelwatch.exporters.sampling.estimates import estimate
 from modelwatch.exporters.sampling.sampler import Kept, Sampler
-from modelwatch.exporters.sampling.strata import STRATA, names
+from modelwatch.exporters.sampling.strata import MEMBERS, STRATA, names
 
 RUNS = 200
 LAYOUT = made.planned(strata=made.SHARES, rows_per_hour=600)
@@ -47,14 +48,13 @@ class Stream:
 
 def domains(masks, rows, where, late) -> dict[str, NDArray[np.float64]]:  # type: ignore[no-untyped-def]
     distance = rows.columns["distance"][where]
-    one = np.ones(len(where))
-    inside = np.array([[name in names(int(mask)) for name in STRATA] for mask in masks]).reshape(len(where), -1)
+    inside = MEMBERS[masks].astype(float)
     return {
-        "rows": one,
+        "rows": np.ones(len(where)),
         "distance": distance,
         "far": (distance > 2000).astype(float),
-        "late": late[: len(where)].astype(float),
-        **{name: inside[:, place].astype(float) for place, name in enumerate(STRATA) if inside.any() or True},
+        "late": late.astype(float),
+        **{name: inside[:, place] for place, name in enumerate(STRATA)},
     }
 
 
@@ -133,8 +133,8 @@ def test_kept_rows_are_as_many_as_their_probabilities_say(stream: Callable[[], S
             before = sampler._budget
             seen = {}
 
-            def chances(arrivals, at, before=before, seen=seen, ask=type(before).chances):  # type: ignore[no-untyped-def]
-                seen["found"] = ask(before, arrivals, at)
+            def chances(arrivals, at, before=before, seen=seen):  # type: ignore[no-untyped-def]
+                seen["found"] = Budget.chances(before, arrivals, at)
                 return seen["found"]
 
             before.chances = chances  # type: ignore[method-assign]
@@ -249,27 +249,21 @@ def first_stratum(sampler: Sampler, rows: made.ArrayRows, now: float) -> Kept:
 
 @pytest.mark.parametrize("wrong", [capped, later_weight, first_stratum])
 def test_a_biased_sampler_would_be_seen(wrong: Choose) -> None:
-    found = deviations(bursts(), wrong, runs=60)
+    found = deviations(bursts(), wrong, runs=RUNS)
     assert max(abs(deviation) for deviation in found.values()) > 6
 
 
-def test_charging_what_was_kept_would_bias_rows_of_one_id() -> None:
-    """Why buckets are charged with expected rows: the first row's draw would move the second one's probability."""
+def test_probabilities_that_follow_what_was_kept_would_bias_rows_of_one_id() -> None:
+    """Why buckets are charged with expected rows: one draw decides all rows of an id, now and later."""
 
-    def charged_by_draw(sampler: Sampler, rows: made.ArrayRows, now: float) -> Kept:
-        bucket = sampler._budget._bucket.copy()
+    def follows(sampler: Sampler, rows: made.ArrayRows, now: float) -> Kept:
         kept = plainly(sampler, rows, now)
-        passed = sampler._budget._bucket
-        sampler._budget._bucket = np.maximum(
-            np.maximum(bucket, passed) - np.bincount(kept.charged, minlength=len(STRATA)) * 20.0, 0.05
-        )
+        if rows.count == 1:
+            sampler._budget._bucket[kept.charged] *= 0.3
         return kept
 
-    rows = [made.population(0, 1) for _ in range(40)]
-    for row in rows:
-        row.identities = ["the same"]
-    stream = Stream([(1.0 * n, row) for n, row in enumerate(rows)])
-    busy = [(0.0, made.population(1, 2000))]
-    stream = Stream([*busy, *stream.requests])
-    assert max(abs(one) for one in deviations(stream, charged_by_draw, runs=400).values()) > 6
-    assert max(abs(one) for one in deviations(stream, runs=400).values()) < 4
+    same = made.population(0, 1)
+    same.identities = ["the same"]
+    stream = Stream([(0.0, made.population(1, 600)), *((400.0 + 100 * n, same) for n in range(8))])
+    assert deviations(stream, follows, runs=1000)["late"] > 6
+    assert abs(deviations(stream, runs=1000)["late"]) < 4
