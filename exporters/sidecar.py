@@ -112,6 +112,7 @@ class Sidecar:
             if before is not None:
                 saved = before.snapshot().tally
             self._monitors[model.name] = Monitor(planned, self._clock, saved)
+        self.samples.prepare(model)
         _log.info(
             "%s is watched: %d of %d distributions have a reference", model.name, planned.compared, len(planned.watched)
         )

@@ -52,14 +52,15 @@ class Budget:
         self._recent: Floats = np.zeros(len(STRATA))
         self._at = now
 
-    def chances(self, arrivals: Floats, now: float) -> Chances:
+    def chances(self, arrivals: Floats, now: float, unseen: int = 0) -> Chances:
         """How likely the rows at hand are kept.
 
-        ``arrivals`` are the rows at hand by mask, shape (MASKS,).
+        ``arrivals`` are the rows at hand by mask, shape (MASKS,). ``unseen`` more of a stratum may have been overlooked,
+        since only some rows were looked at.
         """
         self._fill(now)
         here = arrivals @ MEMBERS
-        alone: Floats = np.minimum(1.0, self._bucket / (1.0 + self._recent + here))
+        alone: Floats = np.minimum(1.0, self._bucket / (1.0 + self._recent + here + unseen))
         together: Floats = np.where(MEMBERS, alone, -1.0)
         by_mask: Floats = together.max(axis=1)
         charged = together.argmax(axis=1)

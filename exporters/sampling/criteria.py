@@ -20,6 +20,8 @@ from modelwatch.model import types as t
 
 # Share of the reference from which a category, an end of a distribution, or missing values count as rare.
 RARE = 0.001
+# Rows of which all features are looked at together; more would not stay in the processor's cache.
+_FEW = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,36 @@ class ByNumber:
     def of(self, rows: Rows, where: Where | None) -> Mask:
         values = rows.numbers(self.subject)
         return self.flags(values if where is None else values[where])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByLimits:
+    """Values of any of ``subjects`` below its low or above its high limit, both of shape (subjects,).
+
+    With ``whole`` a missing value is outside too. One test for all, since a request of a few rows costs by the call.
+    """
+
+    subjects: tuple[Subject, ...]
+    low: Floats
+    high: Floats
+    whole: bool
+
+    def of(self, rows: Rows, where: Where | None) -> Mask:
+        columns = [rows.numbers(subject) for subject in self.subjects]
+        if where is not None:
+            columns = [column[where] for column in columns]
+        if len(columns[0]) <= _FEW:
+            together = self._outside(np.array(columns), self.low[:, None], self.high[:, None])
+            found: Mask = np.logical_or.reduce(together, axis=0)
+            return found
+        flags = np.zeros(len(columns[0]), dtype=np.bool_)
+        for column, low, high in zip(columns, self.low, self.high, strict=True):
+            flags |= self._outside(column, low, high)
+        return flags
+
+    def _outside(self, values: Floats, low: Floats, high: Floats) -> Mask:
+        # NaN fails every comparison.
+        return ~((values >= low) & (values <= high)) if self.whole else outside(values, low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +90,25 @@ class ByBin:
         return found
 
 
-Test = ByNumber | ByText | ByBin
+@dataclass(frozen=True, slots=True)
+class ByIntervals:
+    """Values above the low and up to the high end of any interval; with ``missing`` those that are missing too."""
+
+    subject: Subject
+    intervals: tuple[tuple[float, float], ...]
+    missing: bool
+
+    def of(self, rows: Rows, where: Where | None) -> Mask:
+        values = rows.numbers(self.subject)
+        if where is not None:
+            values = values[where]
+        flags: Mask = np.isnan(values) if self.missing else np.zeros(len(values), dtype=np.bool_)
+        for low, high in self.intervals:
+            flags |= (values > low) & (values <= high)
+        return flags
+
+
+Test = ByIntervals | ByNumber | ByLimits | ByText | ByBin
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +124,12 @@ class Criteria:
             found |= test.of(rows, where)
         return found
 
-    def masks(self, rows: Rows, where: Where) -> NDArray[np.uint8]:
-        """All reasons of the rows ``where``, one bit each."""
-        found = np.zeros(len(where), dtype=np.uint8)
+    def masks(self, rows: Rows, where: Where | None) -> NDArray[np.uint8]:
+        """All reasons of the rows ``where`` (all of them for None), one bit each."""
+        count = rows.count if where is None else len(where)
+        found = np.zeros(count, dtype=np.uint8)
         for reason in range(len(REASONS)):
-            found |= self.flags(reason, rows, where, len(where)).astype(np.uint8) << reason
+            found |= self.flags(reason, rows, where, count).view(np.uint8) << reason
         return found
 
 
@@ -118,28 +169,31 @@ def _risky(layout: Layout, risky: t.Risky) -> Iterator[Test]:
 
 
 def _edge(layout: Layout) -> Iterator[Test]:
+    whole: list[tuple[Subject, float, float]] = []
+    present: list[tuple[Subject, float, float]] = []
     for watched in layout.watched:
         if watched.subject.role != "feature":
             continue
         found = layout.profile.feature(watched.name) if layout.profile and watched.reference is not None else None
         if watched.subject.numeric:
-            yield from _numeric_edge(watched.subject, found)
+            # Where the reference hardly ever lacks a value, a missing one is an edge.
+            rarely = found is not None and shares(found)[-1] < RARE
+            (whole if rarely else present).append((watched.subject, *_limits(watched.subject, found)))
         elif found is not None:
             yield ByBin(watched, np.array(shares(found)) < RARE)
+    present = [one for one in present if one[1:] != (-math.inf, math.inf)]
+    for together, is_whole in ((whole, True), (present, False)):
+        if together:
+            subjects, low, high = zip(*together, strict=True)
+            yield ByLimits(subjects, np.array(low), np.array(high), is_whole)
 
 
-def _numeric_edge(subject: Subject, found: FeatureProfile | None) -> Iterator[Test]:
+def _limits(subject: Subject, found: FeatureProfile | None) -> tuple[float, float]:
     low, high = map(float, subject.feature.range) if subject.feature.range is not None else (-math.inf, math.inf)
-    if found is not None:
-        ends = tails(found)
-        low, high = max(low, ends[0]), min(high, ends[1])
-    if found is not None and found.counts[-1] and shares(found)[-1] >= RARE:
-        yield ByNumber(subject, lambda values: outside(values, low, high))
-    elif found is not None:
-        # NaN fails both, so a missing value is an edge where the reference hardly has any.
-        yield ByNumber(subject, lambda values: ~((values >= low) & (values <= high)))
-    elif math.isfinite(low):
-        yield ByNumber(subject, lambda values: outside(values, low, high))
+    if found is None:
+        return low, high
+    ends = tails(found)
+    return max(low, ends[0]), min(high, ends[1])
 
 
 def shares(found: FeatureProfile) -> list[float]:
@@ -154,8 +208,7 @@ def tails(found: FeatureProfile) -> tuple[float, float]:
     high = math.inf if found.maximum is None else found.maximum
     if not isinstance(found.bins, NumericBins) or not found.bins.edges:
         return low, high
-    first = (math.nextafter(found.bins.edges[0], -math.inf),) if found.bins.underflow else ()
-    edges, held = (*first, *found.bins.edges), shares(found)[:-1]
+    edges, held = upper_edges(found.bins), shares(found)[:-1]
     rare = np.cumsum(held) < RARE
     if rare[0]:
         # The bin holds its upper edge.
@@ -174,4 +227,26 @@ def _drifted(layout: Layout, drifting: tuple[Drifting, ...]) -> Iterator[Test]:
             likely = drift.ratios >= LIKELY
             # A row that does not say what the model answered is no row of the distribution of answers.
             likely[-1] &= watched.subject.role == "feature"
-            yield ByBin(watched, likely)
+            if isinstance(watched.bins, NumericBins):
+                # Comparing is ten times as fast as looking for the bin, and all features can be in drift at once.
+                yield ByIntervals(watched.subject, intervals(watched.bins, likely), bool(likely[-1]))
+            else:
+                yield ByBin(watched, likely)
+
+
+def intervals(found: NumericBins, flags: Mask) -> tuple[tuple[float, float], ...]:
+    """The flagged bins, those side by side as one; each without its low and with its high end."""
+    ends = (-math.inf, *upper_edges(found), math.inf)
+    joined: list[tuple[float, float]] = []
+    for low, high, flag in zip(ends[:-1], ends[1:], flags[:-1], strict=True):
+        if flag and joined and joined[-1][1] == low:
+            joined[-1] = (joined[-1][0], high)
+        elif flag:
+            joined.append((low, high))
+    return tuple(joined)
+
+
+def upper_edges(found: NumericBins) -> tuple[float, ...]:
+    """The highest value of each bin but the last, which has none."""
+    first = (math.nextafter(found.edges[0], -math.inf),) if found.underflow else ()
+    return (*first, *found.edges)

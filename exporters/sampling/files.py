@@ -38,7 +38,10 @@ class Rotation:
 
 
 class Files:
-    """Files in ``folder``, made when first written to. With ``convert`` closed files are Parquet. For one thread."""
+    """Files in ``folder``, which is made when it is first entered or written to. For one thread.
+
+    With ``convert`` closed files are Parquet.
+    """
 
     def __init__(self, folder: Path, rotation: Rotation, clock: Clock, convert: Convert | None = None) -> None:
         self.folder = folder
@@ -51,9 +54,26 @@ class Files:
         self._number = 0
         self._closed: list[tuple[Path, int]] = []
 
+    def enter(self) -> None:
+        """Make and take the folder, and close what a killed process left open. Raises OSError."""
+        if self._lock is not None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._recover()
+        except BlockingIOError:
+            os.close(lock)
+            raise FolderTakenError(f"{self.folder}: another sidecar keeps its rows here") from None
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
+
     def append(self, data: bytes) -> None:
         """Write whole lines, all of them or, raising OSError, none."""
-        self._enter()
+        self.enter()
         if self._file is None:
             self._begin()
         assert self._file is not None
@@ -102,23 +122,6 @@ class Files:
             if opened is not None:
                 os.close(opened)
         self._file = self._lock = None
-
-    def _enter(self) -> None:
-        """Make and take the folder, and put in order what a killed process left."""
-        if self._lock is not None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
-        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._recover()
-        except BlockingIOError:
-            os.close(lock)
-            raise FolderTakenError(f"{self.folder}: another sidecar keeps its rows here") from None
-        except BaseException:
-            os.close(lock)
-            raise
-        self._lock = lock
 
     def _recover(self) -> None:
         for path in self.folder.glob(f"*{UNFINISHED}"):

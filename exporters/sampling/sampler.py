@@ -23,7 +23,7 @@ from modelwatch.model import types as t
 
 # Rows of a request whose strata are looked at to learn how frequent each is. They stand at equal steps: were they those
 # with low draws, probabilities would hang on draws.
-_LOOKED_AT = 1024
+LOOKED_AT = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +46,23 @@ class Sampler:
         self._key = key_of(model)
         self._random = np.random.default_rng(seed)
         self._lock = threading.Lock()
+        self._requests = 0
         self._budget = Budget(sampling.rows_per_hour, {name: float(sampling.strata[name]) for name in STRATA}, now)
 
     def choose(self, criteria: Criteria, rows: Rows, accepted: Where, now: float) -> Kept:
         """Which of the rows ``accepted`` are kept."""
         count = len(accepted)
-        looked_at = accepted[:: -(-count // _LOOKED_AT) or 1]
-        masks = criteria.masks(rows, looked_at)
-        arrivals = np.bincount(masks, minlength=MASKS).astype(np.float64) * (count / max(len(looked_at), 1))
+        step = -(-count // LOOKED_AT) or 1
         with self._lock:
-            chances = self._budget.chances(arrivals, now)
+            # Not the same places in each request: where all are sorted, they hold the same kind of row.
+            first, self._requests = self._requests % step, self._requests + 1
+        looked_at = accepted[first::step]
+        masks = criteria.masks(rows, None if len(looked_at) == rows.count else looked_at)
+        arrivals = np.bincount(masks, minlength=MASKS).astype(np.float64) * step
+        with self._lock:
+            chances = self._budget.chances(arrivals, now, step - 1)
         drawn = self._draws(rows.ids(), accepted)
-        if len(looked_at) < count:
+        if step > 1:
             chosen = _chosen(criteria, rows, accepted, drawn, chances)
             where = accepted[chosen]
             masks = criteria.masks(rows, where)

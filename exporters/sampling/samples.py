@@ -71,6 +71,11 @@ class Samples:
         self._specs: dict[str, t.Model] = {}
         self._failures = 0
 
+    def prepare(self, model: t.Model) -> None:
+        """Begin, so that counters are there and a folder that cannot be used is told of before the first row."""
+        if model.sampling is not None or model.name in self._watches:
+            self._watch(model)
+
     def offer(self, layout: Layout, rows: Rows, rejected: Collection[int], totals: Totals) -> None:
         """Keep some of the rows that were not ``rejected``. ``totals`` are the model's counts by window, on demand.
 
@@ -137,7 +142,9 @@ class Samples:
         sampler = Sampler(model.name, sampling, self._clock.monotonic(), self._seed)
         files = Files(folder, rotation, self._clock, convert)
         _log.info("%s is sampled: about %d rows an hour go to %s", model.name, sampling.rows_per_hour, folder)
-        return _Watch(sampler, Keeper(model.name, files, tally), sampling)
+        keeper = Keeper(model.name, files, tally)
+        self._writer.put(keeper, [])
+        return _Watch(sampler, keeper, sampling)
 
 
 def _alike(one: t.Model, other: t.Model) -> bool:

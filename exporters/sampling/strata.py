@@ -35,6 +35,6 @@ def below(values: Floats, limit: float) -> Mask:
     return values < limit
 
 
-def outside(values: Floats, low: float, high: float) -> Mask:
-    """Whether each value, shape (n,), is below ``low`` or above ``high``; NaN never is."""
+def outside(values: Floats, low: float | Floats, high: float | Floats) -> Mask:
+    """Whether each value is below ``low`` or above ``high``; NaN never is."""
     return (values < low) | (values > high)

@@ -56,7 +56,9 @@ class Keeper:
         self._failures = 0
 
     def write(self, lines: Sequence[Line]) -> None:
-        """Write what can be written. For the writer's thread."""
+        """Write what can be written; with no lines only take the folder. For the writer's thread."""
+        if not lines:
+            self.files.enter()
         block: list[Line] = []
         size = 0
         for line in lines:

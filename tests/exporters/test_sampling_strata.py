@@ -17,7 +17,7 @@ from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.reference import FeatureProfile, Profile
-from modelwatch.exporters.sampling.criteria import criteria, tails
+from modelwatch.exporters.sampling.criteria import ByIntervals, criteria, intervals, tails
 from modelwatch.exporters.sampling.drifting import Drifting, drifting, ratios
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.strata import MASKS, MEMBERS, names
@@ -115,6 +115,24 @@ def test_drifted_are_bins_twice_as_frequent_as_in_the_reference() -> None:
     assert strata([row(carrier="AA"), row()], planned(), (other,)) == [("drifted",), ("rest",)]
     gone = Drifting("gone", "1h", 0.4, np.array([3.0, 3.0]))
     assert strata([row()], planned(), (gone,)) == [("rest",)]
+
+
+@given(
+    st.lists(st.floats(-5, 5), min_size=1, max_size=8, unique=True),
+    st.booleans(),
+    st.lists(st.booleans(), min_size=12, max_size=12),
+    st.lists(st.one_of(st.floats(-6, 6), st.just(math.nan)), max_size=20),
+)
+def test_intervals_flag_what_the_bins_would(
+    edges: list[float], underflow: bool, flags: list[bool], values: list[float]
+) -> None:
+    bins = NumericBins(tuple(sorted(edges)), underflow)
+    wanted = np.array(flags[: len(bins.labels)])
+    numbers = np.array([*values, *edges])
+    subject = planned().watched[0].subject
+    test = ByIntervals(subject, intervals(bins, wanted), bool(wanted[-1]))
+    found = test.of(made.ArrayRows({"hour": numbers}), None)
+    assert found.tolist() == wanted[bins.codes(numbers)].tolist()
 
 
 def test_what_is_in_drift_is_told_by_the_shortest_window_that_shows_it() -> None:
