@@ -55,8 +55,8 @@ class Budget:
     def chances(self, arrivals: Floats, now: float, unseen: int = 0) -> Chances:
         """How likely the rows at hand are kept.
 
-        ``arrivals`` are the rows at hand by mask, shape (MASKS,). ``unseen`` more of a stratum may have been overlooked,
-        since only some rows were looked at.
+        ``arrivals`` are the rows at hand by mask, shape (MASKS,). ``unseen`` more of a stratum may have been
+        overlooked, since only some rows were looked at.
         """
         self._fill(now)
         here = arrivals @ MEMBERS
