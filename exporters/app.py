@@ -72,6 +72,7 @@ def run(
             )
             _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
             sidecar.save()
+            sidecar.samples.close()
     except (StateError, ListenError, TokenError) as error:
         _log.error("%s", error)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.sampling.rows import TableRows
+from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
 from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
@@ -55,6 +58,7 @@ class Sidecar:
     def __init__(self, fleet: t.Fleet, state: State | None = None, clock: Clock | None = None) -> None:
         self._state = state
         self._clock = clock or SystemClock()
+        self.samples = Samples(state.root if state else None, self._clock)
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
@@ -135,6 +139,7 @@ class Sidecar:
             watch(self._state.load(model.name) if self._state else None)
         else:
             before.retire(watch)
+        self.samples.prepare(model)
         _log.info(
             "%s is watched: %d of %d distributions have a reference",
             model.name,
@@ -168,13 +173,19 @@ class Sidecar:
             if self._state and self._state.lost:
                 raise NotKeptError(f"the rows cannot be kept on disk ({self._state.lost}): send them again later")
             try:
-                return monitor.ingest(table)
+                counted = monitor.ingest(table)
             except RetiredError:
                 continue
             except NotKeptError as error:
                 if self._state:
                     self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be written")
                 raise
+            judged = functools.partial(self._judged, monitor)
+            self.samples.offer(monitor.layout, TableRows(table), counted.errors, judged)
+            return counted
+
+    def _judged(self, monitor: Monitor) -> list[Judgement]:
+        return self._judge(monitor.snapshot())
 
     def snapshots(self) -> list[Snapshot]:
         """Every loaded model, by name."""

@@ -52,6 +52,7 @@ class Judgement:
 
     layout: Layout
     window: Duration
+    total: Vectors
     samples: Counts
     scores: Mapping[str, Floats]
     critical: Mapping[str, Floats]
@@ -114,6 +115,7 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
         return Judgement(
             layout=layout,
             window=window,
+            total=total,
             samples=rows,
             scores=scores,
             critical=critical,

@@ -423,3 +423,69 @@ def test_checks_go_on_in_a_file_whose_other_fields_are_wrong(load: Load) -> None
     loaded = load(churn=slo("80").replace("owner: growth", "owner: 7"))
     assert [d.code for d in loaded.diagnostics] == ["MW014", "MW024"]
     assert load_fleet(Path("models")).fleet is None
+
+
+SAMPLED = TEN_LINES.replace(
+    "type: classification", "type: classification, classes: [stays, leaves], positive_class: leaves"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (SAMPLED + "sampling: {}\n", []),
+        (SAMPLED + "sampling: {risky: [stays], exclude: [age], strata: {rest: 0}}\n", []),
+        (
+            SAMPLED + "sampling: {risky: [leave]}\n",
+            ["11:20 MW015 error 'leave' is no class of this model -- did you mean 'leaves'?"],
+        ),
+        (
+            SAMPLED + "sampling: {exclude: [agee, name]}\n",
+            [
+                "11:22 MW015 error 'agee' is no feature of this model -- did you mean 'age'?",
+                "11:28 MW015 error 'name' is no feature of this model -- there are age, plan",
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {risky: {above: 3}}\n",
+            [
+                "11:12 MW036 error a classification task has no predictions above or below a number -- "
+                "list classes, such as risky: [late]"
+            ],
+        ),
+        (
+            TEN_LINES.replace("classification", "regression") + "sampling: {risky: [late]}\n",
+            [
+                "11:12 MW036 error a regression task has no predictions by class -- "
+                "give a number, such as risky: {above: 60}"
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {strata: {unsure: 0, risky: 0, edge: 0, drifted: 0, rest: 0}}\n",
+            [
+                "11:12 MW017 error every share is 0: nothing is kept -- "
+                "give one of them a share above 0, or leave the section sampling out"
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {total_megabytes: 8}\n",
+            [
+                "11:29 MW017 error files of 16 megabytes are larger than the 8 that all may have together -- "
+                "set file_megabytes to 1 or total_megabytes to 128 or more"
+            ],
+        ),
+    ],
+)
+def test_sampling_names_what_there_is_and_sizes_that_can_be(load: Load, spec: str, found: list[str]) -> None:
+    assert lines(load(churn=spec).diagnostics) == found
+
+
+def test_sampling_is_off_unless_the_section_is_there_and_the_positive_class_is_risky(load: Load) -> None:
+    assert load(churn=SAMPLED).unwrap().models[0].sampling is None
+    kept = load(churn=SAMPLED + "sampling: {folder: ../kept, strata: {rest: 0.5}}\n").unwrap().models[0].sampling
+    assert kept is not None
+    assert kept.risky.classes == ("leaves",)
+    assert kept.folder == str(Path("kept").resolve())
+    assert {name: float(share) for name, share in kept.strata.items()} == {
+        "unsure": 0.2, "risky": 0.2, "edge": 0.2, "drifted": 0.2, "rest": 0.5,
+    }  # fmt: skip

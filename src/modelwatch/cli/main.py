@@ -19,6 +19,7 @@ COMMANDS = (
     "explain",
     "profile",
     "exporter",
+    "sampled",
     "preview",
     "up",
     "status",

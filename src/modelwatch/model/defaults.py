@@ -71,6 +71,20 @@ TRACING = t.Tracing(
     low_confidence=Decimal("0.6"),
 )
 
+# For models that say sampling at all: rows hold personal data. 200 an hour are what a person can look through in a
+# day, and a month of them is some hundred megabytes.
+SAMPLING = t.Sampling(
+    rows_per_hour=200,
+    format="jsonl",
+    strata=dict.fromkeys(("unsure", "risky", "edge", "drifted", "rest"), Decimal("0.2")),
+    risky=t.Risky(),
+    exclude=(),
+    folder=None,
+    file_megabytes=16,
+    file_age=_duration("1d"),
+    total_megabytes=256,
+)
+
 
 def row_age(every: Duration | None) -> Duration:
     """Age of the last row that someone is told of. A batch model may miss one run; an online one is never idle long."""

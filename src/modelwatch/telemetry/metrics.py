@@ -440,6 +440,24 @@ EXPORTER_STATE_FAILURES = Metric(
     "2",
     _SIDECAR,
 )
+EXPORTER_SAMPLED_ROWS = Metric(
+    "modelwatch_exporter_sampled_rows_total",
+    _C,
+    "rows",
+    "Rows that the sidecar kept for review, by the reason that decided it (unsure, risky, edge, drifted or rest).",
+    ("model", "reason"),
+    "5 where the spec has the section sampling",
+    _SIDECAR,
+)
+EXPORTER_SAMPLED_ROWS_LOST = Metric(
+    "modelwatch_exporter_sampled_rows_lost_total",
+    _C,
+    "rows",
+    "Rows that were chosen to be kept and are not, by reason (disk, or queue: the disk was too slow).",
+    ("model", "reason"),
+    "2 where the spec has the section sampling",
+    _SIDECAR,
+)
 
 SPAN_CALLS = Metric(
     "traces_span_metrics_calls_total",

@@ -1,0 +1,102 @@
+"""Rows as the sampler reads them, and those of a request in that shape.
+
+The sampler asks for a column only when it looks at it, and nobody looks at most of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.bins import CategoricalBins, NumericBins
+from modelwatch.exporters.ingest.table import Table
+from modelwatch.exporters.layout import Watched
+from modelwatch.exporters.subjects import Subject
+
+Floats = NDArray[np.float64]
+Where = NDArray[np.int64]
+
+
+class Texts(NamedTuple):
+    """``codes``, shape (n,), are places in ``distinct``, or -1 for missing."""
+
+    codes: NDArray[np.integer]
+    distinct: tuple[str, ...]
+
+
+class Rows(Protocol):
+    """All rows of a request. What a rejected row holds does not matter."""
+
+    @property
+    def count(self) -> int:
+        """Rows, rejected ones included."""
+
+    def numbers(self, subject: Subject) -> Floats:
+        """Values of a numeric feature or answer, shape (n,); NaN for missing."""
+
+    def texts(self, subject: Subject) -> Texts:
+        """Values of a categorical feature or answer."""
+
+    def ids(self) -> Sequence[object] | None:
+        """As they were sent; None when no row has one."""
+
+    def timestamps(self) -> Floats | None:
+        """Seconds since the epoch, shape (n,), NaN where a row does not say; None when none does."""
+
+
+def bins(watched: Watched, rows: Rows, where: Where | None) -> NDArray[np.int64]:
+    """The bin of each of the rows ``where``, or of all."""
+    if watched.subject.numeric:
+        values = rows.numbers(watched.subject)
+        here = values if where is None else values[where]
+        if isinstance(watched.bins, NumericBins):
+            return watched.bins.codes(here)
+        return np.isnan(here).astype(np.int64)
+    codes, distinct = rows.texts(watched.subject)
+    # The last is for missing, whose code is -1.
+    texts = (*distinct, None)
+    if isinstance(watched.bins, CategoricalBins):
+        lookup, unknown = watched.bins.lookup, watched.bins.unknown
+        places = np.array([lookup.get(text, unknown) for text in texts], dtype=np.int64)
+    else:
+        places = np.array([text is None for text in texts], dtype=np.int64)
+    found: NDArray[np.int64] = places[codes if where is None else codes[where]]
+    return found
+
+
+class TableRows:
+    """The rows of ``table``. Each column is read at most once."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._numbers: dict[str, Floats] = {}
+        self._texts: dict[str, Texts] = {}
+
+    @property
+    def count(self) -> int:
+        return self._table.rows
+
+    def numbers(self, subject: Subject) -> Floats:
+        if subject.name not in self._numbers:
+            column = self._table.column(subject.role, subject.name)
+            missing = np.full(self._table.rows, math.nan)
+            self._numbers[subject.name] = missing if column is None else column.numbers().values
+        return self._numbers[subject.name]
+
+    def texts(self, subject: Subject) -> Texts:
+        if subject.name not in self._texts:
+            column = self._table.column(subject.role, subject.name)
+            found = None if column is None else column.texts()
+            missing = np.full(self._table.rows, -1)
+            self._texts[subject.name] = Texts(found.codes, found.distinct) if found else Texts(missing, ())
+        return self._texts[subject.name]
+
+    def ids(self) -> Sequence[object] | None:
+        return self._table.ids()
+
+    def timestamps(self) -> Floats | None:
+        return self._table.timestamps()
