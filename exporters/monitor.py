@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelwatch.exporters.clock import Clock, TimeLine
 from modelwatch.exporters.counting import Counted, count
+from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.journal import Journal
 from modelwatch.exporters.layout import Layout
@@ -72,9 +73,9 @@ class Monitor:
         if journal is not None:
             self.journal = journal(Header(layout.model.name, self._ledger.shape, self._line.now()))
 
-    def ingest(self, table: Table) -> Counted:
+    def ingest(self, table: Table | Decoded) -> Counted:
         """Count the rows of ``table`` that agree with the spec, as of now. Raises RetiredError and NotKeptError."""
-        counted = count(self.layout, table)
+        counted = count(self.layout, table if isinstance(table, Decoded) else Decoded(table))
         self.add(counted)
         return counted
 

@@ -13,6 +13,7 @@ from modelwatch.exporters.baseline import NO_BASELINE, find_profile
 from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
+from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Tally
@@ -164,6 +165,7 @@ class Sidecar:
 
         Raises UnknownModelError, NotLoadedError before the model is loaded, and NotKeptError while they cannot be kept.
         """
+        decoded = Decoded(table)
         while True:
             if model not in self._models:
                 raise UnknownModelError(model)
@@ -173,7 +175,7 @@ class Sidecar:
             if self._state and self._state.lost:
                 raise NotKeptError(f"the rows cannot be kept on disk ({self._state.lost}): send them again later")
             try:
-                counted = monitor.ingest(table)
+                counted = monitor.ingest(decoded)
             except RetiredError:
                 continue
             except NotKeptError as error:
@@ -181,7 +183,7 @@ class Sidecar:
                     self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be written")
                 raise
             judged = functools.partial(self._judged, monitor)
-            self.samples.offer(monitor.layout, TableRows(table), counted.errors, judged)
+            self.samples.offer(monitor.layout, TableRows(decoded), counted.errors, judged)
             return counted
 
     def _judged(self, monitor: Monitor) -> list[Judgement]:

@@ -5,7 +5,6 @@ The sampler asks for a column only when it looks at it, and nobody looks at most
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins
-from modelwatch.exporters.ingest.table import Table
+from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.subjects import Subject
 
@@ -69,34 +68,24 @@ def bins(watched: Watched, rows: Rows, where: Where | None) -> NDArray[np.int64]
 
 
 class TableRows:
-    """The rows of ``table``. Each column is read at most once."""
+    """The rows of a request, whose columns have been read for counting them."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._numbers: dict[str, Floats] = {}
-        self._texts: dict[str, Texts] = {}
+    def __init__(self, decoded: Decoded) -> None:
+        self._decoded = decoded
 
     @property
     def count(self) -> int:
-        return self._table.rows
+        return self._decoded.table.rows
 
     def numbers(self, subject: Subject) -> Floats:
-        if subject.name not in self._numbers:
-            column = self._table.column(subject.role, subject.name)
-            missing = np.full(self._table.rows, math.nan)
-            self._numbers[subject.name] = missing if column is None else column.numbers().values
-        return self._numbers[subject.name]
+        return self._decoded.numbers(subject).values
 
     def texts(self, subject: Subject) -> Texts:
-        if subject.name not in self._texts:
-            column = self._table.column(subject.role, subject.name)
-            found = None if column is None else column.texts()
-            missing = np.full(self._table.rows, -1)
-            self._texts[subject.name] = Texts(found.codes, found.distinct) if found else Texts(missing, ())
-        return self._texts[subject.name]
+        found = self._decoded.texts(subject)
+        return Texts(found.codes, found.distinct)
 
     def ids(self) -> Sequence[object] | None:
-        return self._table.ids()
+        return self._decoded.table.ids()
 
     def timestamps(self) -> Floats | None:
-        return self._table.timestamps()
+        return self._decoded.table.timestamps()

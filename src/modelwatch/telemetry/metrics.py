@@ -273,7 +273,7 @@ DRIFT_CHI_SQUARED_QUANTILE = Metric(
     "model_drift_chi_squared_quantile",
     _G,
     "chi-squared",
-    "Quantile of the chi-squared distribution that the likelihood ratio of a window without drift exceeds only at the false-alarm rate.",
+    "Likelihood ratio that a window without drift exceeds only at the false-alarm rate.",
     ("model", "feature"),
     "features",
     _SIDECAR,
