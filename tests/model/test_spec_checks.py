@@ -381,7 +381,11 @@ def test_a_profile_is_compared_rather_than_the_data_it_came_from(load: Load) -> 
     [
         ("x.parquet", b"PAR1 no", "x.parquet: this is no Parquet file"),
         ("x.csv.gz", b"no gzip", "x.csv.gz: this is no CSV file"),
-        ("x.xlsx", b"", "x.xlsx: neither CSV nor Parquet by its name: use .csv, .csv.gz, .parquet or .pq"),
+        (
+            "x.xlsx",
+            b"",
+            "x.xlsx: no CSV, Parquet or Arrow file by its name: use .csv, .csv.gz, .parquet, .pq, .arrow, .feather",
+        ),
     ],
 )
 def test_a_broken_baseline_is_told_at_its_path(load: Load, name: str, content: bytes, message: str) -> None:
@@ -489,3 +493,19 @@ def test_sampling_is_off_unless_the_section_is_there_and_the_positive_class_is_r
     assert {name: float(share) for name, share in kept.strata.items()} == {
         "unsure": 0.2, "risky": 0.2, "edge": 0.2, "drifted": 0.2, "rest": 0.5,
     }  # fmt: skip
+
+
+def test_a_baseline_may_be_arrow_and_names_its_columns_of_time_and_segment(load: Load) -> None:
+    import pyarrow as pa
+    from pyarrow import feather
+
+    feather.write_feather(pa.table({"age": [1], "plan": ["a"], "seen_at": [0]}), "models/d.feather")
+    good = TEN_LINES + "baseline: {data: d.feather, time: seen_at, segment: plan}\n"
+    assert load(churn=good).diagnostics == ()
+    found = load(churn=good.replace("time: seen_at, segment: plan", "time: seen, segment: age")).diagnostics
+    assert [(d.code, d.message, d.help) for d in found] == [
+        ("MW030", "the baseline d.feather has no column 'seen' to tell the time", "did you mean 'seen_at'?"),
+        ("MW035", "'age' is no categorical feature, so there are no segments by it", "the spec has plan"),
+    ]
+    (found,) = load(churn=TEN_LINES + "baseline: {profile: p.json, time: seen_at}\n").diagnostics[:1]
+    assert (found.code, found.message) == ("MW013", "'baseline' lacks 'data'")
