@@ -26,7 +26,7 @@ from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
 
 # A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
-SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 4 << 20
+SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 8 << 20
 # So long after one that could not be saved.
 AGAIN_SECONDS = 10.0
 

@@ -89,6 +89,19 @@ def test_a_full_disk_refuses_rows_and_half_a_record_is_taken_back(  # type: igno
     assert _accepted(tmp_path, clock) == kept + 10
 
 
+def test_a_disk_that_stays_full_costs_no_descriptors(tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _sidecar(tmp_path, clock)
+    disk = FullDisk(tmp_path, 0)
+    monkeypatch.setattr(journals.os, "write", disk)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for left in range(300):
+        disk.left = left
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    assert segments(tmp_path / f"{specs.NAME}.journal") == []
+
+
 def test_half_a_record_that_cannot_be_taken_back_ends_its_segment(  # type: ignore[no-untyped-def]
     tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
