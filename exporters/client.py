@@ -206,7 +206,10 @@ class PredictionLog:
         """JSON texts of rows, in batches within the byte limit."""
         batch: list[str] = []
         size = 0
-        for row in rows:
+        for number, row in enumerate(rows):
+            if time.monotonic() >= self._deadline:
+                self._drop(len(batch) + len(rows) - number, "the log was closed before they were sent")
+                return
             try:
                 text = json.dumps(_document(row), allow_nan=False)
             except Exception as error:  # an object of the service's own may raise anything when it is read
