@@ -18,6 +18,7 @@ COMMANDS = (
     "diff",
     "explain",
     "profile",
+    "calibrate",
     "exporter",
     "sampled",
     "preview",
