@@ -12,7 +12,10 @@ from modelwatch.dashboards.panels import PLAIN, SHORT, TEXT, Link, Query, bare, 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: the ``field`` of the query's result (a label, or a query's letter), and how it is shown."""
+    """A column of a table: the ``field`` of the query's result (a label, or a query's letter), and how it is shown.
+
+    One that is ``hidden`` is only there for links of its row.
+    """
 
     field: str
     title: str
@@ -23,6 +26,7 @@ class Column:
     link: Link | None = None
     bar: bool = False
     width: int | None = None
+    hidden: bool = False
 
 
 def table(
@@ -74,6 +78,8 @@ def _column(column: Column) -> Json:
         properties["decimals"] = column.decimals
     if column.width is not None:
         properties["custom.width"] = column.width
+    if column.hidden:
+        properties["custom.hidden"] = True
     if column.link is not None:
         properties["links"] = [column.link]
     if column.mappings:

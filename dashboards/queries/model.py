@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards.queries.common import MODEL, RANGE, RATE, label_values, least, most, or_zero
+from modelwatch.dashboards.queries.common import (
+    IN_BATCHES,
+    MODEL,
+    RANGE,
+    RATE,
+    by_model,
+    is_always,
+    label_values,
+    least,
+    most,
+    or_zero,
+)
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
@@ -13,6 +24,12 @@ VERSION = 'version=~"$version"'
 
 def versions() -> str:
     return label_values(selector(m.MODEL_INFO, MODEL), "version")
+
+
+def traffic_now() -> str:
+    """Predictions per second, or that there are none to expect: a link may lead here with a batch model chosen."""
+    batch = most(r.SPEC_INFO.select(MODEL, mode="batch"), "model")
+    return f"{by_model(r.TRAFFIC)} or {is_always(IN_BATCHES, batch)}"
 
 
 def traffic_by(label: str) -> str:
@@ -85,11 +102,6 @@ def feature_age() -> str:
     return most(selector(m.FEATURE_AGE, MODEL, VERSION), "source")
 
 
-def drifted_features() -> str:
-    """1 for a feature that drifts in any window."""
-    return most(selector(m.DRIFT_DETECTED, MODEL), "feature")
-
-
 def replicas() -> str:
     """up of every target that reported this model within a day; a dead one no longer says which model it serves."""
     served = f"last_over_time({selector(m.MODEL_INFO, MODEL)}[1d])"
@@ -102,19 +114,3 @@ def replicas_up() -> str:
 
 def versions_loaded() -> str:
     return total(selector(m.MODEL_INFO, MODEL), "version")
-
-
-def batch_age() -> str:
-    return f"time() - {most(selector(m.BATCH_LAST_SUCCESS, MODEL), 'model')}"
-
-
-def batch_runs() -> str:
-    return total(q.increase(selector(m.BATCH_RUNS, MODEL), "1d"), "outcome")
-
-
-def batch_rows() -> str:
-    return most(selector(m.BATCH_ROWS, MODEL), "version")
-
-
-def batch_duration() -> str:
-    return most(selector(m.BATCH_DURATION, MODEL), "version")

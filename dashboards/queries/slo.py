@@ -29,6 +29,15 @@ def budget_lasts() -> str:
     return f"{left} / {_SAME_SLO} ({slo(r.SLO_BURN_RATE)} > 0)"
 
 
+def budget_spent() -> str:
+    """In whole budgets: 1 is all of it, 5 is four too many."""
+    return f"1 - {slo(r.SLO_BUDGET_REMAINING)}"
+
+
+def budgets_spent() -> str:
+    return f"1 - {slo_all(r.SLO_BUDGET_REMAINING)}"
+
+
 def allowed_error_ratio() -> str:
     return f"1 - {slo(r.SLO_OBJECTIVE)}"
 
