@@ -19,10 +19,10 @@ from modelwatch.model.units import Duration
 from modelwatch.telemetry import labels as L
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.burn import BURN_ALERTS, BurnAlert
+from modelwatch.telemetry.burn import BUDGET_MINUTES, BURN_ALERTS, BurnAlert
 from modelwatch.telemetry.metrics import EXPORTER_ROWS, OUTCOME_ERROR, OUTCOME_SUCCESS, PREDICTION_DURATION, PREDICTIONS
 
-BUDGET_INTERVAL = Duration.parse("2m")
+BUDGET_INTERVAL = Duration.parse(f"{BUDGET_MINUTES}m")
 # Fewer bad events in the long window are no incident: one failure in a quiet night pages nobody.
 MIN_BAD_EVENTS = 5
 

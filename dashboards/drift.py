@@ -12,9 +12,8 @@ from modelwatch.telemetry import boards
 from modelwatch.telemetry import metrics as m
 
 _HOW = """\
-A feature **drifts** when its score is above the warning threshold of the spec **and** above the critical value, \
-which chance alone would pass only at the configured false-alarm rate, **and** there are enough samples. \
-Drift says that the inputs changed, not that the answers are wrong: look at accuracy on the model's board."""
+A feature **drifts** when its score is above the warning threshold of the spec **and** above what chance alone \
+would reach, with enough rows. The inputs changed then; whether the answers are wrong is told by accuracy."""
 _UNTOLD = "No score yet: the first tile of this board says why."
 _NO_SIDECAR = "no sidecar data"
 
@@ -63,7 +62,7 @@ def _now() -> Section:
                     "Fewest rows",
                     "Rows in the window of the feature that has fewest. A score needs drift.min_samples of the spec, "
                     "and more where the method does.",
-                    p.SHORT,
+                    p.NUMBER,
                     q.fewest_samples(),
                     no_value=_NO_SIDECAR,
                 ),
@@ -128,7 +127,7 @@ def _features() -> Section:
         Column("B", "Warning from", p.NUMBER, 3),
         Column("C", "Critical from", p.NUMBER, 3),
         Column("D", "By chance up to", p.NUMBER, 3),
-        Column("F", "Rows", p.SHORT, 0),
+        Column("F", "Rows", p.NUMBER, 0),
         Column("G", "Missing", p.RATIO, 2),
         Column("H", "Out of range", p.RATIO, 2),
         Column("I", "New categories", p.RATIO, 2),
@@ -145,6 +144,7 @@ def _features() -> Section:
                 columns,
                 sort="Drift",
                 descending=True,
+                no_value=_NO_SIDECAR,
             ),
         ),
     )
@@ -205,6 +205,7 @@ def _distribution() -> Section:
                         Column("C", "Change", p.RATIO, 1),
                     ],
                     sort="Feature",
+                    no_value="No row in this window, or no baseline.",
                 ),
             ),
         ],
@@ -258,6 +259,7 @@ def _sidecar() -> Section:
                 "The profile that the newest values are compared with.",
                 [p.Query(q.reference())],
                 [Column("reference", "Reference"), Column("rows", "Rows")],
+                no_value="The sidecar has no baseline of this model.",
             ),
         ),
     )

@@ -231,7 +231,7 @@ def _watch(runbooks: str) -> Section:
             ),
             p.timeseries(
                 "Notifications sent",
-                "Notifications that Alertmanager tried to send, per second.",
+                "Notifications that Alertmanager tried to send within the hour before.",
                 p.SHORT,
                 p.Query(q.notifications(), "{{integration}}"),
                 no_value="none",

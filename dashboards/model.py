@@ -242,11 +242,11 @@ def _answers() -> Section:
                     no_value=_NO_CONFIDENCE,
                 ),
                 p.timeseries(
-                    "Confidence of the median and the least sure answers",
+                    "Confidence: median and lowest 10 %",
                     "When both sink, the model meets inputs that it does not know.",
                     p.RATIO,
                     p.Query(q.confidence(0.5), "median"),
-                    p.Query(q.confidence(0.1), "least sure 10 %"),
+                    p.Query(q.confidence(0.1), "lowest 10 %"),
                     maximum=1,
                     no_value=_NO_CONFIDENCE,
                 ),
@@ -273,6 +273,7 @@ def _answers() -> Section:
                     ],
                     sort="Predictions",
                     descending=True,
+                    no_value=_NO_LABELS,
                 ),
                 p.timeseries(
                     "True labels arriving",

@@ -16,6 +16,8 @@ from modelwatch.dashboards import grafana
 from modelwatch.dashboards.grafana import Json, Threshold
 
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "text"
+# For what is neither good nor bad: there is nothing to tell.
+DIM = "#8e9aa8"
 # The same colour for the same outcome on every board.
 OUTCOMES = {"success": GREEN, "error": RED, "accepted": GREEN, "sent": GREEN, "rejected": RED, "dropped": ORANGE}
 PLAIN = (Threshold(None, GREEN),)

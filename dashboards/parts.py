@@ -24,11 +24,11 @@ TILE = (6, 3)
 
 _SEVERITY_COLORS = {"page": p.RED, "ticket": p.ORANGE, "info": p.BLUE}
 SEVERITY = p.value_map({str(rank): (name, _SEVERITY_COLORS[name]) for name, rank in q.SEVERITY_RANK.items()})
-# Grey for what is only to be waited for, orange for what someone may want to mend.
+# Blue for what is only to be waited for, grey for what the spec leaves out, orange for what someone may want to mend.
 _NOTHING_TO_TELL = {
-    str(q.TOO_FEW_ROWS): ("too few rows", p.GREY),
+    str(q.TOO_FEW_ROWS): ("too few rows", p.BLUE),
     str(q.SMALL_BASELINE): ("baseline too small", p.ORANGE),
-    str(q.NO_BASELINE): ("no baseline", p.GREY),
+    str(q.NO_BASELINE): ("no baseline", p.DIM),
     str(q.NO_SIDECAR): ("no sidecar data", p.ORANGE),
 }
 DRIFT_STATE = p.value_map({"0": ("no drift", p.GREEN), "1": ("drift", p.RED), **_NOTHING_TO_TELL})
@@ -97,6 +97,7 @@ def firing_table(runbooks: str, title: str, description: str, *raw: str) -> Any:
         ],
         sort="Severity",
         descending=True,
+        no_value="No alert fires.",
     )
 
 

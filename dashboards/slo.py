@@ -17,7 +17,8 @@ from modelwatch.telemetry.labels import PAGE
 _HOW = """\
 A **burn rate** of 1 spends the error budget exactly by the end of the objective's window. \
 Each graph below has a long and a short window and a dashed line. **Someone is told when both lines are above the \
-dashed line**: the long one says that it matters, the short one that it still goes on."""
+dashed line**: the long one says that it matters, the short one that it still goes on. For a service younger than the \
+long window, the time before its first day counts as good."""
 
 
 def board(runbooks: str) -> str:
@@ -60,6 +61,7 @@ def _all() -> Section:
                     Column("E", "Burn rate now", p.SHORT, 2, steps=p.above((1, p.ORANGE), (6, p.RED))),
                 ],
                 sort="Budget left",
+                no_value="This model has no objective.",
             ),
         ),
     )
@@ -152,7 +154,7 @@ def _burn_panel(alert: BurnAlert) -> TimeSeries:
         f"{told} when both lines are above the dashed one: {alert.budget * 100:f} % of the budget would go in "
         f"{alert.long}.",
         p.SHORT,
-        p.Query(q.burn_rate(alert.long), f"over {alert.long}"),
+        p.Query(q.burn_rate_of_alert(alert), f"over {alert.long}"),
         p.Query(q.burn_rate(alert.short), f"over {alert.short}"),
         p.Query(q.burn_threshold(alert), "alert above", dashed=color),
         no_value="idle",

@@ -37,8 +37,12 @@ def table(
     *,
     sort: str = "",
     descending: bool = False,
+    no_value: str = "no data",
 ) -> grafana.Table:
-    """Rows of the newest values; those of several queries are joined where their labels agree."""
+    """Rows of the newest values; those of several queries are joined where their labels agree.
+
+    ``no_value`` stands in place of the table where there is no row.
+    """
     letters = [letter for letter, _ in lettered(queries)]
     fields = {letter: "Value" if len(letters) == 1 else f"Value #{letter}" for letter in letters}
     shown = [fields.get(column.field, column.field) for column in columns]
@@ -51,6 +55,7 @@ def table(
     field_config: Json = {
         "defaults": {
             "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
+            "noValue": no_value,
             "thresholds": {"mode": "absolute", "steps": list(PLAIN)},
             "unit": SHORT,
         },
@@ -73,7 +78,8 @@ def table(
 
 
 def _column(column: Column) -> Json:
-    properties: Json = {"unit": column.unit}
+    # An empty cell stays empty: what the table says when it has no row is none of its cells' business.
+    properties: Json = {"unit": column.unit, "noValue": ""}
     if column.decimals is not None:
         properties["decimals"] = column.decimals
     if column.width is not None:

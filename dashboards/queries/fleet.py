@@ -17,6 +17,7 @@ from modelwatch.dashboards.queries.common import (
     with_board,
 )
 from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
 from modelwatch.telemetry.promql import rate, selector, total
 
@@ -74,7 +75,8 @@ def alerts_dropped() -> str:
 
 
 def notifications() -> str:
-    return total(rate(selector(m.ALERTMANAGER_NOTIFICATIONS), RATE), "integration") + " > 0"
+    """Within an hour: they are so rare that a rate is a row of dots."""
+    return total(q.increase(selector(m.ALERTMANAGER_NOTIFICATIONS), "1h"), "integration") + " > 0"
 
 
 def notifications_failed() -> str:

@@ -46,6 +46,13 @@ def burn_rate(window: str) -> str:
     return f"{slo(r.SLO_ERROR_RATIO[window])} / {_SAME_SLO} ({allowed_error_ratio()})"
 
 
+def burn_rate_of_alert(alert: burn.BurnAlert) -> str:
+    """That of the long window as ``alert`` sees it: the time before a service's first day counts as good."""
+    recorded = most(f"count_over_time({r.SLO_PERIOD_TOTAL.select(MODEL, SLO)}[{alert.long}])", "model", "slo")
+    seen = f"clamp_max({recorded} * {burn.BUDGET_MINUTES} / {alert.hours * 60}, 1)"
+    return f"{burn_rate(alert.long)} * {_SAME_SLO} {seen}"
+
+
 def burn_threshold(alert: burn.BurnAlert) -> str:
     """The burn rate at which ``alert`` fires, from the SLO's own window: 14.4 for 2 % of 30 days in an hour."""
     return f"{q.number(alert.budget)} * 24 * {slo(r.SLO_PERIOD)} / {alert.hours}"

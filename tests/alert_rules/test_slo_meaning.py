@@ -14,8 +14,10 @@ import yaml
 from modelwatch.alert_rules import families, prometheus
 from modelwatch.alert_rules.rules import Group, RuleFile, Scope
 from modelwatch.alert_rules.slo import groups as slo_groups
+from modelwatch.dashboards.queries import slo as queries
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
+from modelwatch.telemetry.burn import BURN_ALERTS
 
 GOOD = 'model_predictions_total{model="flight-delay",version="1",outcome="success"}'
 BAD = 'model_predictions_total{model="flight-delay",version="1",outcome="error"}'
@@ -121,8 +123,14 @@ def test_the_budget_left_equals_what_sloth_gives_once_the_window_is_full(
 def test_the_budget_of_a_young_service_agrees_with_its_alerts(
     part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
 ) -> None:
-    """The ticket tells of a tenth of the budget spent in three days: until it fires more than nine tenths are left, then less."""
+    """The ticket tells of a tenth of the budget spent in three days: until it fires more than nine tenths are left, then less.
+
+    The board's line goes above the dashed one at that time too: hours above it with nobody told would be a lie.
+    """
     fleet, files = _only_slos(model, stack, _slo())
+    pair = BURN_ALERTS[-1]
+    drawn = f"{queries.burn_rate_of_alert(pair)} > bool on (model, slo) {queries.burn_threshold(pair)}"
+    drawn = drawn.replace("$model", "flight-delay").replace("$slo", "availability")
     ticket = {"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}
     firing = [
         {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": at, "exp_samples": samples}
@@ -131,7 +139,15 @@ def test_the_budget_of_a_young_service_agrees_with_its_alerts(
     test = {
         "interval": "1m",
         "input_series": [{"series": GOOD, "values": "0+995x1000"}, {"series": BAD, "values": "0+5x1000"}],
-        "promql_expr_test": [*firing, _budget("14h20m", "> 0.9"), _budget("14h30m", "< 0.9")],
+        "promql_expr_test": [
+            *firing,
+            _budget("14h20m", "> 0.9"),
+            _budget("14h30m", "< 0.9"),
+            *(
+                {"expr": drawn, "eval_time": at, "exp_samples": [{"labels": f"{{{ONE}}}", "value": value}]}
+                for at, value in (("14h20m", 0), ("14h30m", 1))
+            ),
+        ],
     }
     _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
 

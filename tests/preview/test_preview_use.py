@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 expect.set_options(timeout=20_000)
 SAMPLES = Path(__file__).parent / "data"
@@ -167,12 +167,17 @@ def test_a_young_stack_is_no_sliver_of_its_range(visit: Callable[..., Any]) -> N
 def test_the_button_beside_a_query_says_what_it_is_doing(visit: Callable[..., Any]) -> None:
     """While Prometheus works it says so and for how long, no old answer stands beside it, and a press stops it."""
     with visit("/runbooks/flight-delay/FeatureDrift") as seen:
-        page, held = seen.page, []
+        page = seen.page
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
         button = page.locator("button.ask")
         button.click()
         expect(page.locator(".answer tr").first).to_be_visible()
         expect(page.locator(".asked-at")).to_contain_text("As of")
-        page.route("**/api/v1/query", lambda route: held.append(route))
+        page.route("**/api/v1/query", hold)
         expect(button).to_have_text("Ask again")
         button.click()
         expect(button).to_have_text(re.compile(r"Asking for [12] s\. Stop"))
