@@ -14,7 +14,7 @@ from modelwatch.telemetry import metrics as m
 _HOW = """\
 A feature **drifts** when its score is above the warning threshold of the spec **and** above what chance alone \
 would reach, with enough rows. The inputs changed then; whether the answers are wrong is told by accuracy."""
-_UNTOLD = "No score yet: the first tile of this board says why."
+_UNTOLD = "No score: “Drift of each feature” says why."
 _NO_SIDECAR = "no sidecar data"
 
 
@@ -60,8 +60,8 @@ def _now() -> Section:
                 ),
                 p.stat(
                     "Fewest rows",
-                    "Rows in the window of the feature that has fewest. A score needs drift.min_samples of the spec, "
-                    "and more where the method does.",
+                    "Rows in the window of that feature with a baseline that has fewest. A score needs "
+                    "drift.min_samples of the spec, and more where the method does.",
                     p.NUMBER,
                     q.fewest_samples(),
                     no_value=_NO_SIDECAR,

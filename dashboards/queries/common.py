@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modelwatch.telemetry import boards, labels
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.promql import quote, selector, total
+from modelwatch.telemetry.promql import quote, rate, selector, total
 
 # The shortest window that always holds enough scrapes; Grafana works it out.
 RATE = "$__rate_interval"
@@ -101,6 +101,14 @@ def firing_table(*raw: str) -> str:
 
 def firing_over_time(*raw: str) -> str:
     return most(firing_alerts(*raw), "model", "alertname", "slo", "feature")
+
+
+def buckets_by_le(metric: m.Metric, *raw: str) -> str:
+    """Buckets for a heatmap, while anything is counted: a service may report a histogram that it never fills."""
+    counted = total(rate(selector(metric, *raw, series="bucket"), RATE), "le")
+    # By the last bucket, which holds all, and not by the count: Prometheus asks every series of a query for exemplars.
+    every = total(rate(selector(metric, 'le="+Inf"', *raw, series="bucket"), RATE))
+    return f"{counted} and on () ({every} > 0)"
 
 
 def by_model(record: r.Record) -> str:

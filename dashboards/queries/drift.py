@@ -59,7 +59,9 @@ def features_scored() -> str:
 
 
 def fewest_samples() -> str:
-    return f"min({drift(m.DRIFT_SAMPLES)})"
+    """Of the features that can be compared; of all where none can."""
+    samples = drift(m.DRIFT_SAMPLES)
+    return f"min({samples} and on (feature) {drift(m.DRIFT_DETECTED)}) or min({samples})"
 
 
 def bin_reference() -> str:

@@ -7,12 +7,14 @@ from modelwatch.dashboards.queries.common import (
     MODEL,
     RANGE,
     RATE,
+    buckets_by_le,
     by_model,
     is_always,
     label_values,
     least,
     most,
     or_zero,
+    real,
 )
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
@@ -51,7 +53,7 @@ def latency_by_version(quantile: float) -> str:
 
 
 def latency_buckets() -> str:
-    return total(rate(selector(m.PREDICTION_DURATION, MODEL, VERSION, series="bucket"), RATE), "le")
+    return buckets_by_le(m.PREDICTION_DURATION, MODEL, VERSION)
 
 
 def stage_latency(quantile: float) -> str:
@@ -78,11 +80,11 @@ def in_flight_by_instance() -> str:
 
 
 def confidence_buckets() -> str:
-    return total(rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE), "le")
+    return buckets_by_le(m.CONFIDENCE, MODEL, VERSION)
 
 
 def confidence(quantile: float) -> str:
-    return q.quantile(quantile, rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE))
+    return real(q.quantile(quantile, rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE)))
 
 
 def labels_arriving() -> str:
@@ -95,7 +97,7 @@ def confusion() -> str:
 
 
 def absolute_error(quantile: float) -> str:
-    return q.quantile(quantile, rate(selector(m.ABSOLUTE_ERROR, MODEL, VERSION, series="bucket"), RATE))
+    return real(q.quantile(quantile, rate(selector(m.ABSOLUTE_ERROR, MODEL, VERSION, series="bucket"), RATE)))
 
 
 def feature_age() -> str:
