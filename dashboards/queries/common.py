@@ -165,7 +165,7 @@ def drifted_by_model() -> str:
 
 
 def drifted(states: str, *by: str) -> str:
-    """How many features drift; where none has an answer, the reason of most of them that have one."""
+    """How many features drift; where none has an answer, the reason of that one which is nearest to having one."""
     return f"{total(f'({states}) >= 0', *by)} or {most(states, *by) if by else f'max({states})'}"
 
 
