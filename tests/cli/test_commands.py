@@ -123,6 +123,16 @@ def test_a_clean_check_as_json_is_an_empty_list(run: Run, models: Path) -> None:
     assert [one for one in json.loads(clean.out) if one["severity"] == "error"] == []
 
 
+@pytest.mark.usefixtures("models")
+def test_what_is_left_unwatched_is_shown_and_is_no_finding(run: Run) -> None:
+    text, strict = run("check"), run("check", "--strict")
+    assert (text.code, strict.code) == (0, 0)
+    assert "models/churn.yaml:6:1 MW051 note: no baseline" in text.out
+    assert text.out.endswith("1 model, 0 errors, 0 warnings, 2 notes\n")
+    assert {one["severity"] for one in json.loads(run("check", "--format", "json").out)} == {"note"}
+    assert "::notice file=models/churn.yaml,line=6,col=1,title=MW051::" in run("check", "--format", "github").out
+
+
 def test_a_folder_that_is_not_there_is_named(run: Run) -> None:
     missing = run("generate", "--models", "nowhere")
     assert missing.code != 0 and "nowhere" in missing.err and "Traceback" not in missing.err

@@ -118,7 +118,7 @@ def test_a_compressed_csv_is_read(folder: Path) -> None:
 def test_a_team_of_the_stack_beside_the_draft_owns_it(folder: Path) -> None:
     Path("models").mkdir()
     Path("models/stack.yaml").write_text(
-        "apiVersion: modelwatch/v1\nkind: Stack\nreceivers: {p: {type: none}}\nroutes: {page: p}\nteams: {growth: {page: p}}\n"
+        "apiVersion: modelwatch/v1\nkind: Stack\nreceivers: {p: {type: pagerduty, key_file: k}}\nroutes: {page: p}\nteams: {growth: {page: p}}\n"
     )
     assert loaded(draft(csv(CHURN))).owner == "growth"
 

@@ -178,7 +178,13 @@ def test_receivers_that_are_malformed_themselves_start_no_cascade(load: Load) ->
             ["a webhook receiver does not use 'url_file' -- remove it; webhook has url"],
         ),
         ("{type: none, channel: '#a'}", ["a none receiver does not use 'channel' -- remove it; none has no fields"]),
-        ("{type: none}", []),
+        (
+            "{type: none}",
+            [
+                "pages reach nobody: the receiver 'pager' is of type none -- name another receiver for page here, unless that is meant"
+            ],
+        ),
+        ("{type: pagerduty, key_file: f}", []),
     ],
 )
 def test_receivers_have_the_fields_of_their_type(load: Load, receiver: str, expected: list[str]) -> None:

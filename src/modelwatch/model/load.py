@@ -9,6 +9,7 @@ from pathlib import Path
 from modelwatch.model import build, checks, codes, defaults, shape, suggest, words
 from modelwatch.model import types as t
 from modelwatch.model.addresses import Addresses
+from modelwatch.model.checks import unwatched
 from modelwatch.model.diagnostics import Diagnostic, SpecError, has_errors, in_order
 from modelwatch.model.parse import parse
 from modelwatch.model.read import Text, read_file
@@ -23,10 +24,14 @@ _STACK_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``fleet`` is None when any diagnostic is an error."""
+    """``fleet`` is None when any diagnostic is an error.
+
+    ``diagnostics`` are errors and warnings. ``notes`` say what specs that are right leave unwatched.
+    """
 
     fleet: t.Fleet | None
     diagnostics: tuple[Diagnostic, ...]
+    notes: tuple[Diagnostic, ...] = ()
 
     def unwrap(self) -> t.Fleet:
         """The fleet. Raises SpecError."""
@@ -63,7 +68,9 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
     models = (build.model(data(document.root), Path(document.file)) for document in folder.models)
     stack = build.stack(data(folder.stack.root), Path(folder.stack.file)) if folder.stack else defaults.STACK
     fleet = t.Fleet(tuple(sorted(models, key=lambda model: model.name)), stack, addresses or Addresses())
-    return Loaded(fleet, told)
+    gaps = in_order(unwatched.of_fleet(folder, fleet, models_dir))
+    warnings, notes = (tuple(gap for gap in gaps if gap.severity == severity) for severity in ("warning", "note"))
+    return Loaded(fleet, in_order((*told, *warnings)), notes)
 
 
 def load_model(path: Path) -> t.Model:
