@@ -242,6 +242,12 @@ def test_every_command_explains_itself(run: Run, name: str, capsys: pytest.Captu
     assert f"modelwatch {name}" in capsys.readouterr().out
 
 
+def test_a_drill_where_nothing_runs_says_so_and_what_to_do(tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert main(["drill"], Streams(out=out, err=err, cwd=tmp_path)) == 2
+    assert err.getvalue().startswith("modelwatch: a drill breaks the demo, and this folder's stack has none\nhelp: ")
+
+
 def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:
     out, err = io.StringIO(), io.StringIO()
     code = main(["up"], Streams(out=out, err=err, environ={"MODELWATCH_PORT_DEMO": "80000"}))
