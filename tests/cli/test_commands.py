@@ -195,6 +195,38 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
     assert "MW012" in run("explain", "mw012").out
 
 
+def test_explain_says_how_to_get_an_alert_that_no_model_has(run: Run, models: Path) -> None:
+    shown = run("explain", "modelaccuracylow")
+    assert shown.code == 0
+    assert shown.out == (
+        "ModelAccuracyLow is not generated for churn.\n\n"
+        "It needs task.type: classification, task.classes and performance.metrics.accuracy.min. In the spec:\n"
+        "  performance: {metrics: {accuracy: {min: 0.85}}}\n\n"
+        "churn lacks performance.metrics.accuracy.min\n"
+    )
+    (models / "churn.yaml").write_text(TEN_LINES + "performance: {metrics: {accuracy: {min: 0.85}}}\n")
+    assert "fires after 15m when" in run("explain", "ModelAccuracyLow").out
+    batch = run("explain", "ModelBatchOverdue", "--model", "churn")
+    assert batch.code == 0 and "churn lacks serving.mode: batch" in batch.out
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("arguments", "message", "help"),
+    [
+        (("ModelAcuracyLow",), "there is no alert 'ModelAcuracyLow'", "did you mean ModelAccuracyLow?"),
+        (("ModelDown", "--model", "chrun"), "there is no model 'chrun' in models", "did you mean churn?"),
+        (("Watchdog", "--model", "churn"), "Watchdog is about the stack", "modelwatch explain Watchdog"),
+        (("MW777",), "there is no code MW777", "the codes are MW001 to "),
+        (("qqq",), "there is no alert 'qqq'", "the alerts are CollectorDown, ErrorBudgetBurnFast"),
+    ],
+)
+def test_explain_helps_with_what_is_not_there(run: Run, arguments: tuple[str, ...], message: str, help: str) -> None:
+    failed = run("explain", *arguments)
+    assert failed.code == 2
+    assert failed.err.startswith(f"modelwatch: {message}") and f"help: {help}" in failed.err
+
+
 def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None:
     rows = "\n".join(
         f"{20 + n % 50},{'DE' if n % 3 else 'FR'},{n * 0.5},{'leaves' if n % 7 == 0 else 'stays'}" for n in range(300)
