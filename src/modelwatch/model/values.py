@@ -82,7 +82,7 @@ def _conversion(wanted: Mapping[str, Any], node: Node) -> str | None:
         case _ if node.value is None:
             help = None
         case "array":
-            help = f"write it as a list: [{text}]"
+            help = _list_meant(node.text, wanted)
         case "string" if number and wanted.get("title") == "duration":
             help = f"give it a unit: {text}ms, {text}s, {text}m, {text}h or {text}d"
         case "string":
@@ -94,6 +94,21 @@ def _conversion(wanted: Mapping[str, Any], node: Node) -> str | None:
         case _:
             help = None
     return help
+
+
+_BOUNDS = re.compile(
+    r"[\s(\[]*([-+]?[0-9]+(?:\.[0-9]+)?)\s*(?:-|\u2013|\.\.+|to|and|[,;:/|~]|\s)\s*([-+]?[0-9]+(?:\.[0-9]+)?)[\s)\]]*\Z"
+)
+
+
+def _list_meant(text: str, wanted: Mapping[str, Any]) -> str | None:
+    """What to write for ``0-120`` where two numbers are wanted, or for ``a, b`` where texts are."""
+    least = wanted.get("minItems", 0)
+    if wanted["items"].get("type") == "number":
+        bounds = _BOUNDS.match(text.strip("'\""))
+        return f"write it as a list: [{bounds[1]}, {bounds[2]}]" if bounds and least <= 2 else None
+    items = [words.scalar(words.short(item.strip().strip("'\""))) for item in re.split("[,;]", text)]
+    return f"write it as a list: [{', '.join(items)}]" if all(items) and len(items) >= least else None
 
 
 def _number_meant(text: str, wanted: Mapping[str, Any]) -> str | None:
