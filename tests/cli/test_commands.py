@@ -243,7 +243,11 @@ def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "Empty CSV file"), (b"\xff\xfe\x00garbage", ""), (None, "")],
+    [
+        (b"", "table.csv is empty\nhelp: write a line with the columns' names"),
+        (b"\xff\xfe\x00garbage", "table.csv is UTF-16 text\nhelp: save it as UTF-8"),
+        (None, "there is no file table.csv\nhelp: paths start from"),
+    ],
 )
 def test_init_on_a_file_that_is_no_table_says_so_and_leaves_nothing(
     run: Run, tmp_path: Path, content: bytes | None, message: str
@@ -253,6 +257,32 @@ def test_init_on_a_file_that_is_no_table_says_so_and_leaves_nothing(
     failed = run("init", "table.csv")
     assert failed.code == 2 and "table.csv" in failed.err and message in failed.err
     assert not list(tmp_path.glob("models/*"))
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("spec.txt", "spec.txt is no name of a spec\nhelp: end it with .yaml"),
+        ("table.csv/x.yaml", "table.csv is a file and no folder\nhelp: name another place with --output"),
+        ("there.yaml", "there.yaml is there already\nhelp: name another file with --output, or move it away"),
+    ],
+)
+def test_init_names_a_place_where_no_spec_can_go_and_leaves_nothing(
+    run: Run, tmp_path: Path, output: str, message: str
+) -> None:
+    (tmp_path / "table.csv").write_text("age\n" + "".join(f"{n}\n" for n in range(50)))
+    (tmp_path / "there.yaml").touch()
+    before = sorted(tmp_path.rglob("*"))
+    failed = run("init", "table.csv", "--output", output)
+    assert failed.code == 2 and failed.err == f"modelwatch: {message}\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_init_tells_of_a_first_line_that_looks_like_a_row(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("".join(f"{n % 7},{n % 5}.5\n" for n in range(60)))
+    made = run("init", "table.csv")
+    assert made.code == 0 and "the first line of table.csv looks like a row" in made.err
+    assert "remove models/table.yaml and run this again" in made.err
 
 
 def test_profile_builds_a_reference_and_names_an_unknown_model(run: Run, models: Path, tmp_path: Path) -> None:
