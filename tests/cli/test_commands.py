@@ -133,6 +133,38 @@ def test_what_is_left_unwatched_is_shown_and_is_no_finding(run: Run) -> None:
     assert "::notice file=models/churn.yaml,line=6,col=1,title=MW051::" in run("check", "--format", "github").out
 
 
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("models", "models holds the specs"), ("a/b", "a is a file and no folder"), ("a", "a is a file")],
+)
+def test_generate_names_a_place_where_nothing_can_be_written(run: Run, tmp_path: Path, out: str, message: str) -> None:
+    (tmp_path / "a").touch()
+    failed = run("generate", "--out", out)
+    assert failed.code == 2 and failed.err.startswith(f"modelwatch: {message}")
+    assert "help: name another folder with --out, such as generated" in failed.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "models"]
+
+
+@pytest.mark.usefixtures("models")
+def test_a_diff_without_git_says_so(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = run("diff")
+    assert outside.code == 2 and outside.err.startswith(
+        "modelwatch: models is in no git repository\nhelp: compare with"
+    )
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert run("diff").err.startswith("modelwatch: nothing is committed yet to compare with")
+    monkeypatch.setenv("PATH", "")
+    assert run("diff").err.startswith("modelwatch: git is not installed\nhelp: compare with a folder of older specs")
+
+
+def test_a_diff_with_nothing_to_compare_with_says_why_all_is_new(run: Run, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    assert "modelwatch: old has no model: everything counts as new" in run("diff", "old").err
+    (tmp_path / "old" / "churn.yaml").write_text(TEN_LINES.replace("owner", "ownr"))
+    assert "modelwatch: old has specs with errors: everything counts as new" in run("diff", "old").err
+
+
 def test_a_folder_that_is_not_there_is_named(run: Run) -> None:
     missing = run("generate", "--models", "nowhere")
     assert missing.code != 0 and "nowhere" in missing.err and "Traceback" not in missing.err
@@ -193,6 +225,7 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
     wrong = run("explain", "ModelDwn")
     assert wrong.code == 2 and "did you mean ModelDown?" in wrong.err
     assert "MW012" in run("explain", "mw012").out
+    assert run("explain", "MW12").out == run("explain", "MW012").out
 
 
 def test_explain_says_how_to_get_an_alert_that_no_model_has(run: Run, models: Path) -> None:

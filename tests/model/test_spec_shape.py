@@ -169,7 +169,7 @@ def test_a_mistake_below_the_ten_lines_is_told_exactly(load: Load, more: str, pr
         (
             "name: churn",
             "name: Füße",
-            "4:9 MW018 'name' cannot be 'Füße' -- did you mean 'F-e'? Use up to 63 letters, digits, '-' and '_', and start and end with a letter or digit",
+            "4:9 MW018 'name' cannot be 'Füße' -- did you mean 'Fu-e'? Use up to 63 letters, digits, '-' and '_', and start and end with a letter or digit",
         ),
         (
             "name: churn",

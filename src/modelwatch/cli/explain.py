@@ -16,7 +16,7 @@ from modelwatch.telemetry import labels as L
 if TYPE_CHECKING:
     from modelwatch.alert_rules.rules import Alert, Condition
 
-_CODE = re.compile(r"MW[0-9]+\Z")
+_CODE = re.compile(r"MW ?-?([0-9]{1,4})\Z")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
     code = args.alert.upper()
-    if _CODE.match(code):
-        return _explain_code(code, streams)
+    if match := _CODE.match(code):
+        return _explain_code(f"MW{int(match[1]):03}", streams)
     fleet = specs.fleet_or_none(args, streams)
     if fleet is None:
         return FINDINGS

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from modelwatch.cli.command import OK, Command, Streams
-from modelwatch.model.load import SUFFIXES
+from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.table import InitError
 
 

@@ -91,7 +91,7 @@ def _model_name(name: str | None, data: Path) -> str:
             raise InitError(f"the name {name!r} is reserved", "add what the model predicts")
         return name
     stem = data.name.split(".", 1)[0]
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:_LONGEST_NAME].strip("-_") or "model"
+    slug = words.slug(stem)[:_LONGEST_NAME].strip("-_") or "model"
     return f"{slug}-model" if is_reserved(slug) else slug
 
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelwatch.model import build, checks, codes, defaults, shape, suggest, words
+from modelwatch.model import build, checks, codes, defaults, lost, shape, suggest, words
 from modelwatch.model import types as t
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.checks import unwatched
 from modelwatch.model.diagnostics import Diagnostic, SpecError, has_errors, in_order
+from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.parse import parse
 from modelwatch.model.read import Text, read_file
 from modelwatch.model.schema import KINDS, Kind
 from modelwatch.model.tree import Document, Mapped, Node, Scalar, data
 
-SUFFIXES = (".yaml", ".yml")
 _STACK_FIELDS = frozenset(
     ("versions", "prometheus", "environments", "receivers", "routes", "teams", "destinations", "links")
 )
@@ -48,16 +48,15 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
         paths = sorted(path for path in models_dir.iterdir() if path.suffix in SUFFIXES and path.name[0] != ".")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        help = "give the folder of your specs with --models, or make one with modelwatch init"
-        return _refused(models_dir, codes.UNREADABLE, f"cannot read this folder: {reason}", help)
+        message, help = f"cannot read this folder: {reason}", lost.not_a_folder(models_dir)
+        return _refused(models_dir, codes.UNREADABLE, message, help)
     for path in paths:
         document, found = _document(path)
         diagnostics += found
         if document:
             documents.append(document)
     if not paths or not (diagnostics or any(document.kind == "Model" for document in documents)):
-        help = "draft a first spec with modelwatch init DATA"
-        return _refused(models_dir, codes.FOLDER, "there is no model in this folder", help)
+        return _refused(models_dir, codes.FOLDER, "there is no model in this folder", lost.no_model(models_dir))
     folder = checks.Folder(tuple(documents))
     for document in documents:
         diagnostics += checks.of_document(document)
@@ -136,6 +135,11 @@ def _kind_problems(document: Document, only: Kind | None) -> Iterator[Diagnostic
     guess = suggest.choice(written, KINDS)
     if only and guess != only:
         help = f"name the file of a {only.lower()}"
+    elif _is_foreign(document):
+        help = (
+            "every .yaml file of this folder is read as a spec: move this one elsewhere, or make it a "
+            + " or ".join(KINDS)
+        )
     else:
         help = f"did you mean '{guess}'?" if guess else "choose one of " + ", ".join(KINDS)
     message = f"'kind' cannot be '{words.short(written)}'" + (" here" if only else "")

@@ -169,8 +169,7 @@ def _duration(label: str, text: str) -> tuple[str, str, str]:
 def _text_help(title: str, text: str) -> str:
     help = _HELP[title]
     if title == "name":
-        spaced = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in text)
-        slug = "-".join(spaced.split()).strip("-_")
+        slug = words.slug(text)
         if slug and slug != text and len(slug) <= 63:
             return f"did you mean '{slug}'? {help[0].upper()}{help[1:]}"
     if title == "target" and "://" in text:
