@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
+from modelwatch.model.types import Feature, Model
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import (
     DRIFT_SAMPLES,
@@ -16,6 +17,37 @@ from modelwatch.telemetry.metrics import (
     FEATURE_OUT_OF_RANGE,
     Metric,
 )
+
+
+def _has_limit(feature: Feature) -> bool:
+    return feature.missing_max_ratio < 1
+
+
+def _has_range(feature: Feature) -> bool:
+    return feature.range is not None
+
+
+def _has_categories(feature: Feature) -> bool:
+    return feature.type == "categorical"
+
+
+def _some(judged: Callable[[Feature], bool]) -> Callable[[Model], bool]:
+    return lambda model: any(map(judged, model.features))
+
+
+CONDITIONS = {
+    "ModelFeatureMissing": Condition(
+        (Need("a feature whose missing.max_ratio is below 1 (0.05 when left out)", _some(_has_limit)),),
+        "features: [{name: age, type: numeric}]",
+    ),
+    "ModelFeatureOutOfRange": Condition(
+        (Need("a numeric feature with a range", _some(_has_range)),),
+        "features: [{name: age, type: numeric, range: [0, 120]}]",
+    ),
+    "ModelFeatureNewCategory": Condition(
+        (Need("a categorical feature", _some(_has_categories)),), "features: [{name: country, type: categorical}]"
+    ),
+}
 
 
 def _matcher(names: Sequence[str]) -> str:
@@ -87,10 +119,10 @@ def _alert(
 
 def rules(scope: Scope) -> tuple[Alert, ...]:
     model, out = scope.model, []
-    missing = {feature.name: feature.missing_max_ratio for feature in model.features if feature.missing_max_ratio < 1}
-    ranged = {feature.name: model.limits.out_of_range_ratio for feature in model.features if feature.range is not None}
+    missing = {feature.name: feature.missing_max_ratio for feature in model.features if _has_limit(feature)}
+    ranged = {feature.name: model.limits.out_of_range_ratio for feature in model.features if _has_range(feature)}
     categorical = {
-        feature.name: model.limits.new_category_ratio for feature in model.features if feature.type == "categorical"
+        feature.name: model.limits.new_category_ratio for feature in model.features if _has_categories(feature)
     }
     if missing:
         out.append(

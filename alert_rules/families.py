@@ -15,7 +15,7 @@ from modelwatch.alert_rules import (
     staleness,
     traffic,
 )
-from modelwatch.alert_rules.rules import Group, Recording, RuleFile, Scope, scopes
+from modelwatch.alert_rules.rules import Condition, Group, Recording, RuleFile, Scope, scopes
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry.records import SPEC_INFO
 
@@ -52,6 +52,14 @@ def model_file(scope: Scope) -> RuleFile:
         Group(f"{name}/data", interval, tuple(data)),
     )
     return RuleFile(name, groups, scope.model)
+
+
+def conditions() -> dict[str, Condition]:
+    """The alerts that not every model has, by name."""
+    found: dict[str, Condition] = {}
+    for family in (*SYMPTOMS, slo, *DATA):
+        found.update(getattr(family, "CONDITIONS", {}))
+    return found
 
 
 def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
