@@ -19,6 +19,7 @@ from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
 from modelwatch.compose.occupied import check_ports
+from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import PartError
 from modelwatch.compose.readiness import is_ready, wait_ready
 from modelwatch.compose.report import Progress, table
@@ -305,7 +306,8 @@ class _Up:
             part = part_named(name)
             url = part.page_url(self._addresses.public)
             if name not in backend.pending and url:
-                rows.append((part.title, url, versions.get(name, "")))
-        self._say(f"\n{table(('what', 'URL', 'version'), rows)}")
+                note = API_ONLY if api_only(part, self._addresses.public) else ""
+                rows.append((part.title, url, versions.get(name, ""), note))
+        self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
         for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
             self._say(line)

@@ -44,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         good = time.monotonic() >= ready_at
         body = f"{name}_config_last_reload_successful {how.get('reloads', 1)}\\n".encode()
+        if self.path == "/":
+            body = how.get("page", "<script src=ui.js></script>").encode()
         self.send_response(200 if good else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -23,6 +23,16 @@ def test_up_returns_when_every_part_is_ready_and_shows_where_each_is(fake_stack)
     assert shown.count("  ready  ") == len(fake_stack.parts)
 
 
+def test_a_part_without_its_web_ui_is_told_by_what_runs(fake_stack):
+    fake_stack.parts["alertmanager"] = {"page": "<h1>This package has no web application.</h1>"}
+    told = [line for line in fake_stack.up().splitlines() if "API only" in line]
+    assert [line.split()[0] for line in told] == ["Alertmanager"]
+    status = json.loads(fake_stack.run("status").stdout)["parts"]
+    assert {part["part"]: part["detail"] for part in status if part["api_only"]} == {
+        "alertmanager": "API only: this build has no web UI"
+    }
+
+
 def test_up_waits_for_a_part_that_answers_later(fake_stack):
     fake_stack.parts["exporter"] = {"slow": 2}
     fake_stack.up()
