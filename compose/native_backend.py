@@ -75,6 +75,7 @@ class NativeBackend:
             find=lambda name: find_program(name, self.machine),
             environ=self.setup.environ,
             build=wanted and self.machine.which("go") is not None,
+            moved=self.setup.moved,
         )
         return plan.programs()
 

@@ -18,6 +18,7 @@ from modelwatch.compose import config, keys, runtimes
 from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
+from modelwatch.compose.moved import moved, remember
 from modelwatch.compose.occupied import check_ports
 from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import PartError
@@ -166,7 +167,8 @@ class _Up:
             fleet.stack.receivers.values(), folder, environ=environ, addresses=self._addresses, runtime=self._name
         )
         self._files = config.for_the_stack(render(self._addresses, self._secrets))
-        self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo)
+        was = moved(folder, self._addresses.public)
+        self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo, was)
         self._digest = models_digest(models_dir, fleet)
         self._started = time.time()
 
@@ -190,6 +192,7 @@ class _Up:
             self._wait_joined(backend, runtime)
             backend = runtimes.backend(self._name, self._setup, self._say)
             write_record(self._folder, self._record(backend, complete=True))
+        remember(self._folder, self._addresses.public)
         self._tell(backend)
         return 0
 
