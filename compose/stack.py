@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,13 @@ Render = Callable[[Addresses, RuntimeSecrets], Mapping[str, str]]
 Wait = Literal["core", "all"]
 _RELOADED = ("prometheus", "alertmanager")
 _RESTARTED = ("collector", "jaeger", "grafana")
+_MENDING = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota of that disk",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "choose a folder that you own",
+    errno.EPERM: "choose a folder that you own",
+}
 
 
 class StoppedWaiting(KeyboardInterrupt):
@@ -61,13 +69,17 @@ def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers
             signal.signal(number, old)
 
 
-def _command(act: Callable[[], int], err: TextIO, name: str) -> int:
+def _command(act: Callable[[], int], err: TextIO, name: str, folder: Folder) -> int:
     try:
         # The end of a terminal or of `make` is an interruption like Ctrl-C: nothing may stay half done.
         with _handling(_terminated, signal.SIGTERM, signal.SIGHUP):
             return act()
     except (StackError, PartError, PortError) as error:
         err.write(f"modelwatch {name}: {error}\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        err.write(f"modelwatch {name}: {error.filename2 or error.filename or folder.home}: {reason}\n")
+        err.write(f"help: {_MENDING.get(error.errno or 0, 'mend that')}, then run it again\n")
     except KeyboardInterrupt as stopped:
         more = ": what runs goes on, and what is built joins it" if isinstance(stopped, StoppedWaiting) else ""
         err.write(f"modelwatch {name}: interrupted{more}\n")
@@ -104,7 +116,7 @@ def up(
                 progress=Progress(out),
             ).run(wait)
 
-    return _command(act, err, "up")
+    return _command(act, err, "up", folder)
 
 
 def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextIO = sys.stderr) -> int:
@@ -127,7 +139,7 @@ def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextI
                 out.write(f"kept the data in {folder.home} (`modelwatch down --data` removes it)\n")
         return 0
 
-    return _command(act, err, "down")
+    return _command(act, err, "down", folder)
 
 
 def models_digest(models_dir: Path, fleet: Fleet) -> str:
@@ -268,12 +280,15 @@ class _Up:
         restart: set[str] = set()
         if changed:
             self._check(backend)
+        if changed or not record.complete:
+            write_record(self._folder, replace(record, complete=False))
             applied = config.apply(self._folder, self._files)
-            restart = {part for part in applied.parts if part in _RESTARTED and part in backend.parts}
-            for part in _RELOADED:
-                if part in applied.parts:
-                    self._reload(part, applied)
-                    done.append(f"{part}: reloaded")
+            # Where the last `up` was cut short, nobody knows who has read what.
+            concerned = applied.parts if record.complete else frozenset((*_RELOADED, *_RESTARTED))
+            restart = {part for part in concerned if part in _RESTARTED and part in backend.parts}
+            reloaded = [part for part in _RELOADED if part in concerned]
+            self._reload(reloaded, applied, record)
+            done += [f"{part}: reloaded" for part in reloaded]
             if "preview" in applied.parts:
                 done.append("preview: shows the new dashboards and runbooks")
         changes = backend.reconcile(runtime, restart)
@@ -293,13 +308,17 @@ class _Up:
             self._say("already running, nothing to do")
         return runtime
 
-    def _reload(self, part: str, applied: config.Applied) -> None:
-        try:
-            config.reload(part, self._addresses.public)
-        except StackError:
-            config.undo(self._folder, applied)
-            config.reload(part, self._addresses.public)
-            raise
+    def _reload(self, parts: Sequence[str], applied: config.Applied, before: Record) -> None:
+        """Have these read the new config; when one refuses it, all that read it go back to the old."""
+        for count, part in enumerate(parts, start=1):
+            try:
+                config.reload(part, self._addresses.public)
+            except StackError:
+                config.undo(self._folder, applied)
+                for told in parts[:count]:
+                    config.reload(told, self._addresses.public)
+                write_record(self._folder, before)
+                raise
 
     def _tell(self, backend: Backend) -> None:
         """The table of URLs, what is still to come, and where pages go."""

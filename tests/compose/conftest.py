@@ -52,6 +52,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def do_POST(self):
         note(f"POST {self.path}")
+        while os.path.exists(how.get("held_by", "")):
+            time.sleep(0.05)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
