@@ -99,7 +99,7 @@ def test_a_config_that_its_checker_refuses_is_never_put_in_place(fake_stack):
 
 
 def test_a_config_that_the_part_itself_refuses_is_put_back(fake_stack):
-    fake_stack.parts["prometheus"] = {"reloads": 0}
+    fake_stack.parts["prometheus"] = {"refuses": 9}
     fake_stack.up()
     fake_stack.files["prometheus/prometheus.yaml"] = "global: {scrape_interval: 1s}\n"
     done = fake_stack.run("up")
@@ -109,7 +109,7 @@ def test_a_config_that_the_part_itself_refuses_is_put_back(fake_stack):
 
 
 def test_when_one_part_refuses_its_config_the_others_go_back_to_the_old_one_too(fake_stack):
-    fake_stack.parts["alertmanager"] = {"reloads": 0}
+    fake_stack.parts["alertmanager"] = {"refuses": 1}
     fake_stack.up()
     before = fake_stack.notes
     fake_stack.files["prometheus/prometheus.yaml"] = "global: {scrape_interval: 1s}\n"
