@@ -23,7 +23,7 @@ from modelwatch.compose.moved import moved, remember
 from modelwatch.compose.occupied import check_ports
 from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import PartError
-from modelwatch.compose.readiness import is_ready, wait_ready
+from modelwatch.compose.readiness import is_ready, is_up, wait_ready
 from modelwatch.compose.report import Progress, table
 from modelwatch.compose.runtime import choose
 from modelwatch.compose.state import Folder, Record, StackError, locked, read_record, remove_data, write_record
@@ -286,17 +286,17 @@ class _Up:
             # Where the last `up` was cut short, nobody knows who has read what.
             concerned = applied.parts if record.complete else frozenset((*_RELOADED, *_RESTARTED))
             restart = {part for part in concerned if part in _RESTARTED and part in backend.parts}
-            reloaded = [part for part in _RELOADED if part in concerned]
+            conditions = runtime.conditions()
+            # One that has ended reads it when it is started again.
+            reloaded = [part for part in _RELOADED if part in concerned and is_up(conditions.get(part))]
+            self._wait_ready(reloaded, runtime)
             self._reload(reloaded, applied, record)
             done += [f"{part}: reloaded" for part in reloaded]
             if "preview" in applied.parts:
                 done.append("preview: shows the new dashboards and runbooks")
         changes = backend.reconcile(runtime, restart)
         done += [f"{change.name}: {change.what}" for change in changes]
-        conditions = runtime.conditions()
-        names = self._here(backend)
-        waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
-        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        waiting = self._wait_ready(self._here(backend), runtime)
         # One that has just started has read the new specs, and before it is ready the signal would end it.
         if record.models != self._digest and "exporter" not in {change.name for change in changes}:
             runtime.hang_up("exporter")
@@ -307,6 +307,13 @@ class _Up:
         if not done and not waiting:
             self._say("already running, nothing to do")
         return runtime
+
+    def _wait_ready(self, names: Sequence[str], runtime: Runtime) -> list[str]:
+        """Wait for those of them that are not ready; which those are."""
+        conditions = runtime.conditions()
+        waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
+        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        return waiting
 
     def _reload(self, parts: Sequence[str], applied: config.Applied, before: Record) -> None:
         """Have these read the new config; when one refuses it, all that read it go back to the old."""

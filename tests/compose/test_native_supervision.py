@@ -144,6 +144,18 @@ def test_what_an_up_that_was_killed_left_unread_is_read_by_the_next(fake_stack, 
     assert "already running, nothing to do" in fake_stack.up()
 
 
+def test_a_start_that_was_killed_is_taken_up_where_it_was(fake_stack, patiently: Patiently):
+    fake_stack.parts["prometheus"] = {"slow": 4}
+    killed = fake_stack.begin("up")
+    patiently(lambda: len(fake_stack.pids()) == len(fake_stack.parts))
+    killed.kill()
+    killed.communicate(timeout=10)
+    before = fake_stack.pids()
+    fake_stack.up()
+    assert fake_stack.pids() == before
+    assert "already running, nothing to do" in fake_stack.up()
+
+
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_half_changed(fake_stack):
     fake_stack.up()
     before = fake_stack.notes
