@@ -1,4 +1,4 @@
-"""Keeps numpy's linear algebra to one thread: products are small here, and threads that wait cost more than they save."""
+"""Keeps numpy's linear algebra to one thread: products are small here, and threads that wait cost more."""
 
 from __future__ import annotations
 
