@@ -268,6 +268,25 @@ def test_damage_is_passed_over_in_its_segment_alone(seeds: list[int], data) -> N
         assert pair.state.failures["load"] >= 1
 
 
+def test_numbers_of_requests_that_could_not_be_read_are_not_given_out_again(root: Path) -> None:
+    """A disk that reads well again later must not make the newer requests look as if they had been counted."""
+    pair = Pair(root)
+    for seed in range(10):
+        pair.post(seed)
+    (path,) = segments(root / "m.journal")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    pair.kill()
+    assert pair.kept.snapshot().tally.accepted < pair.live.snapshot().tally.accepted
+    for seed in range(20, 30):
+        pair.post(seed)
+    path.write_bytes(whole)
+    pair.kill()
+    kept, live = pair.kept.snapshot().tally, pair.live.snapshot().tally
+    assert (kept.accepted, dict(kept.reasons)) == (live.accepted, dict(live.reasons))
+    assert (kept.counters == live.counters).all()
+
+
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, 1 << 30), min_size=1, max_size=8), st.floats(0, 1), st.booleans())
 def test_a_machine_that_stopped_costs_the_end_of_the_journal_alone(seeds: list[int], share: float, zeros: bool) -> None:
