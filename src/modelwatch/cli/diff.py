@@ -60,7 +60,9 @@ def _specs_of(base: str, models: Path) -> Iterator[Path | None]:
         except FileNotFoundError:
             raise NoSuchRevisionError("git is not installed", _DIRECTORY) from None
         if inside.returncode != 0:
-            raise NoSuchRevisionError(f"{models} is in no git repository", _DIRECTORY)
+            said = inside.stderr.decode(errors="replace").strip().partition("\n")[0]
+            none = "not a git repository" in said
+            raise NoSuchRevisionError(f"{models} is in no git repository" if none else f"git says {said}", _DIRECTORY)
         prefix = inside.stdout.decode().strip()
         top = _git(folder, "rev-parse", "--show-toplevel").stdout.decode().strip() or folder
         done = _git(Path(top), "archive", "--format=tar", f"{base}:{prefix}")

@@ -22,7 +22,6 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("Parquet file size is 0 bytes", "is empty", "write it again"),
     ("Parquet file size is", "is too short to be Parquet", "write it again"),
     ("incorrect header check", "is not compressed with gzip", "if it is plain text, give it a name that ends in .csv"),
-    ("unsupported compression", "is compressed in another way than gzip", "unpack it, or compress it with gzip"),
     ("truncated compressed stream", "is cut short", "copy or write it again"),
     ("zlib inflate failed", "is damaged", "copy or write it again"),
 )

@@ -48,7 +48,9 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
         paths = sorted(path for path in models_dir.iterdir() if path.suffix in SUFFIXES and path.name[0] != ".")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        message, help = f"cannot read this folder: {reason}", lost.not_a_folder(models_dir)
+        denied = isinstance(error, PermissionError)
+        message = f"cannot read this folder: {reason}"
+        help = "let your user read and enter it" if denied else lost.not_a_folder(models_dir)
         return _refused(models_dir, codes.UNREADABLE, message, help)
     for path in paths:
         document, found = _document(path)
