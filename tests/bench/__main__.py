@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-BENCHMARKS = ("generate_thousand", "false_alarms")
+BENCHMARKS = ("generate_thousand", "levels", "false_alarms")
 
 
 def main() -> int:
