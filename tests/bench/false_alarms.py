@@ -41,7 +41,7 @@ PSI = float(defaults.DRIFT_THRESHOLDS["psi"][0])
 RATE = float(defaults.DRIFT.false_alarm_rate)
 LEAST = defaults.DRIFT.min_samples
 ALPHA = per_look(RATE, FEATURES, BINS - 1)
-PEER_WINDOWS = {"evidently": 20, "nannyml": 200}
+PEER_WINDOWS = {"evidently": 8, "nannyml": 200}
 PEER_REFERENCE = 20
 
 
@@ -187,14 +187,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name, most in PEER_WINDOWS.items():
         for rows in (100, 1000):
-            windows = most if rows == 100 else max(most // 4, 5)
+            windows = most if rows == 100 else most // 2
             found = _peer(name, rows * 5, 0.0, windows)
             if found is None:
                 continue
             each = float(np.mean(found["columns"]))
             seen = []
             for sigma in SHIFTS:
-                with_drift = _peer(name, rows * 5, sigma, 5)
+                with_drift = _peer(name, rows * 5, sigma, 2)
                 seen.append("-" if with_drift is None else f"{np.mean(with_drift['columns']):.1f}")
             month = each * DAYS * 86_400 / WINDOW
             took = float(np.mean(found["seconds"]))

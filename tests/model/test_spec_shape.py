@@ -125,7 +125,7 @@ def only(load: Load, **files: str) -> str:
         ),
         (
             "drift: {false_alarm_rate: 0}",
-            "11:27 MW017 'false_alarm_rate' must be above 0, found 0 -- such as false_alarm_rate: 0.001",
+            "11:27 MW017 'false_alarm_rate' must be above 0, found 0 -- such as false_alarm_rate: 0.00001",
         ),
         (
             "limits: {saturation: 80}",
