@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest.columns import Mask
-from modelwatch.exporters.ingest.table import Rejection
+from modelwatch.exporters.ingest.table import Rejection, Table
 from modelwatch.exporters.ingest.wrong import Mismatch, add_mismatches
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.relations import MOST_ROWS
@@ -32,8 +32,12 @@ class Counted:
     newest: float | None = None
 
 
-def count(layout: Layout, decoded: Decoded) -> Counted:
-    """Count every row that agrees with the spec. A row with any wrong value counts nowhere."""
+def count(layout: Layout, rows: Table | Decoded, relate: bool = True) -> Counted:
+    """Count every row that agrees with the spec. A row with any wrong value counts nowhere.
+
+    Without ``relate``, nothing is counted of features together.
+    """
+    decoded = Decoded.of(rows)
     table = decoded.table
     errors = table.rejected(layout.names)
     counts, sums = np.zeros(layout.width, dtype=np.int64), np.zeros(layout.float_width)
@@ -65,7 +69,7 @@ def count(layout: Layout, decoded: Decoded) -> Counted:
     if sure is not None:
         limit = float(layout.model.tracing.low_confidence)
         counts[layout.unsure] = np.count_nonzero(values[layout.numeric.watched.index(sure)] < limit)
-    if layout.relations is not None:
+    if relate and layout.relations is not None:
         block = layout.relations.block
         step = -(-accepted // MOST_ROWS)
         together = np.column_stack([values[place][::step] for place in layout.related])

@@ -18,6 +18,10 @@ class Decoded:
         self._numbers: dict[tuple[str, str], Numbers] = {}
         self._texts: dict[tuple[str, str], Texts] = {}
 
+    @classmethod
+    def of(cls, table: Table | Decoded) -> Decoded:
+        return table if isinstance(table, Decoded) else cls(table)
+
     def column(self, subject: Subject) -> Column | None:
         """As it came in."""
         key = (subject.role, subject.name)

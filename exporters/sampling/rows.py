@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins
 from modelwatch.exporters.decoded import Decoded
+from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.subjects import Subject
 
@@ -70,8 +71,8 @@ def bins(watched: Watched, rows: Rows, where: Where | None) -> NDArray[np.int64]
 class TableRows:
     """The rows of a request, whose columns have been read for counting them."""
 
-    def __init__(self, decoded: Decoded) -> None:
-        self._decoded = decoded
+    def __init__(self, rows: Table | Decoded) -> None:
+        self._decoded = Decoded.of(rows)
 
     @property
     def count(self) -> int:

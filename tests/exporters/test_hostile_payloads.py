@@ -146,17 +146,17 @@ def test_many_slow_senders_hold_a_bounded_amount_of_memory_and_others_are_served
     head = f"POST {hostile.PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: {15 << 20}\r\n\r\n".encode()
     slow = []
     try:
-        for _ in range(400):
+        for _ in range(250):
             found = socket.create_connection((host, port))
             found.settimeout(0.2)
             slow.append(found)
             with contextlib.suppress(TimeoutError):  # where it is not read any further
-                found.sendall(head + b" " * (1 << 20))  # 400 MiB together, and none ever complete
+                found.sendall(head + b" " * (1 << 20))  # 250 MiB together, and none ever complete
         time.sleep(1)
         grown = process.memory_info().rss - before
         assert grown < 200 << 20, f"{grown >> 20} MiB"
         refused = sum(b" 429 " in _first_bytes(found) for found in slow)
-        assert refused > 200
+        assert refused > 100
     finally:
         for found in slow:
             found.close()

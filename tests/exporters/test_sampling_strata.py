@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins
+from modelwatch.exporters.comparison import Comparison
+from modelwatch.exporters.counting import count
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import Layout, layout
@@ -21,6 +23,8 @@ from modelwatch.exporters.sampling.criteria import ByIntervals, criteria, interv
 from modelwatch.exporters.sampling.drifting import Drifting, drifting, ratios
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.strata import MASKS, MEMBERS, names
+from modelwatch.exporters.vectors import Vectors
+from modelwatch.exporters.verdicts import judge
 from modelwatch.model import types as t
 
 HOUR = FeatureProfile("hour", NumericBins((6.0, 12.0, 18.0)), (25, 25, 25, 25, 0), 0.0, 23.0)
@@ -138,18 +142,18 @@ def test_intervals_flag_what_the_bins_would(
 def test_what_is_in_drift_is_told_by_the_shortest_window_that_shows_it() -> None:
     plan = planned()
     rng = np.random.default_rng(0)
-    totals = {}
+    comparison, judgements, nothing = Comparison(plan), [], []
     for window, shift in zip(plan.windows, (0, 12), strict=True):
-        vector = np.zeros(plan.width, dtype=np.int64)
-        for watched in plan.watched[:1]:
-            codes = watched.bins.codes(rng.uniform(shift, 24, 4000))  # type: ignore[union-attr]  # hour is numeric
-            watched.counts(vector)[:] = np.bincount(codes, minlength=watched.size)
-        totals[window.milliseconds] = vector
-    (found,) = drifting(plan, totals)
+        hours = rng.uniform(shift, 24, 4000)
+        counted = count(plan, columns_table({"features": {"hour": hours.tolist()}}))
+        judgements.append(judge(comparison, window, Vectors(counted.counts, counted.sums)))
+        empty = Vectors(np.zeros(plan.width, dtype=np.int64), np.zeros(plan.float_width))
+        nothing.append(judge(comparison, window, empty))
+    (found,) = (one for one in drifting(judgements) if one.name == "hour")
     assert (found.name, found.window) == ("hour", "1h")
     assert found.score > 0.1
     assert found.ratios[2] == pytest.approx(2, rel=0.1)
-    assert drifting(plan, dict.fromkeys(totals, np.zeros(plan.width, dtype=np.int64))) == ()
+    assert drifting(nothing) == ()
 
 
 def test_ratios_are_shares_over_shares_and_finite_where_a_bin_is_empty() -> None:
