@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import specs
 from hypothesis import given
@@ -201,8 +202,10 @@ _STAMPS = [1_700_006_400 + 3600 * i for i in range(24_000)]
         pa.array(_STAMPS, pa.timestamp("s")),
         pa.array(_STAMPS, pa.timestamp("s", "America/New_York")),
         pa.array(_STAMPS, pa.timestamp("s")).cast(pa.string()),
+        pc.binary_join_element_wise(pa.array(_STAMPS, pa.timestamp("s")).cast(pa.string()), "Z", ""),
+        pa.array(_STAMPS).cast(pa.string()),
     ],
-    ids=["seconds", "milliseconds", "timestamp", "zoned", "text"],
+    ids=["seconds", "milliseconds", "timestamp", "zoned", "text", "zoned text", "digits"],
 )
 def test_seasons_are_told_from_every_way_to_write_a_time(times: pa.Array) -> None:
     profile = _timed(times)
