@@ -25,7 +25,7 @@ def main(spec: str, data: str, output: str) -> None:
         yield pa.RecordBatch.from_pydict({"part": [partial_profile(model, batches)]})
 
     spark = SparkSession.builder.getOrCreate()
-    parts = spark.read.parquet(data).mapInArrow(summarise, "part binary").toLocalIterator()
+    parts = spark.read.parquet(data).mapInArrow(summarise, "part binary").collect()
     profile = merge_partials(bytes(row.part) for row in parts)
     Path(output).write_text(profile_to_json(profile), encoding="utf-8")
     sys.stdout.write(f"{output}: {profile.rows} rows, sha256 {profile.sha256}\n")

@@ -86,7 +86,9 @@ class TableRows:
         return Texts(found.codes, found.distinct)
 
     def ids(self) -> Sequence[object] | None:
-        return self._decoded.table.ids()
+        found = self._decoded.table.ids()
+        return None if found is None or all(one is None for one in found) else found
 
     def timestamps(self) -> Floats | None:
-        return self._decoded.table.timestamps()
+        found = self._decoded.table.timestamps()
+        return None if np.isnan(found).all() else found
