@@ -24,7 +24,7 @@ def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
     return np.array(found, dtype=np.float64).reshape(wanted.shape)
 
 
-# Beyond, the cube root approximation is right to 1e-8, and the series for better would take as many terms.
+# Beyond, the cube root approximation is right to 1e-6, and the series for better would take as many terms.
 MOST_DEGREES = 1e5
 
 
