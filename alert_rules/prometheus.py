@@ -30,7 +30,8 @@ def links_and_texts(alert: Alert, fleet: Fleet) -> dict[str, str]:
     elif alert.labels[L.CATEGORY] in ("drift", "quality"):
         board = boards.DRIFT.path(model=model)
     else:
-        board = boards.MODEL.path(model=model)
+        modes = {known.name: known.serving.mode for known in fleet.models}
+        board = boards.OF_MODE[modes[model]].path(model=model)
     return {
         "summary": alert.summary,
         "description": alert.description,

@@ -19,10 +19,10 @@ from modelwatch.model.units import Duration
 from modelwatch.telemetry import labels as L
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.burn import BURN_ALERTS, BurnAlert
+from modelwatch.telemetry.burn import BUDGET_MINUTES, BURN_ALERTS, BurnAlert
 from modelwatch.telemetry.metrics import EXPORTER_ROWS, OUTCOME_ERROR, OUTCOME_SUCCESS, PREDICTION_DURATION, PREDICTIONS
 
-BUDGET_INTERVAL = Duration.parse("2m")
+BUDGET_INTERVAL = Duration.parse(f"{BUDGET_MINUTES}m")
 # Fewer bad events in the long window are no incident: one failure in a quiet night pages nobody.
 MIN_BAD_EVENTS = 5
 
@@ -176,7 +176,11 @@ def budget_group(scope: Scope, slo: Slo) -> Group:
             for window in ("2h", "1d", "3d")
         ),
         scope.recording(r.SLO_PERIOD_ERROR_RATIO.name, _from_sums(bad, every, slo.window.text), **labels),
-        scope.recording(r.SLO_BUDGET_REMAINING.name, f"1 - {ratio} / {q.number(slo.error_budget)}", **labels),
+        scope.recording(
+            r.SLO_BUDGET_REMAINING.name,
+            f"1 - {ratio} * {_coverage(every, slo.window.text, BUDGET_INTERVAL)} / {q.number(slo.error_budget)}",
+            **labels,
+        ),
     )
     shorts = {
         "2h": r.SLO_ERROR_RATIO["2h"].select(model=model, slo=slo.name),
@@ -201,7 +205,9 @@ def _from_sums(bad: str, every: str, window: str) -> str:
 
 def _coverage(every: str, window: str, interval: Duration) -> str:
     """Share of the window that has been seen. Before a service is as old as the window, the time before it counts as
-    good: a short fault in a young service would else look like one that lasted the whole window."""
+    good: a short fault in a young service would else look like one that lasted the whole window. Alerts and the budget
+    are weighed alike: when the ticket for a tenth of the budget fires, nine tenths are left, however young the service.
+    """
     seconds = Duration.parse(window).seconds
     return f"clamp_max(count_over_time({every}[{window}]) * {q.number(interval.seconds)} / {q.number(seconds)}, 1)"
 

@@ -12,10 +12,10 @@ from modelwatch.telemetry import boards
 from modelwatch.telemetry import metrics as m
 
 _HOW = """\
-A feature **drifts** when its score is above the warning threshold of the spec **and** above the critical value, \
-which chance alone would pass only at the configured false-alarm rate, **and** there are enough samples. \
-Drift says that the inputs changed, not that the answers are wrong: look at accuracy on the model's board."""
-_UNWATCHED = "Drift of this model is not watched."
+A feature **drifts** when its score is above the warning threshold of the spec **and** above what chance alone \
+would reach, with enough rows. The inputs changed then; whether the answers are wrong is told by accuracy."""
+_UNTOLD = "No score: “Drift of each feature” says why."
+_NO_SIDECAR = "no sidecar data"
 
 
 def board(runbooks: str) -> str:
@@ -30,7 +30,7 @@ def board(runbooks: str) -> str:
         "Which features of a model changed since its reference, how far, and what exactly is different.",
         variables,
         [_now(), _when(), _features(), _scores(), _distribution(), _quality(), _sidecar()],
-        since="1d",
+        since="6h",
         runbooks=runbooks,
     )
 
@@ -43,27 +43,28 @@ def _now() -> Section:
                 4,
                 4,
                 p.stat(
-                    "Features drifting now",
-                    "In the chosen window.",
+                    "Features drifting",
+                    "In the chosen window. Without a number there is no answer: too few rows in the window yet (see "
+                    "the fewest rows, and drift.min_samples in the spec), no baseline in the spec, or one that is too "
+                    "small for the method, or no sidecar that reports this model.",
                     p.SHORT,
                     q.features_drifted(),
                     steps=p.above((1, p.ORANGE)),
-                    no_value=_UNWATCHED,
+                    mappings=parts.DRIFT_COUNT,
                 ),
                 p.stat(
-                    "Features watched",
-                    "Features with a reference and a score.",
+                    "Features scored",
+                    "Features with a baseline and enough rows in the chosen window.",
                     p.SHORT,
-                    q.features_watched(),
-                    graph=False,
-                    no_value=_UNWATCHED,
+                    q.features_scored(),
                 ),
                 p.stat(
-                    "Fewest samples",
-                    "Rows in the window of the feature that has fewest. Too few and nothing counts as drift.",
-                    p.SHORT,
+                    "Fewest rows",
+                    "Rows in the window of that feature with a baseline that has fewest. A score needs "
+                    "drift.min_samples of the spec, and more where the method does.",
+                    p.NUMBER,
                     q.fewest_samples(),
-                    no_value=_UNWATCHED,
+                    no_value=_NO_SIDECAR,
                 ),
                 p.stat(
                     "Last row",
@@ -72,7 +73,6 @@ def _now() -> Section:
                     q.last_row_age(),
                     steps=p.above((600, p.ORANGE), (3600, p.RED)),
                     no_value="no row yet",
-                    graph=False,
                 ),
             ),
             *cells(8, 4, p.text("What counts as drift", _HOW)),
@@ -88,10 +88,10 @@ def _when() -> Section:
             8,
             p.state_timeline(
                 "Drift of each feature",
-                "After every guard: thresholds, chance and number of samples.",
-                p.Query(q.drift(m.DRIFT_DETECTED), "{{feature}}"),
-                mappings=parts.YES_NO,
-                no_value=_UNWATCHED,
+                "After every guard: thresholds, chance and number of rows; or why there is no answer.",
+                p.Query(q.states(), "{{feature}}"),
+                mappings=parts.DRIFT_STATE,
+                no_value=_NO_SIDECAR,
             ),
             p.timeseries(
                 "How close each feature is to drift",
@@ -101,7 +101,7 @@ def _when() -> Section:
                 p.Query(q.drift_closeness(), "{{feature}}"),
                 lines=p.above((1, p.RED)),
                 decimals=2,
-                no_value=_UNWATCHED,
+                no_value=_UNTOLD,
             ),
         ),
     )
@@ -113,7 +113,7 @@ def _features() -> Section:
         p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="warning")),
         p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="critical")),
         p.Query(q.drift(m.DRIFT_CRITICAL_VALUE, "feature", "method")),
-        p.Query(q.drift(m.DRIFT_DETECTED)),
+        p.Query(q.states()),
         p.Query(q.drift(m.DRIFT_SAMPLES)),
         p.Query(q.drift(m.FEATURE_MISSING)),
         p.Query(q.drift(m.FEATURE_OUT_OF_RANGE)),
@@ -121,13 +121,13 @@ def _features() -> Section:
     ]
     columns = [
         Column("feature", "Feature"),
-        Column("E", "Drift", p.NUMBER, mappings=parts.YES_NO),
+        Column("E", "Drift", p.NUMBER, mappings=parts.DRIFT_STATE),
         Column("method", "Method"),
         Column("A", "Score", p.NUMBER, 3),
         Column("B", "Warning from", p.NUMBER, 3),
         Column("C", "Critical from", p.NUMBER, 3),
         Column("D", "By chance up to", p.NUMBER, 3),
-        Column("F", "Samples", p.SHORT, 0),
+        Column("F", "Rows", p.NUMBER, 0),
         Column("G", "Missing", p.RATIO, 2),
         Column("H", "Out of range", p.RATIO, 2),
         Column("I", "New categories", p.RATIO, 2),
@@ -144,6 +144,7 @@ def _features() -> Section:
                 columns,
                 sort="Drift",
                 descending=True,
+                no_value=_NO_SIDECAR,
             ),
         ),
     )
@@ -165,7 +166,7 @@ def _scores() -> Section:
                 p.Query(q.drift(m.DRIFT_THRESHOLD, "method", level="critical"), "critical", dashed=p.RED),
                 decimals=3,
                 repeat="feature",
-                no_value=_UNWATCHED,
+                no_value=_UNTOLD,
             ),
         ),
     )
@@ -186,7 +187,7 @@ def _distribution() -> Section:
                     steps=p.above((0, p.BLUE), base=p.ORANGE),
                     minimum=None,
                     decimals=1,
-                    no_value=_UNWATCHED,
+                    no_value="No row in this window, or no baseline.",
                 ),
             ),
             *cells(
@@ -204,6 +205,7 @@ def _distribution() -> Section:
                         Column("C", "Change", p.RATIO, 1),
                     ],
                     sort="Feature",
+                    no_value="No row in this window, or no baseline.",
                 ),
             ),
         ],
@@ -222,7 +224,7 @@ def _quality() -> Section:
             over_time("Missing values", "Share of values that are missing in the window.", m.FEATURE_MISSING),
             over_time("Values out of range", "Share of values outside the range of the spec.", m.FEATURE_OUT_OF_RANGE),
             over_time("New categories", "Share of categories that the reference never had.", m.FEATURE_NEW_CATEGORY),
-            over_time("Samples", "Rows in the window that scores stand on.", m.DRIFT_SAMPLES, p.SHORT),
+            over_time("Rows in the window", "Rows that scores stand on.", m.DRIFT_SAMPLES, p.SHORT),
         ),
     )
 
@@ -257,6 +259,7 @@ def _sidecar() -> Section:
                 "The profile that the newest values are compared with.",
                 [p.Query(q.reference())],
                 [Column("reference", "Reference"), Column("rows", "Rows")],
+                no_value="The sidecar has no baseline of this model.",
             ),
         ),
     )

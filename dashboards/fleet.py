@@ -21,7 +21,7 @@ def board(runbooks: str) -> str:
         boards.FLEET,
         "All models at a glance: who pages, who fails, who is slow, who drifts. Start here, then open a model.",
         variables,
-        [_now(), _models(), _alerts(runbooks), _trends(), _watch(runbooks)],
+        [_now(), _alerts(runbooks), _models(), _trends(), _watch(runbooks)],
         since="3h",
         runbooks=runbooks,
         # Tickets of many models would colour every graph.
@@ -33,8 +33,7 @@ def _now() -> Section:
     return Section(
         "",
         cells(
-            3,
-            4,
+            *parts.TILE,
             p.stat(
                 "Pages firing",
                 "Alerts that woke someone and still fire.",
@@ -69,7 +68,7 @@ def _now() -> Section:
                 p.SHORT,
                 q.drifted_count(),
                 steps=p.above((1, p.ORANGE)),
-                no_value="not watched",
+                mappings=parts.DRIFT_COUNT,
             ),
             p.stat(
                 "Predictions failing",
@@ -87,7 +86,7 @@ def _now() -> Section:
                 common.traffic(),
                 no_value="idle",
             ),
-            p.stat("Models watched", "Models that have a spec.", p.SHORT, q.models_count(), graph=False),
+            p.stat("Models watched", "Models that have a spec.", p.SHORT, q.models_count()),
         ),
     )
 
@@ -107,24 +106,40 @@ def _models() -> Section:
             p.Query(common.drifted_by_model()),
         ],
         [
-            Column("model", "Model", link=parts.to_model(parts.ROW_MODEL)),
+            Column("model", "Model", link=parts.to_board_of_row()),
             Column("B", "Alerts firing", p.SHORT, 0, steps=parts.NONE_IS_GOOD),
             Column("C", "Predictions/s", p.SHORT, 1),
             Column("D", "Failing", p.RATIO, 2, steps=p.above((0.01, p.ORANGE), (0.05, p.RED))),
             Column("E", "Slowest 1 %", p.SECONDS),
-            Column("F", "Lowest budget left", p.RATIO, 1, steps=parts.BUDGET, link=parts.to_slos(parts.ROW_MODEL)),
             Column(
-                "G", "Features drifting", p.SHORT, 0, steps=p.above((1, p.ORANGE)), link=parts.to_drift(parts.ROW_MODEL)
+                "F",
+                "Lowest budget left",
+                p.RATIO,
+                1,
+                steps=parts.BUDGET,
+                mappings=parts.OVERSPENT,
+                link=parts.to_slos(parts.ROW_MODEL),
+            ),
+            Column(
+                "G",
+                "Features drifting",
+                p.SHORT,
+                0,
+                steps=p.above((1, p.ORANGE)),
+                mappings=parts.DRIFT_COUNT,
+                link=parts.to_drift(parts.ROW_MODEL),
             ),
             Column("team", "Team"),
             Column("env", "Environment"),
             Column("tier", "Tier"),
             Column("task", "Task"),
+            Column("mode", "Mode"),
+            parts.BOARD_OF_ROW,
         ],
         sort="Alerts firing",
         descending=True,
     )
-    return Section("Models", cells(24, 10, state))
+    return Section("Models", cells(24, 8, state))
 
 
 def _alerts(runbooks: str) -> Section:
@@ -132,7 +147,7 @@ def _alerts(runbooks: str) -> Section:
         "Alerts",
         cells(
             12,
-            8,
+            6,
             parts.firing_table(
                 runbooks, "Firing now", "Alerts of the chosen models. Click an alert to read its runbook."
             ),
@@ -177,8 +192,10 @@ def _trends() -> Section:
                 f"Share of the error budget that is left, of each model's worst objective; below 0 it is "
                 f"overspent. {many}",
                 p.RATIO,
-                p.Query(common.bottom(_SHOWN, common.lowest_budget()), "{{model}}"),
+                p.Query(common.drawable(common.bottom(_SHOWN, common.lowest_budget())), "{{model}}"),
                 minimum=None,
+                maximum=1,
+                mappings=parts.OVERSPENT_LINE,
                 lines=p.above((0, p.GREEN), base=p.RED),
                 links=[parts.to_slos(parts.SERIES_MODEL)],
             ),
@@ -214,7 +231,7 @@ def _watch(runbooks: str) -> Section:
             ),
             p.timeseries(
                 "Notifications sent",
-                "Notifications that Alertmanager tried to send, per second.",
+                "Notifications that Alertmanager tried to send within the hour before.",
                 p.SHORT,
                 p.Query(q.notifications(), "{{integration}}"),
                 no_value="none",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards import drift, model, slo, stages
+from modelwatch.dashboards import batch, drift, model, slo, stages
 from modelwatch.dashboards import fleet as overview
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry import boards
@@ -10,6 +10,7 @@ from modelwatch.telemetry import boards
 _BOARDS = {
     boards.FLEET: overview.board,
     boards.MODEL: model.board,
+    boards.BATCH: batch.board,
     boards.SLO: slo.board,
     boards.DRIFT: drift.board,
     boards.STAGES: stages.board,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from modelwatch.dashboards import one_model as of
 from modelwatch.dashboards import panels as p
 from modelwatch.dashboards import parts
-from modelwatch.dashboards.layout import Section, Variable, cells, dashboard
+from modelwatch.dashboards.layout import Section, cells, dashboard
 from modelwatch.dashboards.queries import common
 from modelwatch.dashboards.queries import model as q
 from modelwatch.dashboards.tables import Column, table
@@ -12,15 +13,16 @@ from modelwatch.telemetry import boards
 from modelwatch.telemetry import records as r
 
 _TRACES = "Dots are single requests: click one to open its trace."
+_NO_CONFIDENCE = "The service reports no confidence; only a classification has one."
+_NO_LABELS = "No true labels have arrived; only a classification has them."
 _ONLINE = "no predictions in this time"
 
 
 def board(runbooks: str) -> str:
     variables = (
         parts.ENV,
-        parts.MODEL,
-        # An expression of its own, so that a model that reports no version yet still shows what else it has.
-        Variable("version", "Version", q.versions(), all_value=".*"),
+        parts.model(mode="online"),
+        of.VERSION,
     )
     return dashboard(
         boards.MODEL,
@@ -29,15 +31,14 @@ def board(runbooks: str) -> str:
         variables,
         [
             _now(),
-            _alerts(runbooks),
+            of.alerts(runbooks),
             _traffic(),
             _latency(),
             _capacity(),
             _answers(),
-            _inputs(),
-            _service(),
             _regression(),
-            _batch(),
+            of.inputs(),
+            of.service(),
         ],
         since="3h",
         runbooks=runbooks,
@@ -49,21 +50,16 @@ def _now() -> Section:
     return Section(
         "",
         cells(
-            3,
-            4,
-            p.stat(
-                "Alerts firing",
-                "Pages and tickets of this model that fire now.",
-                p.SHORT,
-                common.firing_any(),
-                steps=parts.NONE_IS_GOOD,
-            ),
+            *parts.TILE,
+            of.alerts_tile(),
             p.stat(
                 "Traffic",
-                "Predictions per second, over 5 minutes.",
+                "Predictions per second, over 5 minutes. A model that scores in batches has a board of its own: click.",
                 p.REQUESTS,
-                common.by_model(r.TRAFFIC),
+                q.traffic_now(),
                 no_value="idle",
+                mappings=parts.IN_BATCHES,
+                links=[parts.to_batch(chosen)],
             ),
             p.stat(
                 "Failing now",
@@ -91,46 +87,9 @@ def _now() -> Section:
                 decimals=0,
                 no_value="no limit set",
             ),
-            p.stat(
-                "Lowest budget left",
-                "Share of the error budget that is left, of the worst objective. Click for the objectives.",
-                p.RATIO,
-                common.lowest_budget(),
-                steps=parts.BUDGET,
-                decimals=1,
-                no_value="no objective",
-                links=[parts.to_slos(chosen)],
-            ),
-            p.stat(
-                "Features drifting",
-                "Features whose newest values differ from the reference. Click for the features.",
-                p.SHORT,
-                common.drifted_by_model(),
-                steps=p.above((1, p.ORANGE)),
-                no_value="not watched",
-                links=[parts.to_drift(chosen)],
-            ),
-            p.stat(
-                "Instances up",
-                "Instances that reported this model within a day and answer now.",
-                p.SHORT,
-                q.replicas_up(),
-                steps=p.above((1, p.GREEN), base=p.RED),
-            ),
-        ),
-    )
-
-
-def _alerts(runbooks: str) -> Section:
-    return Section(
-        "Alerts",
-        cells(
-            12,
-            6,
-            parts.firing_table(runbooks, "Firing now", "Alerts of this model. Click an alert to read its runbook."),
-            parts.firing_timeline(
-                "When alerts fired", "Since when each alert fires.", "{{alertname}} {{slo}} {{feature}}"
-            ),
+            of.budget_tile(),
+            of.drift_tile(),
+            of.instances_tile(),
         ),
     )
 
@@ -214,6 +173,7 @@ def _latency() -> Section:
                     p.SECONDS,
                     q.latency_buckets(),
                     exemplar=True,
+                    no_value=_ONLINE,
                 ),
             ),
             *cells(
@@ -268,7 +228,7 @@ def _capacity() -> Section:
 
 def _answers() -> Section:
     return Section(
-        "Answers",
+        "Answers of a classification",
         [
             *cells(
                 8,
@@ -279,15 +239,16 @@ def _answers() -> Section:
                     p.RATIO,
                     q.confidence_buckets(),
                     exemplar=True,
+                    no_value=_NO_CONFIDENCE,
                 ),
                 p.timeseries(
-                    "Confidence of the median and the least sure answers",
+                    "Confidence: median and lowest 10 %",
                     "When both sink, the model meets inputs that it does not know.",
                     p.RATIO,
                     p.Query(q.confidence(0.5), "median"),
-                    p.Query(q.confidence(0.1), "least sure 10 %"),
+                    p.Query(q.confidence(0.1), "lowest 10 %"),
                     maximum=1,
-                    no_value="The model reports no confidence.",
+                    no_value=_NO_CONFIDENCE,
                 ),
                 p.timeseries(
                     "Share of answers that were right",
@@ -295,7 +256,7 @@ def _answers() -> Section:
                     p.RATIO,
                     p.Query(common.by_model(r.ACCURACY), "accuracy"),
                     maximum=1,
-                    no_value="No true labels have arrived.",
+                    no_value=_NO_LABELS,
                 ),
             ),
             *cells(
@@ -312,73 +273,24 @@ def _answers() -> Section:
                     ],
                     sort="Predictions",
                     descending=True,
+                    no_value=_NO_LABELS,
                 ),
                 p.timeseries(
                     "True labels arriving",
                     "Labelled predictions per second. None: accuracy above is old news.",
                     p.SHORT,
                     p.Query(q.labels_arriving(), "version {{version}}"),
-                    no_value="No true labels have arrived.",
+                    no_value=_NO_LABELS,
                 ),
             ),
         ],
     )
 
 
-def _inputs() -> Section:
-    return Section(
-        "Inputs",
-        cells(
-            12,
-            8,
-            p.timeseries(
-                "Age of feature sources",
-                "How old the newest value of each source was when a prediction used it. A line that climbs "
-                "steadily is a pipeline that stopped.",
-                p.SECONDS,
-                p.Query(q.feature_age(), "{{source}}"),
-                no_value="The service reports no feature age.",
-            ),
-            p.state_timeline(
-                "Drift of features",
-                "Features whose newest values differ from the reference. Click for scores and distributions.",
-                p.Query(q.drifted_features(), "{{feature}}"),
-                mappings=parts.YES_NO,
-                links=[parts.to_drift(parts.CHOSEN_MODEL)],
-                no_value="Drift of this model is not watched.",
-            ),
-        ),
-    )
-
-
-def _service() -> Section:
-    return Section(
-        "Service",
-        cells(
-            12,
-            6,
-            p.state_timeline(
-                "Instances",
-                "Whether Prometheus reaches each instance that reported this model within a day.",
-                p.Query(q.replicas(), "{{instance}}"),
-                mappings=parts.UP_DOWN,
-                no_value="No instance reported this model within a day.",
-            ),
-            p.timeseries(
-                "Versions loaded",
-                "How many instances have each version loaded.",
-                p.SHORT,
-                p.Query(q.versions_loaded(), "version {{version}}"),
-                decimals=0,
-            ),
-        ),
-    )
-
-
 def _regression() -> Section:
-    absent = "Only a regression model reports this."
+    absent = "No true values have arrived; only a regression has them."
     return Section(
-        "Error of a regression",
+        "Answers of a regression",
         cells(
             24,
             8,
@@ -391,40 +303,4 @@ def _regression() -> Section:
                 no_value=absent,
             ),
         ),
-        collapsed=True,
-    )
-
-
-def _batch() -> Section:
-    absent = "Only a model that scores in batches reports this."
-    return Section(
-        "Batch runs",
-        cells(
-            6,
-            8,
-            p.stat("Last run that ended well", "Time since then.", p.SECONDS, q.batch_age(), no_value=absent),
-            p.timeseries(
-                "Runs within a day",
-                "Scoring runs that ended within the last 24 hours, by outcome.",
-                p.SHORT,
-                p.Query(q.batch_runs(), "{{outcome}}"),
-                colors=p.OUTCOMES,
-                no_value=absent,
-            ),
-            p.timeseries(
-                "Rows of the last run",
-                "Rows scored by the last run that ended well.",
-                p.SHORT,
-                p.Query(q.batch_rows(), "version {{version}}"),
-                no_value=absent,
-            ),
-            p.timeseries(
-                "Length of the last run",
-                "How long the last run took that ended well.",
-                p.SECONDS,
-                p.Query(q.batch_duration(), "version {{version}}"),
-                no_value=absent,
-            ),
-        ),
-        collapsed=True,
     )

@@ -16,6 +16,8 @@ from modelwatch.dashboards import grafana
 from modelwatch.dashboards.grafana import Json, Threshold
 
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "text"
+# For what is neither good nor bad: there is nothing to tell.
+DIM = "#8e9aa8"
 # The same colour for the same outcome on every board.
 OUTCOMES = {"success": GREEN, "error": RED, "accepted": GREEN, "sent": GREEN, "rejected": RED, "dropped": ORANGE}
 PLAIN = (Threshold(None, GREEN),)
@@ -63,6 +65,13 @@ def value_map(texts: Mapping[str, tuple[str, str]]) -> list[Json]:
     return [{"options": shown, "type": "value"}]
 
 
+def range_map(low: float, high: float, text: str, color: str) -> list[Json]:
+    """Text and colour of all values from ``low`` to ``high``."""
+    return [
+        {"options": {"from": low, "result": {"color": color, "index": 0, "text": text}, "to": high}, "type": "range"}
+    ]
+
+
 def timeseries(
     title: str,
     description: str,
@@ -77,6 +86,7 @@ def timeseries(
     no_value: str = "no data",
     decimals: int | None = None,
     repeat: str | None = None,
+    mappings: Sequence[Json] = (),
 ) -> grafana.TimeSeries:
     """Lines over time. ``lines`` are fixed thresholds, drawn dashed."""
     return grafana.TimeSeries(
@@ -92,6 +102,7 @@ def timeseries(
         lineWidth=1 if stacked else 2,
         showPoints="never",
         stacking={"group": "A", "mode": "normal" if stacked else "none"},
+        mappings=list(mappings),
         tooltipMode="multi",
         tooltipSort="desc",
         legendCalcs=["lastNotNull", "max"],
@@ -119,21 +130,25 @@ def stat(
     no_value: str = "no data",
     links: Sequence[Link] = (),
     mappings: Sequence[Json] = (),
-    graph: bool = True,
 ) -> grafana.Stat:
-    """One number, and how it went if ``graph``."""
+    """One number, as it is at the end of the time range.
+
+    Never drawn from a range query: its last step may be minutes old, and on a long range a page that fires now would
+    not be counted. One query gives Grafana either the newest value or a course, so there is no line behind the number;
+    the graphs below tell how it went.
+    """
     return grafana.Stat(
         title=title,
         description=description,
         dataSource=grafana.DATASOURCE,
-        targets=_targets([Query(expr)], instant=not graph),
+        targets=_targets([Query(expr)], instant=True),
         format=unit,
         decimals=decimals,
         reduceCalc="lastNotNull",
         noValue=no_value,
         thresholds=list(steps),
         mappings=list(mappings),
-        graphMode="area" if graph else "none",
+        graphMode="none",
         textMode="value",
         color={"mode": "thresholds"},
         maxDataPoints=None,
@@ -155,9 +170,12 @@ def gauge(
     maximum: float = 1,
     decimals: int | None = None,
     no_value: str = "no data",
+    mappings: Sequence[Json] = (),
 ) -> grafana.Gauge:
     """One number on an arc from ``minimum`` to ``maximum``."""
-    fields = _fields(unit, steps, decimals=decimals, no_value=no_value, minimum=minimum, maximum=maximum)
+    fields = _fields(
+        unit, steps, decimals=decimals, no_value=no_value, minimum=minimum, maximum=maximum, mappings=mappings
+    )
     options: Json = {
         "minVizHeight": 75,
         "minVizWidth": 75,
@@ -201,7 +219,14 @@ def bargauge(
 
 
 def heatmap(
-    title: str, description: str, unit: str, expr: str, *, exemplar: bool = False, links: Sequence[Link] = ()
+    title: str,
+    description: str,
+    unit: str,
+    expr: str,
+    *,
+    exemplar: bool = False,
+    links: Sequence[Link] = (),
+    no_value: str = "no data",
 ) -> grafana.Heatmap:
     """Buckets of a histogram over time; ``expr`` keeps the label le."""
     options: Json = {
@@ -226,7 +251,7 @@ def heatmap(
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
     }
     custom = {"hideFrom": {"legend": False, "tooltip": False, "viz": False}, "scaleDistribution": {"type": "linear"}}
-    fields: Json = {"defaults": {"custom": custom, "links": list(links)}, "overrides": []}
+    fields: Json = {"defaults": {"custom": custom, "links": list(links), "noValue": no_value}, "overrides": []}
     query = Query(expr, "{{le}}", exemplar=exemplar)
     return bare(grafana.Heatmap, title, description, [query], fields=fields, options=options, result="heatmap")
 
@@ -305,12 +330,13 @@ def _fields(
     minimum: float | None,
     maximum: float | None,
     links: Sequence[Link] = (),
+    mappings: Sequence[Json] = (),
 ) -> Json:
     defaults = {
         "color": {"mode": "thresholds"},
         "decimals": decimals,
         "links": list(links),
-        "mappings": [],
+        "mappings": list(mappings),
         "max": maximum,
         "min": minimum,
         "noValue": no_value,

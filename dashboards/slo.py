@@ -7,6 +7,7 @@ from modelwatch.dashboards import parts
 from modelwatch.dashboards.grafana import TimeSeries
 from modelwatch.dashboards.layout import Section, Variable, cells, dashboard, drill
 from modelwatch.dashboards.queries import slo as q
+from modelwatch.dashboards.queries.common import drawable
 from modelwatch.dashboards.tables import Column, table
 from modelwatch.telemetry import boards
 from modelwatch.telemetry import records as r
@@ -16,7 +17,8 @@ from modelwatch.telemetry.labels import PAGE
 _HOW = """\
 A **burn rate** of 1 spends the error budget exactly by the end of the objective's window. \
 Each graph below has a long and a short window and a dashed line. **Someone is told when both lines are above the \
-dashed line**: the long one says that it matters, the short one that it still goes on."""
+dashed line**: the long one says that it matters, the short one that it still goes on. For a service younger than the \
+long window, the time before its first day counts as good."""
 
 
 def board(runbooks: str) -> str:
@@ -26,7 +28,7 @@ def board(runbooks: str) -> str:
         "What a model promises, how much of the error budget is left, and whether it burns too fast.",
         variables,
         [_all(), _now(), _burn(), _events()],
-        since="1d",
+        since="6h",
         runbooks=runbooks,
     )
 
@@ -47,16 +49,19 @@ def _all() -> Section:
                     p.Query(q.slo_all(r.SLO_PERIOD_ERROR_RATIO)),
                     p.Query(q.slo_all(r.SLO_BUDGET_REMAINING)),
                     p.Query(q.slo_all(r.SLO_BURN_RATE)),
+                    p.Query(q.budgets_spent()),
                 ],
                 [
                     Column("slo", "Objective", link=row),
                     Column("A", "Promised", p.RATIO),
                     Column("B", "Over days", p.SHORT, 0),
                     Column("C", "Bad so far", p.RATIO, 3),
-                    Column("D", "Budget left", p.RATIO, 1, steps=parts.BUDGET),
+                    Column("D", "Budget left", p.RATIO, 1, steps=parts.BUDGET, mappings=parts.OVERSPENT),
+                    Column("F", "Budget spent", p.RATIO, 1),
                     Column("E", "Burn rate now", p.SHORT, 2, steps=p.above((1, p.ORANGE), (6, p.RED))),
                 ],
                 sort="Budget left",
+                no_value="This model has no objective.",
             ),
         ),
     )
@@ -67,26 +72,31 @@ def _now() -> Section:
         "The chosen objective",
         [
             *cells(
-                6,
-                6,
+                4,
+                5,
                 p.gauge(
                     "Error budget left",
-                    "Share of the error budget that is left in the objective's window; below 0 it is overspent.",
+                    "Share of the error budget that is left in the objective's window. The time before the service's "
+                    "first day counts as good, as it does in the alerts.",
                     p.RATIO,
                     q.slo(r.SLO_BUDGET_REMAINING),
                     steps=parts.BUDGET,
+                    mappings=parts.OVERSPENT,
                     decimals=1,
                 ),
-            ),
-            *cells(
-                4,
-                6,
+                p.stat(
+                    "Budget spent",
+                    "Share of the error budget that is spent: above 100 % it is overspent, at 500 % five times over.",
+                    p.RATIO,
+                    q.budget_spent(),
+                    steps=p.above((0.75, p.ORANGE), (1, p.RED)),
+                    decimals=1,
+                ),
                 p.stat(
                     "Promised",
                     "Share of events that shall be good.",
                     p.RATIO,
                     q.slo(r.SLO_OBJECTIVE),
-                    graph=False,
                 ),
                 p.stat(
                     "Bad in the window",
@@ -104,10 +114,6 @@ def _now() -> Section:
                     decimals=2,
                     no_value="idle",
                 ),
-            ),
-            *cells(
-                6,
-                6,
                 p.stat(
                     "Budget gone in",
                     "When the budget will be gone if it goes on burning as it did over the last hour.",
@@ -115,7 +121,6 @@ def _now() -> Section:
                     q.budget_lasts(),
                     steps=p.above((86400, p.ORANGE), (259200, p.GREEN), base=p.RED),
                     no_value="not burning, or gone",
-                    graph=False,
                 ),
             ),
             *cells(
@@ -123,10 +128,13 @@ def _now() -> Section:
                 7,
                 p.timeseries(
                     "Error budget left over time",
-                    "Share of the error budget that is left; below the dashed line it is overspent.",
+                    "Share of the error budget that is left; below the dashed line it is overspent. The line ends at "
+                    "-100 %: the budget spent, above, tells how far it is overspent.",
                     p.RATIO,
-                    p.Query(q.slo(r.SLO_BUDGET_REMAINING), "{{slo}}"),
+                    p.Query(drawable(q.slo(r.SLO_BUDGET_REMAINING)), "{{slo}}"),
                     minimum=None,
+                    maximum=1,
+                    mappings=parts.OVERSPENT_LINE,
                     lines=p.above((0, p.GREEN), base=p.RED),
                 ),
             ),
@@ -146,7 +154,7 @@ def _burn_panel(alert: BurnAlert) -> TimeSeries:
         f"{told} when both lines are above the dashed one: {alert.budget * 100:f} % of the budget would go in "
         f"{alert.long}.",
         p.SHORT,
-        p.Query(q.burn_rate(alert.long), f"over {alert.long}"),
+        p.Query(q.burn_rate_of_alert(alert), f"over {alert.long}"),
         p.Query(q.burn_rate(alert.short), f"over {alert.short}"),
         p.Query(q.burn_threshold(alert), "alert above", dashed=color),
         no_value="idle",

@@ -14,7 +14,7 @@ _NONE = "No spans arrived in this time."
 
 
 def board(runbooks: str) -> str:
-    variables = (parts.ENV, parts.MODEL, Variable("stage", "Stage", q.span_stages(), all_value=".+"))
+    variables = (parts.ENV, parts.model(mode="online"), Variable("stage", "Stage", q.span_stages(), all_value=".+"))
     return dashboard(
         boards.STAGES,
         "Where requests of a model spend their time and fail, counted from all spans before any is dropped.",
@@ -51,6 +51,7 @@ def _requests() -> Section:
                 p.SECONDS,
                 q.span_buckets(q.SPAN_ROOT),
                 exemplar=True,
+                no_value=_NONE,
             ),
         ),
     )

@@ -12,7 +12,10 @@ from modelwatch.dashboards.panels import PLAIN, SHORT, TEXT, Link, Query, bare, 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: the ``field`` of the query's result (a label, or a query's letter), and how it is shown."""
+    """A column of a table: the ``field`` of the query's result (a label, or a query's letter), and how it is shown.
+
+    One that is ``hidden`` is only there for links of its row.
+    """
 
     field: str
     title: str
@@ -23,6 +26,7 @@ class Column:
     link: Link | None = None
     bar: bool = False
     width: int | None = None
+    hidden: bool = False
 
 
 def table(
@@ -33,8 +37,12 @@ def table(
     *,
     sort: str = "",
     descending: bool = False,
+    no_value: str = "no data",
 ) -> grafana.Table:
-    """Rows of the newest values; those of several queries are joined where their labels agree."""
+    """Rows of the newest values; those of several queries are joined where their labels agree.
+
+    ``no_value`` stands in place of the table where there is no row.
+    """
     letters = [letter for letter, _ in lettered(queries)]
     fields = {letter: "Value" if len(letters) == 1 else f"Value #{letter}" for letter in letters}
     shown = [fields.get(column.field, column.field) for column in columns]
@@ -47,6 +55,7 @@ def table(
     field_config: Json = {
         "defaults": {
             "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
+            "noValue": no_value,
             "thresholds": {"mode": "absolute", "steps": list(PLAIN)},
             "unit": SHORT,
         },
@@ -69,11 +78,14 @@ def table(
 
 
 def _column(column: Column) -> Json:
-    properties: Json = {"unit": column.unit}
+    # An empty cell stays empty: what the table says when it has no row is none of its cells' business.
+    properties: Json = {"unit": column.unit, "noValue": ""}
     if column.decimals is not None:
         properties["decimals"] = column.decimals
     if column.width is not None:
         properties["custom.width"] = column.width
+    if column.hidden:
+        properties["custom.hidden"] = True
     if column.link is not None:
         properties["links"] = [column.link]
     if column.mappings:

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert inside a page. ``source`` is the generator's URL; ``starts_at`` is empty in the text form."""
+    """One alert inside a page. ``source`` is the generator's URL; ``starts_at`` is empty in the text form.
+
+    ``status`` is its own where it says so, as in webhooks: of a group that fires, some alerts may be resolved.
+    """
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     source: str = ""
     starts_at: str = ""
+    status: str = ""
 
     @property
     def name(self) -> str:
@@ -93,6 +97,7 @@ def from_list(value: object) -> tuple[Alert, ...] | None:
             annotations=_texts(item.get("annotations")),
             source=_as_text(item.get("generatorURL") or ""),
             starts_at=_as_text(item.get("startsAt") or ""),
+            status=item["status"] if item.get("status") in ("firing", "resolved") else "",
         )
         for item in value
     )

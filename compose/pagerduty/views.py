@@ -127,6 +127,7 @@ def _alert(alert: details.Alert) -> JSON:
         "annotations": dict(alert.annotations),
         "source": alert.source,
         "starts_at": alert.starts_at,
+        **({"status": alert.status} if alert.status else {}),
     }
 
 

@@ -6,6 +6,7 @@ and a watchdog's beat must not grow a file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -19,11 +20,17 @@ if TYPE_CHECKING:
     from modelwatch.compose.pagerduty.records import JSON
 
 NOTICES_KEPT = 200
+# The title that our Slack messages have, which is also that of Alertmanager's own template.
+_STATE = re.compile(r"\[(FIRING|RESOLVED)(?::\d+)?\] *(.+)")
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One group of alerts, or one chat message. ``at`` is the first request about it, ``count`` how many there were."""
+    """One group of alerts, or one chat message. ``at`` is the first request about it, ``count`` how many there were.
+
+    A chat message of Alertmanager's is about a group too, which its title names: the one that tells of the resolve
+    goes on with the one that told of the fire.
+    """
 
     webhook: str
     key: str
@@ -81,10 +88,7 @@ def _read(webhook: str, body: bytes, sender: str, at: datetime) -> Notice:
     document = limits.load(body)
     alerts = details.from_list(document.get("alerts"))
     if alerts is None or document.get("status") not in ("firing", "resolved"):
-        title, _, text = _message(document).partition("\n")
-        channel = _text(document.get("channel"))
-        labels = (("channel", channel),) if channel else ()
-        return Notice(webhook, "", "message", title, at, at, sender, text=text, labels=labels)
+        return _chat(webhook, document, sender, at)
     resolved = document["status"] == "resolved"
     return Notice(
         webhook=webhook,
@@ -97,6 +101,28 @@ def _read(webhook: str, body: bytes, sender: str, at: datetime) -> Notice:
         labels=tuple(_pairs(document.get("groupLabels"))),
         alerts=alerts,
         url=_text(document.get("externalURL")),
+        resolved_at=at if resolved else None,
+    )
+
+
+def _chat(webhook: str, document: JSON, sender: str, at: datetime) -> Notice:
+    title, _, text = _message(document).partition("\n")
+    channel = _text(document.get("channel"))
+    labels = (("channel", channel),) if channel else ()
+    told = _STATE.fullmatch(title)
+    if told is None:
+        return Notice(webhook, "", "message", title, at, at, sender, text=text, labels=labels)
+    resolved = told[1] == "RESOLVED"
+    return Notice(
+        webhook=webhook,
+        key=f"{channel} {told[2]}",
+        status="resolved" if resolved else "firing",
+        title=told[2],
+        at=at,
+        updated_at=at,
+        sender=sender,
+        text=text,
+        labels=labels,
         resolved_at=at if resolved else None,
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelwatch.telemetry import labels
+from modelwatch.telemetry import boards, labels
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.promql import selector, total
+from modelwatch.telemetry.promql import quote, rate, selector, total
 
 # The shortest window that always holds enough scrapes; Grafana works it out.
 RATE = "$__rate_interval"
@@ -60,8 +60,8 @@ def environments() -> str:
     return label_values(r.SPEC_INFO.select(), "env")
 
 
-def models() -> str:
-    return label_values(r.SPEC_INFO.select(ENV), "model")
+def models(**matchers: str) -> str:
+    return label_values(r.SPEC_INFO.select(ENV, **matchers), "model")
 
 
 def firing_alerts(*raw: str) -> str:
@@ -90,11 +90,25 @@ def firing_table(*raw: str) -> str:
         f"{rank} * {most(selector(m.ALERTS, _FIRING, *(raw or (MODEL,)), severity=severity), *kept)}"
         for severity, rank in SEVERITY_RANK.items()
     )
-    return " or ".join(ranked)
+    alerts = " or ".join(ranked)
+    if raw:  # alerts about the stack are of no model
+        return alerts
+    info = with_board(most(r.SPEC_INFO.select(MODEL), "model", "mode"))
+    # An alert is told whether or not it is known where its model is shown.
+    anyway = f'label_replace({alerts}, "board", {quote(boards.MODEL.stem)}, "", "")'
+    return f"({alerts}) * on (model) group_left (board) {info} or on ({', '.join(kept)}) {anyway}"
 
 
 def firing_over_time(*raw: str) -> str:
     return most(firing_alerts(*raw), "model", "alertname", "slo", "feature")
+
+
+def buckets_by_le(metric: m.Metric, *raw: str) -> str:
+    """Buckets for a heatmap, while anything is counted: a service may report a histogram that it never fills."""
+    counted = total(rate(selector(metric, *raw, series="bucket"), RATE), "le")
+    # By the last bucket, which holds all, and not by the count: Prometheus asks every series of a query for exemplars.
+    every = total(rate(selector(metric, 'le="+Inf"', *raw, series="bucket"), RATE))
+    return f"{counted} and on () ({every} > 0)"
 
 
 def by_model(record: r.Record) -> str:
@@ -109,5 +123,58 @@ def lowest_budget() -> str:
     return least(r.SLO_BUDGET_REMAINING.select(MODEL), "model")
 
 
+def drawable(budget: str) -> str:
+    """A budget for a graph: one that is overspent a hundred times would press all others into one line."""
+    return f"clamp_min({budget}, -1)"
+
+
+# In place of a count of drifting features, or of 0 and 1 for one of them: why there is nothing to tell.
+TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE = -1, -2, -3, -4
+# In place of traffic: a model that is asked for nothing, and need not be.
+IN_BATCHES = -1
+_SAME_FEATURE = "on (model, feature, window)"
+
+
+def is_always(value: int, expression: str) -> str:
+    """``value`` for each series of ``expression``."""
+    return f"0 * {expression} {'-' if value < 0 else '+'} {abs(value)}"
+
+
+def drift_states(*raw: str, by: str = "feature") -> str:
+    """Of each feature: 1 if it drifts, 0 if not, and below 0 why nobody can tell.
+
+    The sidecar says that nothing drifts while it has too few rows: only a score makes that an answer. It tells the
+    critical value as soon as the baseline is large enough for the method.
+    """
+    detected = selector(m.DRIFT_DETECTED, MODEL, *raw)
+    score, critical = selector(m.DRIFT_SCORE, MODEL, *raw), selector(m.DRIFT_CRITICAL_VALUE, MODEL, *raw)
+    kept = ("model", "feature") if by == "model" else ("feature",)
+    return " or ".join(
+        (
+            most(f"{detected} and {_SAME_FEATURE} {score}", *kept),
+            is_always(TOO_FEW_ROWS, most(f"{detected} and {_SAME_FEATURE} {critical}", *kept)),
+            is_always(SMALL_BASELINE, most(detected, *kept)),
+            is_always(NO_BASELINE, most(selector(m.DRIFT_SAMPLES, MODEL, *raw), *kept)),
+        )
+    )
+
+
 def drifted_by_model() -> str:
-    return total(most(selector(m.DRIFT_DETECTED, MODEL), "model", "feature"), "model")
+    """Drifting features of each model, in any window; below 0 where there is nothing to tell, and why."""
+    return f"{drifted(drift_states(by='model'), 'model')} or {is_always(NO_SIDECAR, known_models())}"
+
+
+def drifted(states: str, *by: str) -> str:
+    """How many features drift; where none has an answer, the reason of that one which is nearest to having one."""
+    return f"{total(f'({states}) >= 0', *by)} or {most(states, *by) if by else f'max({states})'}"
+
+
+def with_board(expression: str) -> str:
+    """With a label ``board`` for links: the stem of the board that shows a model of this ``mode``."""
+    for mode, board in boards.OF_MODE.items():
+        expression = f'label_replace({expression}, "board", {quote(board.stem)}, "mode", {quote(mode)})'
+    return expression
+
+
+def known_models() -> str:
+    return most(r.SPEC_INFO.select(MODEL), "model")

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards.queries.common import MODEL, RATE, label_values, most
+from modelwatch.dashboards.queries.common import (
+    MODEL,
+    NO_SIDECAR,
+    RATE,
+    drift_states,
+    drifted,
+    label_values,
+    most,
+    or_zero,
+)
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.promql import rate, selector, total
@@ -36,16 +45,23 @@ def drift_closeness() -> str:
     return most(f"{score} / {_SAME_SCORE} ({bar} > 0)", "feature")
 
 
+def states() -> str:
+    """Of each chosen feature in the chosen window: drift or not, or why nobody can tell."""
+    return drift_states(FEATURE, WINDOW)
+
+
 def features_drifted() -> str:
-    return total(drift(m.DRIFT_DETECTED))
+    return f"{drifted(states())} or vector({NO_SIDECAR})"
 
 
-def features_watched() -> str:
-    return f"count({drift(m.DRIFT_SAMPLES)})"
+def features_scored() -> str:
+    return or_zero(f"count({drift(m.DRIFT_SCORE)})")
 
 
 def fewest_samples() -> str:
-    return f"min({drift(m.DRIFT_SAMPLES)})"
+    """Of the features that can be compared; of all where none can."""
+    samples = drift(m.DRIFT_SAMPLES)
+    return f"min({samples} and on (feature) {drift(m.DRIFT_DETECTED)}) or min({samples})"
 
 
 def bin_reference() -> str:

@@ -8,13 +8,16 @@ from modelwatch.dashboards.queries.common import (
     RATE,
     drifted_by_model,
     firing_alerts,
+    known_models,
     label_values,
     least,
     most,
     or_zero,
     traffic,
+    with_board,
 )
 from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
 from modelwatch.telemetry.promql import rate, selector, total
 
@@ -34,16 +37,12 @@ def firing_by_model() -> str:
     return f"count by (model) ({firing_alerts()}) or 0 * {known_models()}"
 
 
-def known_models() -> str:
-    return most(r.SPEC_INFO.select(MODEL), "model")
-
-
 def models_count() -> str:
     return or_zero(f"count({known_models()})")
 
 
 def about_models() -> str:
-    return most(r.SPEC_INFO.select(MODEL), "model", "team", "env", "tier", "task")
+    return with_board(most(r.SPEC_INFO.select(MODEL), "model", "team", "env", "tier", "task", "mode"))
 
 
 def fleet_error_ratio() -> str:
@@ -55,7 +54,8 @@ def budgets_spent() -> str:
 
 
 def drifted_count() -> str:
-    return total(drifted_by_model())
+    """Over all models; below 0, and why, where nothing can be told of any."""
+    return f"sum(({drifted_by_model()}) >= 0) or max({drifted_by_model()})"
 
 
 def targets_down() -> str:
@@ -75,7 +75,8 @@ def alerts_dropped() -> str:
 
 
 def notifications() -> str:
-    return total(rate(selector(m.ALERTMANAGER_NOTIFICATIONS), RATE), "integration") + " > 0"
+    """Within an hour: they are so rare that a rate is a row of dots."""
+    return total(q.increase(selector(m.ALERTMANAGER_NOTIFICATIONS), "1h"), "integration") + " > 0"
 
 
 def notifications_failed() -> str:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards.queries.common import MODEL, RANGE, RATE, label_values, least, most, or_zero
+from modelwatch.dashboards.queries.common import (
+    IN_BATCHES,
+    MODEL,
+    RANGE,
+    RATE,
+    buckets_by_le,
+    by_model,
+    is_always,
+    label_values,
+    least,
+    most,
+    or_zero,
+    real,
+)
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
@@ -13,6 +26,12 @@ VERSION = 'version=~"$version"'
 
 def versions() -> str:
     return label_values(selector(m.MODEL_INFO, MODEL), "version")
+
+
+def traffic_now() -> str:
+    """Predictions per second, or that there are none to expect: a link may lead here with a batch model chosen."""
+    batch = most(r.SPEC_INFO.select(MODEL, mode="batch"), "model")
+    return f"{by_model(r.TRAFFIC)} or {is_always(IN_BATCHES, batch)}"
 
 
 def traffic_by(label: str) -> str:
@@ -34,7 +53,7 @@ def latency_by_version(quantile: float) -> str:
 
 
 def latency_buckets() -> str:
-    return total(rate(selector(m.PREDICTION_DURATION, MODEL, VERSION, series="bucket"), RATE), "le")
+    return buckets_by_le(m.PREDICTION_DURATION, MODEL, VERSION)
 
 
 def stage_latency(quantile: float) -> str:
@@ -61,11 +80,11 @@ def in_flight_by_instance() -> str:
 
 
 def confidence_buckets() -> str:
-    return total(rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE), "le")
+    return buckets_by_le(m.CONFIDENCE, MODEL, VERSION)
 
 
 def confidence(quantile: float) -> str:
-    return q.quantile(quantile, rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE))
+    return real(q.quantile(quantile, rate(selector(m.CONFIDENCE, MODEL, VERSION, series="bucket"), RATE)))
 
 
 def labels_arriving() -> str:
@@ -78,16 +97,11 @@ def confusion() -> str:
 
 
 def absolute_error(quantile: float) -> str:
-    return q.quantile(quantile, rate(selector(m.ABSOLUTE_ERROR, MODEL, VERSION, series="bucket"), RATE))
+    return real(q.quantile(quantile, rate(selector(m.ABSOLUTE_ERROR, MODEL, VERSION, series="bucket"), RATE)))
 
 
 def feature_age() -> str:
     return most(selector(m.FEATURE_AGE, MODEL, VERSION), "source")
-
-
-def drifted_features() -> str:
-    """1 for a feature that drifts in any window."""
-    return most(selector(m.DRIFT_DETECTED, MODEL), "feature")
 
 
 def replicas() -> str:
@@ -102,19 +116,3 @@ def replicas_up() -> str:
 
 def versions_loaded() -> str:
     return total(selector(m.MODEL_INFO, MODEL), "version")
-
-
-def batch_age() -> str:
-    return f"time() - {most(selector(m.BATCH_LAST_SUCCESS, MODEL), 'model')}"
-
-
-def batch_runs() -> str:
-    return total(q.increase(selector(m.BATCH_RUNS, MODEL), "1d"), "outcome")
-
-
-def batch_rows() -> str:
-    return most(selector(m.BATCH_ROWS, MODEL), "version")
-
-
-def batch_duration() -> str:
-    return most(selector(m.BATCH_DURATION, MODEL), "version")

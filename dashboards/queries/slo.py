@@ -29,12 +29,28 @@ def budget_lasts() -> str:
     return f"{left} / {_SAME_SLO} ({slo(r.SLO_BURN_RATE)} > 0)"
 
 
+def budget_spent() -> str:
+    """In whole budgets: 1 is all of it, 5 is four too many."""
+    return f"1 - {slo(r.SLO_BUDGET_REMAINING)}"
+
+
+def budgets_spent() -> str:
+    return f"1 - {slo_all(r.SLO_BUDGET_REMAINING)}"
+
+
 def allowed_error_ratio() -> str:
     return f"1 - {slo(r.SLO_OBJECTIVE)}"
 
 
 def burn_rate(window: str) -> str:
     return f"{slo(r.SLO_ERROR_RATIO[window])} / {_SAME_SLO} ({allowed_error_ratio()})"
+
+
+def burn_rate_of_alert(alert: burn.BurnAlert) -> str:
+    """That of the long window as ``alert`` sees it: the time before a service's first day counts as good."""
+    recorded = most(f"count_over_time({r.SLO_PERIOD_TOTAL.select(MODEL, SLO)}[{alert.long}])", "model", "slo")
+    seen = f"clamp_max({recorded} * {burn.BUDGET_MINUTES} / {alert.hours * 60}, 1)"
+    return f"{burn_rate(alert.long)} * {_SAME_SLO} {seen}"
 
 
 def burn_threshold(alert: burn.BurnAlert) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards.queries.common import RATE, label_values
+from modelwatch.dashboards.queries.common import RATE, buckets_by_le, label_values
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import spans
@@ -33,4 +33,4 @@ def span_latency(quantile: float, label: str, *raw: str) -> str:
 
 
 def span_buckets(*raw: str) -> str:
-    return total(rate(selector(m.SPAN_DURATION, SPAN_MODEL, *raw, series="bucket"), RATE), "le")
+    return buckets_by_le(m.SPAN_DURATION, SPAN_MODEL, *raw)

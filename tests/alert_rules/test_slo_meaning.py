@@ -14,8 +14,10 @@ import yaml
 from modelwatch.alert_rules import families, prometheus
 from modelwatch.alert_rules.rules import Group, RuleFile, Scope
 from modelwatch.alert_rules.slo import groups as slo_groups
+from modelwatch.dashboards.queries import slo as queries
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
+from modelwatch.telemetry.burn import BURN_ALERTS
 
 GOOD = 'model_predictions_total{model="flight-delay",version="1",outcome="success"}'
 BAD = 'model_predictions_total{model="flight-delay",version="1",outcome="error"}'
@@ -56,12 +58,12 @@ def _is(expr: str, at: str, value: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["oldest", "newest"])
-def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
+def test_ratios_and_burn_rate_equal_the_reference_that_sloth_gives(
     part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
 ) -> None:
-    """995 good and 5 bad a minute for 8 hours: every ratio is 0.005, the burn rate 5, the budget left -4.
+    """995 good and 5 bad a minute for 8 hours: every ratio is 0.005, the burn rate 5.
 
-    The page never fires. The ticket, for a tenth of the budget in three days, is due after 14.4 hours and not before.
+    The budget is the next test's. The page never fires. The ticket, for a tenth of the budget in three days, is due after 14.4 hours and not before.
     """
     fleet, files = _only_slos(model, stack, _slo())
     windows = [
@@ -71,7 +73,6 @@ def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
     others = [
         _is(f"slo:current_burn_rate:ratio{{{ONE}}}", "8h", 5),
         _is(f"slo:period_error_ratio:ratio{{{ONE}}}", "8h", 0.005),
-        _is(f"slo:error_budget_remaining:ratio{{{ONE}}}", "8h", -4),
     ]
     ticket = {"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}
     firing = [
@@ -82,6 +83,85 @@ def test_ratios_burn_rate_and_budget_equal_the_reference_that_sloth_gives(
         "interval": "1m",
         "input_series": [{"series": GOOD, "values": "0+995x1000"}, {"series": BAD, "values": "0+5x1000"}],
         "promql_expr_test": [*windows, *others, *firing],
+    }
+    _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
+
+
+def _budget(at: str, compare: str) -> dict[str, Any]:
+    """The budget left compares so, as in ``> 0.9``."""
+    labels = f"{{{', '.join(ONE.split(','))}}}"
+    sign, number = compare.split()
+    return {
+        "expr": f"slo:error_budget_remaining:ratio{{{ONE}}} {sign} bool {number}",
+        "eval_time": at,
+        "exp_samples": [{"labels": labels, "value": 1}],
+    }
+
+
+@pytest.mark.parametrize("version", ["oldest", "newest"])
+def test_the_budget_left_equals_what_sloth_gives_once_the_window_is_full(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
+) -> None:
+    """Five times the allowed errors for the whole window: four budgets are overspent, and it stays so.
+
+    Three days: the longest window of an alert, and promtool takes no query of more than 10,000 samples.
+    """
+    fleet, files = _only_slos(model, stack, _slo(window="3d"))
+    test = {
+        "interval": "2m",
+        "input_series": [{"series": GOOD, "values": "0+1990x2500"}, {"series": BAD, "values": "0+10x2500"}],
+        "promql_expr_test": [
+            _budget("36h", "> -1.51"),
+            _budget("36h", "< -1.49"),
+            *(_is(f"slo:error_budget_remaining:ratio{{{ONE}}}", at, -4) for at in ("3d1h", "3d8h")),
+        ],
+    }
+    _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
+
+
+@pytest.mark.parametrize("version", ["oldest", "newest"])
+def test_the_budget_of_a_young_service_agrees_with_its_alerts(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
+) -> None:
+    """The ticket tells of a tenth of the budget spent in three days: until it fires more than nine tenths are left, then less.
+
+    The board's line goes above the dashed one at that time too: hours above it with nobody told would be a lie.
+    """
+    fleet, files = _only_slos(model, stack, _slo())
+    pair = BURN_ALERTS[-1]
+    drawn = f"{queries.burn_rate_of_alert(pair)} > bool on (model, slo) {queries.burn_threshold(pair)}"
+    drawn = drawn.replace("$model", "flight-delay").replace("$slo", "availability")
+    ticket = {"labels": '{alertname="ErrorBudgetBurnSlow"}', "value": 1}
+    firing = [
+        {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": at, "exp_samples": samples}
+        for at, samples in (("14h20m", []), ("14h30m", [ticket]))
+    ]
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": GOOD, "values": "0+995x1000"}, {"series": BAD, "values": "0+5x1000"}],
+        "promql_expr_test": [
+            *firing,
+            _budget("14h20m", "> 0.9"),
+            _budget("14h30m", "< 0.9"),
+            *(
+                {"expr": drawn, "eval_time": at, "exp_samples": [{"labels": f"{{{ONE}}}", "value": value}]}
+                for at, value in (("14h20m", 0), ("14h30m", 1))
+            ),
+        ],
+    }
+    _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
+
+
+@pytest.mark.parametrize("version", ["oldest", "newest"])
+def test_an_outage_in_the_first_half_hour_costs_half_an_hour(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
+) -> None:
+    """99.9 % of 30 days allow 43 minutes: after 30 of nothing but errors three tenths are left, and not minus 99,900 %."""
+    fleet, files = _only_slos(model, stack, _slo())
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": GOOD, "values": "0+0x40"}, {"series": BAD, "values": "0+1000x40"}],
+        "promql_expr_test": [_budget("30m", "> 0.29"), _budget("30m", "< 0.36")],
     }
     _run(part("promtool", version), tmp_path, fleet, files, [test], "2m")
 

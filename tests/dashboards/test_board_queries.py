@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -82,11 +83,13 @@ def outermost(node: Any) -> set[str]:
             # topk and its like hand on the labels of what they pick from.
             return set(node.modifier.labels) if node.modifier is not None else outermost(node.expr)
         case promql_parser.BinaryExpr():
-            return outermost(node.lhs) or outermost(node.rhs)
+            brought = node.modifier.group_labels if node.modifier is not None else []
+            return (outermost(node.lhs) or outermost(node.rhs)).union(brought or [])
         case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
             return outermost(node.expr)
         case promql_parser.Call():
-            return set().union(*(outermost(argument) for argument in node.args))
+            made = {node.args[1].val} if node.func.name == "label_replace" else set()
+            return made.union(*(outermost(argument) for argument in node.args))
     return set()
 
 
@@ -121,7 +124,7 @@ def test_legends_name_labels_that_the_query_keeps(boards: dict[str, Json]) -> No
 def test_a_table_has_a_column_for_each_label_that_its_queries_keep(boards: dict[str, Json]) -> None:
     """No more, which would be empty; no fewer, which would be columns without a title."""
     tables = [panel for board in boards.values() for panel in panels(board) if panel["type"] == "table"]
-    assert len(tables) == 9
+    assert len(tables) == 10
     for panel in tables:
         kept = set().union(*(outermost(promql_parser.parse(substitute(t["expr"]))) for t in panel["targets"]))
         shown = set(panel["transformations"][-1]["options"]["renameByName"])
@@ -188,3 +191,58 @@ def test_burn_thresholds_follow_the_window_of_the_slo() -> None:
         # Only multiplication and division are left once the record is put in.
         values = [eval(text.replace(record, str(period))) for text in found]
         assert values == pytest.approx(factors)
+
+
+def test_what_says_now_is_an_instant_query(boards: dict[str, Json]) -> None:
+    """The last step of a range query may be minutes old: a page that fires now would not be counted."""
+    kinds = {"stat", "gauge", "bargauge", "table"}
+    found = [panel for board in boards.values() for panel in panels(board) if panel["type"] in kinds]
+    assert len(found) > 40
+    for panel in found:
+        for target in panel["targets"]:
+            assert (target["instant"], target["range"]) == (True, False), panel["title"]
+        # Nothing to draw behind one value.
+        assert panel["options"].get("graphMode", "none") == "none", panel["title"]
+
+
+def test_a_budget_that_is_overspent_reads_as_such_and_its_size_stands_beside_it(boards: dict[str, Json]) -> None:
+    """-66,306 % reads as a fault of the board, and presses every other line of a graph into one."""
+    told = []
+    for board in boards.values():
+        for panel in panels(board):
+            text = json.dumps(panel.get("fieldConfig", {}))
+            if any("slo:error_budget_remaining:ratio" in target["expr"] for target in panel.get("targets", ())):
+                told.append(panel["title"])
+                if panel["type"] == "timeseries":
+                    assert all(target["expr"].startswith("clamp_min(") for target in panel["targets"])
+                    assert "-100 % or less" in text
+                elif panel["title"] not in ("Budgets spent", "Budget spent", "Budget gone in"):
+                    assert '"text": "overspent"' in text, panel["title"]
+    assert len(told) == 10
+    row = next(panel for panel in panels(boards["slo"]) if panel["title"] == "Objectives")
+    assert "Budget spent" in row["transformations"][-1]["options"]["renameByName"].values()
+    tile = next(panel for panel in panels(boards["slo"]) if panel["title"] == "Budget spent")
+    assert tile["targets"][0]["expr"].startswith("1 - ")
+
+
+def test_a_batch_model_has_a_board_of_its_own(boards: dict[str, Json]) -> None:
+    """Where requests are answered only those models can be chosen that answer any; rows of the fleet lead to either."""
+    modes = {}
+    for stem, board in boards.items():
+        variable = next(v for v in board["templating"]["list"] if v["name"] == "model")
+        modes[stem] = re.findall(r'mode="(\w+)"', variable["definition"])
+    assert modes == {"fleet": [], "model": ["online"], "batch": ["batch"], "slo": [], "drift": [], "stages": ["online"]}
+    scraped = {
+        selector.name.rsplit("_", 1)[0] if selector.name.endswith("_bucket") else selector.name
+        for expr in expressions(boards["batch"])
+        for selector in selectors(promql_parser.parse(substitute(expr)))
+    }
+    assert not scraped & {m.PREDICTIONS.name, m.PREDICTION_DURATION.name, m.IN_FLIGHT.name, m.CONFIDENCE.name}
+    leading = [
+        prop["value"][0]["url"]
+        for panel in panels(boards["fleet"])
+        for override in panel.get("fieldConfig", {}).get("overrides", ())
+        for prop in override["properties"]
+        if prop["id"] == "links" and "modelwatch-${__data.fields.Board}" in prop["value"][0]["url"]
+    ]
+    assert len(leading) == 2

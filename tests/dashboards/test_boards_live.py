@@ -21,7 +21,7 @@ from modelwatch.dashboards import generate
 from modelwatch.model.types import Fleet, Stack
 from modelwatch.telemetry.metrics import CONTRACT, Metric, MetricType
 from modelwatch.telemetry.promql import quote
-from modelwatch.telemetry.records import RECORDS
+from modelwatch.telemetry.records import RECORDS, SPEC_INFO
 
 Json = dict[str, Any]
 STEP, SPAN = 15, 900
@@ -46,6 +46,7 @@ VALUES = {
     "category": ("errors", "meta"),
     "alertstate": ("firing",),
     "slo": ("availability",),
+    "mode": ("online",),
 }
 VARIABLES = {"__rate_interval": "1m", "__range": "10m", "window": "15m", "model": "flight-delay", "slo": "availability"}
 
@@ -70,6 +71,9 @@ def everything() -> Iterator[tuple[str, dict[str, str], bool]]:
     for metric in CONTRACT:
         for name, labels in series(metric):
             yield name, labels, metric.type is not MetricType.GAUGE
+    # The records of one model are of one mode; the board of batch models needs one to choose.
+    spec = dict.fromkeys(SPEC_INFO.labels, "x")
+    yield SPEC_INFO.name, {**spec, "model": "gate-ranking", "mode": "batch"}, False
     for record in RECORDS:
         for values in itertools.product(*(VALUES.get(label, ("x",)) for label in record.labels)):
             yield record.name, dict(zip(record.labels, values, strict=True)), False

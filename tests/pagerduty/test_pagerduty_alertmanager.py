@@ -194,13 +194,16 @@ def test_tickets_and_chat_arrive_in_the_inbox(
         fire(sender, severity="ticket")
         fire(sender, severity="info", alertname="ModelInfo")
         notices = until(lambda: found if len(found := get(f"{url}/webhooks")["notices"]) == 2 else None)
-        ticket, message = sorted(notices, key=lambda notice: notice["status"])
+        message, ticket = sorted(notices, key=lambda notice: notice["webhook"])
         assert (ticket["webhook"], ticket["status"], ticket["title"]) == ("triage", "firing", "No replica answers")
-        assert (message["webhook"], message["status"]) == ("chat", "message")
+        assert (message["webhook"], message["status"]) == ("chat", "firing")
         assert "ModelInfo" in message["title"]
 
         fire(sender, severity="ticket", ended=True)
         until(lambda: get(f"{url}/webhooks?status=resolved&model=flight-delay")["notices"])
+        fire(sender, severity="info", alertname="ModelInfo", ended=True)
+        until(lambda: len(get(f"{url}/webhooks?status=resolved")["notices"]) == 2)
+        assert len(get(f"{url}/webhooks")["notices"]) == 2
         with urllib.request.urlopen(f"{sender}/metrics") as answer:
             failed = [
                 line

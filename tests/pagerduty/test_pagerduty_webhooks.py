@@ -63,6 +63,52 @@ def test_a_chat_message_is_shown_by_its_first_line(client: TestClient) -> None:
     assert notice["group_labels"] == {"channel": "#models"}
 
 
+def slack(state: str, alert: str = "ErrorBudgetBurnSlow", **changes: Any) -> dict[str, Any]:
+    """As Alertmanager sends it for our receivers."""
+    attachment = {"title": f"[{state}] {alert}: flight-delay (prod)", "text": "a\nb", "fallback": "f", "color": "x"}
+    return {"channel": "#flight-models", "attachments": [attachment], **changes}
+
+
+def test_a_chat_message_of_the_resolve_ends_the_one_of_the_fire(client: TestClient, clock: Any) -> None:
+    """One entry that says what was told last, and not one that says FIRING for ever."""
+    client.post("/webhooks/chat", json=slack("FIRING:1"))
+    clock.forward(60)
+    client.post("/webhooks/chat", json=slack("FIRING:2"))
+    client.post("/webhooks/chat", json=slack("FIRING:1", "ModelRowsRejected"))
+    clock.forward(300)
+    client.post("/webhooks/chat", json=slack("RESOLVED"))
+    first, second = notices(client)
+    assert (first["title"], first["status"]) == ("ModelRowsRejected: flight-delay (prod)", "firing")
+    assert (second["title"], second["status"]) == ("ErrorBudgetBurnSlow: flight-delay (prod)", "resolved")
+    assert (second["count"], second["at"]) == (3, "2026-01-31T12:00:00+00:00")
+    assert second["resolved_at"] == "2026-01-31T12:06:00+00:00"
+    assert len(notices(client, "?status=open")) == 1
+    client.post("/webhooks/chat", json=slack("FIRING:1"))
+    assert [notice["status"] for notice in notices(client)] == ["firing", "firing", "resolved"]
+
+
+def test_messages_to_two_channels_are_two_entries(client: TestClient) -> None:
+    client.post("/webhooks/chat", json=slack("FIRING:1"))
+    client.post("/webhooks/chat", json=slack("RESOLVED", channel="#others"))
+    assert [notice["status"] for notice in notices(client)] == ["firing", "resolved"]
+
+
+def test_the_page_says_how_old_the_word_firing_is(client: TestClient, clock: Any) -> None:
+    """Alertmanager tells of a resolve minutes later: an entry shows when it was told, and the page says why."""
+    client.post("/webhooks/chat", json=slack("FIRING:1"))
+    clock.forward(130)
+    page = client.get("/").text
+    assert "5 minutes for tickets" in page
+    assert ">2m 10s</span> ago" in page
+
+
+def test_in_a_group_that_fires_a_resolved_alert_says_so(client: TestClient) -> None:
+    over = {"status": "resolved", "labels": {"alertname": "ModelDown", "model": "air-time"}, "annotations": {}}
+    client.post("/webhooks/triage", json=group(alerts=[*group()["alerts"], over]))
+    assert [alert["status"] for alert in notices(client)[0]["alerts"]] == ["firing", "resolved"]
+    assert '<div class="alert resolved">' in client.get("/").text
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 expect.set_options(timeout=20_000)
 SAMPLES = Path(__file__).parent / "data"
@@ -142,3 +142,49 @@ def test_it_can_be_used_without_a_mouse(visit: Callable[..., Any]) -> None:
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         assert seen.complaints == []
+
+
+@pytest.mark.real("prometheus")
+@pytest.mark.real("chromium")
+def test_a_young_stack_is_no_sliver_of_its_range(visit: Callable[..., Any]) -> None:
+    """Without a time in the address a board opens on what there is, and the address goes on naming none."""
+    with visit("/d/sample/x") as seen:
+        page = seen.page
+        expect(page.locator("#time")).to_have_text("Last 15 minutes")
+        expect(seen.panel("Predictions by outcome")).to_have_attribute("data-state", "drawn")
+        expect(page).to_have_url(re.compile("var-model="))
+        assert "from=" not in page.url
+        page.locator("#time").click()
+        page.get_by_role("button", name="Last 6 hours").click()
+        expect(page).to_have_url(re.compile("from=now-6h&to=now"))
+        page.reload()
+        expect(page.locator("#time")).to_have_text("Last 6 hours")
+        assert seen.complaints == []
+
+
+@pytest.mark.real("prometheus")
+@pytest.mark.real("chromium")
+def test_the_button_beside_a_query_says_what_it_is_doing(visit: Callable[..., Any]) -> None:
+    """While Prometheus works it says so and for how long, no old answer stands beside it, and a press stops it."""
+    with visit("/runbooks/flight-delay/FeatureDrift") as seen:
+        page = seen.page
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        button = page.locator("button.ask")
+        button.click()
+        expect(page.locator(".answer tr").first).to_be_visible()
+        expect(page.locator(".asked-at")).to_contain_text("As of")
+        page.route("**/api/v1/query", hold)
+        expect(button).to_have_text("Ask again")
+        button.click()
+        expect(button).to_have_text(re.compile(r"Asking for [12] s\. Stop"))
+        expect(page.locator(".answer tr")).to_have_count(0)
+        button.click()
+        expect(page.locator(".answer")).to_contain_text("Stopped before Prometheus answered")
+        page.unroute("**/api/v1/query")
+        button.click()
+        expect(page.locator(".answer tr").filter(has_text="distance")).to_contain_text("0.340")
+        assert len(held) == 1

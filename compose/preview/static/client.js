@@ -60,6 +60,16 @@ export class Client {
     return this.ask("query_range", { query: expr, start, end, step }, { signal });
   }
 
+  /** The latest time, in milliseconds, before which nothing was scraped within `range`, to a sixtieth of it; null where nothing was. */
+  async oldest({ from, to }) {
+    const seconds = Math.ceil((to - from) / 1000);
+    const step = Math.max(1, Math.ceil(seconds / 60));
+    // What is younger than a step has no point among the steps.
+    const expr = `min(min_over_time(timestamp(up)[${seconds}s:${step}s]) or timestamp(up))`;
+    const { result } = await this.instant(expr, to);
+    return result.length ? (Number(result[0].value[1]) - step) * 1000 : null;
+  }
+
   exemplars(expr, { start, end }, signal) {
     return this.ask("query_exemplars", { query: expr, start, end }, { signal });
   }

@@ -4,7 +4,7 @@ import { Client, json } from "./client.js";
 import { eventsOf, prometheusAnnotations } from "./lib/annotations.js";
 import { align, stepFor } from "./lib/interval.js";
 import { interpolate, promValue } from "./lib/interpolate.js";
-import { absolute, parseDuration, resolve, shift, zoneOf, zoomOut } from "./lib/timerange.js";
+import { absolute, fitting, parseDuration, resolve, shift, zoneOf, zoomOut } from "./lib/timerange.js";
 import { expand } from "./lib/repeat.js";
 import { loadVariables } from "./lib/variables.js";
 import { grid, section, sections } from "./layout.js";
@@ -51,6 +51,8 @@ class Dashboard {
     const { from = "now-6h", to = "now" } = this.dashboard.time ?? {};
     const asked = { from: url.get("from") ?? from, to: url.get("to") ?? to };
     this.urlRange = resolve(asked, Date.now()) ? asked : { from: "now-6h", to: "now" };
+    // Whoever asks for no time gets what there is, and an address that goes on saying nothing of time.
+    this.chosen = url.has("from") || url.has("to");
     this.refresh = url.get("refresh") ?? (this.dashboard.refresh || "");
     if (parseDuration(this.refresh) === null) this.refresh = "";
     this.viewed = url.has("viewPanel") ? url.get("viewPanel").replace("panel-", "") : null;
@@ -60,8 +62,10 @@ class Dashboard {
   writeAddress(replace = false) {
     const url = new URLSearchParams(location.search);
     for (const key of [...url.keys()]) if (key.startsWith("var-")) url.delete(key);
-    url.set("from", this.urlRange.from);
-    url.set("to", this.urlRange.to);
+    for (const end of ["from", "to"]) {
+      if (this.chosen) url.set(end, this.urlRange[end]);
+      else url.delete(end);
+    }
     url.set("refresh", this.refresh);
     if (!this.refresh) url.delete("refresh");
     if (this.viewed === null) url.delete("viewPanel");
@@ -97,11 +101,19 @@ class Dashboard {
       },
       { rootMargin: "300px 0px" },
     );
+    await this.#fit();
     this.#tools();
     this.#build();
     await this.reload({ url: new URLSearchParams(location.search) });
     this.writeAddress(true);
     this.#tick();
+  }
+
+  async #fit() {
+    if (this.chosen) return;
+    const now = Date.now();
+    const oldest = await this.client.oldest(resolve(this.urlRange, now)).catch(() => null);
+    this.urlRange = fitting(this.urlRange, oldest, now);
   }
 
   #tools() {
@@ -255,6 +267,7 @@ class Dashboard {
 
   setRange(range) {
     this.urlRange = range;
+    this.chosen = true;
     this.writeAddress();
     this.#tools();
     this.reload();
@@ -286,6 +299,7 @@ class Dashboard {
   /** After the browser's back or forward. */
   async followAddress() {
     this.readAddress();
+    await this.#fit();
     this.#tools();
     this.#build();
     await this.reload({ url: new URLSearchParams(location.search) });

@@ -8,6 +8,11 @@ from urllib.parse import urlencode
 from modelwatch.telemetry.promql import ContractError
 
 
+def uid(stem: str) -> str:
+    """Stable over releases; Grafana allows 40 characters."""
+    return f"modelwatch-{stem}"
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """One board: ``stem`` of its file, ``title``, and the ``variables`` that a link may fill."""
@@ -18,8 +23,7 @@ class Board:
 
     @property
     def uid(self) -> str:
-        """Stable over releases; Grafana allows 40 characters."""
-        return f"modelwatch-{self.stem}"
+        return uid(self.stem)
 
     def path(self, **variables: str) -> str:
         """Path below Grafana's base URL, such as ``/d/modelwatch-slo?var-model=x&var-slo=y``. Raises ContractError."""
@@ -32,7 +36,10 @@ class Board:
 
 FLEET = Board("fleet", "Fleet overview", ("datasource", "env", "team", "model"))
 MODEL = Board("model", "Model", ("datasource", "env", "model", "version"))
+BATCH = Board("batch", "Batch model", ("datasource", "env", "model", "version"))
 SLO = Board("slo", "Service level objectives", ("datasource", "env", "model", "slo"))
 DRIFT = Board("drift", "Drift and input data", ("datasource", "env", "model", "feature", "window"))
 STAGES = Board("stages", "Stages, from traces", ("datasource", "env", "model", "stage"))
-BOARDS = (FLEET, MODEL, SLO, DRIFT, STAGES)
+BOARDS = (FLEET, MODEL, BATCH, SLO, DRIFT, STAGES)
+# A model that scores in batches answers no requests: nearly all panels of the other board would be empty for it.
+OF_MODE = {"online": MODEL, "batch": BATCH}

@@ -10,6 +10,9 @@ from decimal import Decimal
 
 from modelwatch.telemetry.labels import PAGE, TICKET
 
+# How often what the budget stands on is recorded: alerts and boards tell by the number of samples how much was seen.
+BUDGET_MINUTES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class BurnAlert:

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { align, roundInterval, stepFor } from "../../../compose/preview/static/lib/interval.js";
 import {
   describe,
+  fitting,
   formatDuration,
   parseDuration,
   parseTime,
@@ -117,4 +118,15 @@ test("no range asks for more points than Prometheus gives", () => {
 
 test("queries start and end on the step's grid", () => {
   assert.deepEqual(align({ from: 61000, to: 125000 }, 60000), { start: 60, end: 120, step: 60 });
+});
+
+test("a board opens on what there is, where that is less than half of its range", () => {
+  const fit = (from, age, to = "now") => fitting({ from, to }, age === null ? null : NOW - age, NOW).from;
+  assert.equal(fit("now-6h", 20 * 60000), "now-30m");
+  assert.equal(fit("now-6h", 40 * 60000), "now-1h");
+  assert.equal(fit("now-1d", 2 * HOUR), "now-3h");
+  assert.equal(fit("now-6h", 1000), "now-15m", "never so short that nothing is seen to move");
+  for (const age of [null, 3 * HOUR, 6 * HOUR]) assert.equal(fit("now-6h", age), "now-6h", String(age));
+  assert.equal(fit("now-5m", 1000), "now-5m");
+  assert.equal(fit("now-2d", 60000, "now-1d"), "now-2d", "a range that ends in the past was meant");
 });

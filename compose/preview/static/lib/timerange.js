@@ -15,6 +15,8 @@ export const PRESETS = [
 ];
 export const REFRESHES = ["", "5s", "10s", "30s", "1m", "5m"];
 
+const SHORTEST_FIT_MS = 15 * 60000;
+
 const UNIT_MS = { ms: 1, s: 1000, m: 60000, h: 3600000, d: 86400000, w: 604800000, M: 2592000000, y: 31536000000 };
 
 /** Milliseconds of "1h30m", "15s", "250ms"; null for anything else. */
@@ -69,6 +71,20 @@ export function resolve(range, now) {
   const from = parseTime(range.from, now);
   const to = parseTime(range.to, now, true);
   return from === null || to === null || from >= to ? null : { from, to };
+}
+
+/**
+ * The shortest preset that holds all there is, where that fills less than half of `range`; else `range` itself.
+ * A stack of twenty minutes is a sliver of a day. `oldest` is the time of the first data within the range; null for none.
+ */
+export function fitting(range, oldest, now) {
+  const span = range.to === "now" ? now - (parseTime(range.from, now) ?? now) : 0;
+  if (oldest === null || (now - oldest) * 2 >= span) return range;
+  const fits = PRESETS.filter(([from]) => {
+    const length = now - parseTime(from, now);
+    return length >= Math.max(now - oldest, SHORTEST_FIT_MS) && length < span;
+  });
+  return fits.length ? { from: fits[0][0], to: "now" } : range;
 }
 
 /** Twice the span around the same middle, never past now. */
