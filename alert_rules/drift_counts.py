@@ -51,10 +51,10 @@ class Window:
 
     @property
     def range(self) -> str:
-        """Reads exactly ``length / part`` samples of a record: half a part less, since Prometheus 2 counts both ends of
-        a range and Prometheus 3 only one.
+        """Reads exactly ``length / part`` samples of a record, however long ago the newest was written: half a step less
+        than the length, since Prometheus 2 counts both ends of a range and Prometheus 3 only one.
         """
-        return Duration(self.length.milliseconds - self.part.milliseconds // 2).text
+        return Duration(self.length.milliseconds - STEP.milliseconds // 2).text
 
 
 def windows(scope: Scope) -> tuple[Window, ...]:
