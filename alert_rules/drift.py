@@ -1,38 +1,33 @@
-"""Drift: what the sidecar found after every guard (threshold, critical value, samples). Drift alone never pages."""
+"""Drift of the whole fleet, after every guard (threshold, critical value, likelihood ratio, samples). It never pages."""
 
 from __future__ import annotations
 
+from modelwatch.alert_rules.drift_scenarios import FIRES_AT, LEANING, LOPSIDED, NEVER, Told, sidecars
+from modelwatch.alert_rules.drift_scores import threshold
+from modelwatch.alert_rules.drift_windows import lately, steady
 from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
-from modelwatch.alert_rules.series import flat, series
 from modelwatch.model.types import Model
-from modelwatch.telemetry import promql as q
-from modelwatch.telemetry.metrics import (
-    DRIFT_CRITICAL_VALUE,
-    DRIFT_DETECTED,
-    DRIFT_SCORE,
-    DRIFT_THRESHOLD,
-    FEATURE_REFERENCE,
-    FEATURE_VALUES,
-)
+from modelwatch.telemetry import records as r
 
 # What the model answers, watched like a feature.
 OUTPUTS = ("prediction", "confidence")
 
 
-def _runbook(model: Model, what: str) -> Runbook:
+def _runbook(model: Model, what: str, window: str) -> Runbook:
+    name = model.name
+    score, critical = (record.select(model=name, window=window) for record in (r.FLEET_SCORE, r.FLEET_CRITICAL_VALUE))
+    samples = r.FLEET_SAMPLES.select(model=name, window=window)
+    values = r.FLEET_VALUES.select(model=name, window=window)
     return Runbook(
-        meaning=f"{what} no longer looks like the reference profile. The score is above its threshold and above the value that chance alone would reach.",
+        meaning=f"{what} no longer looks like the reference profile. The score of all replicas together is above its threshold and above the value that chance alone would reach.",
         impact="Answers may be worse without any error being raised. Nobody needs to get up for it.",
         look=(
+            ("Scores above their critical value, by method", f"{score} > {critical}"),
             (
-                "Scores above their critical value",
-                f"{q.selector(DRIFT_SCORE, model=model.name)} > {q.selector(DRIFT_CRITICAL_VALUE, model=model.name)}",
+                "Share of each bin now, less its share in the reference",
+                f"{values} / on (model, feature, window) group_left () ({samples} > 0) - on (model, feature, bin) group_left () {r.FLEET_REFERENCE.select(model=name)}",
             ),
-            (
-                "Share of each bin in the last hour",
-                f"sum by (feature, bin) ({q.increase(q.selector(FEATURE_VALUES, model=model.name), '1h')})",
-            ),
-            ("Share of each bin in the reference", q.selector(FEATURE_REFERENCE, model=model.name)),
+            ("Does it drift in other windows?", r.FLEET_DETECTED.select(model=name)),
         ),
         act=(
             "Look at the distribution on the drift board: a shift, a new peak, a missing part?",
@@ -42,35 +37,30 @@ def _runbook(model: Model, what: str) -> Runbook:
     )
 
 
-def _measured(model: str, feature: str, window: str, score: float, detected: int) -> dict[str, str]:
-    """A day of one feature's series as the sidecar exposes them."""
-    method = "psi"
-    return {
-        series(DRIFT_SCORE, model=model, feature=feature, method=method, window=window): flat(score, 60),
-        series(DRIFT_THRESHOLD, model=model, feature=feature, method=method, level="warning"): flat(0.1, 60),
-        series(DRIFT_THRESHOLD, model=model, feature=feature, method=method, level="critical"): flat(0.25, 60),
-        series(DRIFT_DETECTED, model=model, feature=feature, window=window): flat(detected, 60),
-    }
-
-
 def rules(scope: Scope) -> tuple[Alert, ...]:
+    """They read what drift_records records. Nothing without a baseline to compare with."""
     model = scope.model
-    name = model.name
-    window = model.drift.windows[-1].text
+    if model.baseline is None:
+        return ()
+    name, window, least = model.name, steady(scope), model.drift.min_samples
+    rows = max(least, 500)
     outputs = f'feature=~"{"|".join(OUTPUTS)}"'
     inputs = f'feature!~"{"|".join(OUTPUTS)}"'
 
     def detected(which: str) -> str:
-        return f"max by (feature) ({q.selector(DRIFT_DETECTED, which, model=name, window=window)}) == 1"
+        return f"max by (feature) ({lately(r.FLEET_DETECTED.select(which, model=name, window=window))}) == 1"
 
     def far(which: str) -> str:
         """Above the critical threshold, and drift after every guard."""
-        score = q.selector(DRIFT_SCORE, which, model=name, window=window)
-        limit = f"max by (feature, method) ({q.selector(DRIFT_THRESHOLD, which, model=name, level='critical')})"
-        above = f"max by (feature) ({score} > on (feature, method) group_left () {limit})"
+        score = lately(r.FLEET_SCORE.select(which, model=name, window=window))
+        above = f"max by (feature) ({score} > on (feature, method) group_left () {threshold(name, 'critical')})"
         return f"{above} and on (feature) {detected(which)}"
 
     feature = model.features[0].name if model.features else "any"
+
+    def told(halves: tuple[float, float] = LOPSIDED, **more: object) -> dict[str, str]:
+        return sidecars(name, Told(feature, rows, halves, **more))  # type: ignore[arg-type]  # fields by name
+
     strong = Alert(
         name="ModelFeatureDriftCritical",
         expr=far(inputs),
@@ -79,19 +69,22 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         spec_field="features[].drift.critical",
         summary=f"Features of {name} have drifted far from the reference",
         description=f"{{{{ $labels.feature }}}} has a drift score of {{{{ $value | humanize }}}} over {window}, above its critical threshold.",
-        runbook=_runbook(model, "A feature"),
+        runbook=_runbook(model, "A feature", window),
         scenarios=(
+            Scenario("fires when a score is above the critical threshold", told(), FIRES_AT, ({"feature": feature},)),
             Scenario(
-                "fires when a score is above the critical threshold",
-                _measured(name, feature, window, 0.4, 1),
-                "30m",
+                "fires however often a replica starts to count again",
+                told(starts_again=True),
+                FIRES_AT,
                 ({"feature": feature},),
             ),
-            Scenario("stays quiet between warning and critical", _measured(name, feature, window, 0.2, 1), "30m"),
+            Scenario("stays quiet between warning and critical", told(LEANING), FIRES_AT),
+            Scenario("stays quiet above the threshold but within chance", told(quantile=NEVER), FIRES_AT),
             Scenario(
-                "stays quiet above the threshold but within chance", _measured(name, feature, window, 0.4, 0), "30m"
+                "stays quiet on few rows", sidecars(name, Told(feature, least // 4, LOPSIDED, burst=True)), FIRES_AT
             ),
-            Scenario("stays quiet without data", {}, "30m"),
+            Scenario("stays quiet when idle", told(idle=True), FIRES_AT),
+            Scenario("stays quiet without data", {}, FIRES_AT),
         ),
     )
     weak = Alert(
@@ -102,16 +95,20 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         spec_field="features[].drift.warning",
         summary=f"Features of {name} drift from the reference",
         description=f"{{{{ $labels.feature }}}} has drifted over {window}.",
-        runbook=_runbook(model, "A feature"),
+        runbook=_runbook(model, "A feature", window),
         scenarios=(
             Scenario(
                 "fires for the feature that drifted",
-                {**_measured(name, feature, window, 0.2, 1), **_measured(name, "steady", window, 0.01, 0)},
-                "30m",
+                sidecars(name, Told(feature, rows, LEANING), Told("steady", rows)),
+                FIRES_AT,
                 ({"feature": feature},),
             ),
-            Scenario("stays quiet while nothing drifts", _measured(name, feature, window, 0.01, 0), "30m"),
-            Scenario("stays quiet without data", {}, "30m"),
+            Scenario(
+                "stays quiet while nothing drifts and a replica starts to count again",
+                sidecars(name, Told(feature, rows, starts_again=True)),
+                FIRES_AT,
+            ),
+            Scenario("stays quiet without data", {}, FIRES_AT),
         ),
     )
     answers = Alert(
@@ -122,16 +119,16 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         spec_field="drift",
         summary=f"The answers of {name} have changed",
         description=f"The distribution of {{{{ $labels.feature }}}} has drifted over {window}.",
-        runbook=_runbook(model, "What the model answers"),
+        runbook=_runbook(model, "What the model answers", window),
         scenarios=(
             Scenario(
                 "fires when predictions drift far",
-                _measured(name, "prediction", window, 0.4, 1),
-                "30m",
+                sidecars(name, Told("prediction", rows, LOPSIDED)),
+                FIRES_AT,
                 ({"feature": "prediction"},),
             ),
-            Scenario("stays quiet when only a feature drifts", _measured(name, feature, window, 0.4, 1), "30m"),
-            Scenario("stays quiet without data", {}, "30m"),
+            Scenario("stays quiet when only a feature drifts", told(), FIRES_AT),
+            Scenario("stays quiet without data", {}, FIRES_AT),
         ),
     )
     return (strong, weak, answers)

@@ -1,4 +1,4 @@
-"""All rule files of a fleet: one per model, and one for the stack. Families are listed here and nowhere else."""
+"""All rule files of a fleet: two per model, and one for the stack. Families are listed here and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from modelwatch.alert_rules import (
     availability,
     data_quality,
     drift,
+    drift_records,
     errors,
     latency,
     meta,
@@ -15,14 +16,15 @@ from modelwatch.alert_rules import (
     staleness,
     traffic,
 )
-from modelwatch.alert_rules.rules import Condition, Group, Recording, RuleFile, Scope, scopes
+from modelwatch.alert_rules.rules import Alert, Condition, Group, Recording, RuleFile, Scope, scopes
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry.records import SPEC_INFO
 
 # In order: later families read what earlier ones record.
 SYMPTOMS = (traffic, errors, latency, saturation, availability, performance)
-DATA = (drift, data_quality, staleness)
+DATA = (data_quality, staleness)
 STACK_STEM = "modelwatch"
+DRIFT_STEM = "drift"
 
 
 def _info(scope: Scope) -> Recording:
@@ -42,7 +44,7 @@ def _info(scope: Scope) -> Recording:
 
 
 def model_file(scope: Scope) -> RuleFile:
-    """Every group of one model."""
+    """Every group of one model but that of drift."""
     name, interval = scope.model.name, scope.stack.evaluation_interval.text
     symptoms = [rule for family in SYMPTOMS for rule in family.rules(scope)]
     data = [rule for family in DATA for rule in family.rules(scope)]
@@ -62,6 +64,26 @@ def conditions() -> dict[str, Condition]:
     return found
 
 
+def drift_file(scope: Scope) -> RuleFile | None:
+    """What is told of the whole fleet's counts: nothing where there is no reference to compare with.
+
+    In a file of its own, since promtool evaluates whole files: these rules cost more than all others of a model.
+    """
+    rules: tuple[Recording | Alert, ...]
+    rules = (*drift_records.rules(scope), *drift.rules(scope), *data_quality.counted(scope))
+    if not rules:
+        return None
+    name = scope.model.name
+    group = Group(f"{name}/drift", drift_records.INTERVAL.text, rules)
+    return RuleFile(f"{name}.{DRIFT_STEM}", (group,), scope.model)
+
+
+def model_files(scope: Scope) -> tuple[RuleFile, ...]:
+    compared = drift_file(scope)
+    return (model_file(scope), *((compared,) if compared else ()))
+
+
 def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
+    """Ordered by model."""
     stack = RuleFile(STACK_STEM, (Group("modelwatch/meta", fleet.stack.evaluation_interval.text, meta.rules(fleet)),))
-    return (*(model_file(scope) for scope in scopes(fleet)), stack)
+    return (*(file for scope in scopes(fleet) for file in model_files(scope)), stack)

@@ -105,12 +105,12 @@ def sample_stack(**changes: object) -> t.Stack:
     return t.Stack(**{**fields, **changes})  # type: ignore[arg-type]  # fields are replaced by name
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def model() -> t.Model:
     return sample_model()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stack() -> t.Stack:
     return sample_stack()
 

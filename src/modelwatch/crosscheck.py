@@ -20,7 +20,8 @@ from modelwatch.telemetry.records import RECORD_BY_NAME
 
 # Apart from the codes of specs: a person's edit cannot cause it, only a fault in a generator.
 DISAGREES = "MW900"
-_RANGE_FUNCTIONS = frozenset(("rate", "irate", "increase"))
+_DIFFERENCE = "-"
+_RANGE_FUNCTIONS = frozenset(("rate", "irate", "increase", _DIFFERENCE))
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -41,7 +42,7 @@ def crosscheck(files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
                 else:
                     found += (
                         Diagnostic(path, line, 1, DISAGREES, "error", message)
-                        for message in _alert(rule, alertmanager, files, tested)
+                        for message in _alert(rule, path.rpartition("/")[2], alertmanager, files, tested)
                     )
     return tuple(found)
 
@@ -67,8 +68,12 @@ def _tested(files: Mapping[str, str]) -> set[tuple[str, str, bool]]:
     return out
 
 
+def _same(left: list[tuple[promql.VectorSelector, str]], right: list[tuple[promql.VectorSelector, str]]) -> bool:
+    return [selector.name for selector, _ in left] == [selector.name for selector, _ in right] and len(left) == 1
+
+
 def selectors(expression: promql.Expr, inside: str = "") -> Iterator[tuple[promql.VectorSelector, str]]:
-    """Every selector of an expression, and the function directly around it."""
+    """Every selector of an expression, and the function directly around it, or that it is taken from itself."""
     match expression:
         case promql.VectorSelector():
             yield expression, inside
@@ -78,8 +83,11 @@ def selectors(expression: promql.Expr, inside: str = "") -> Iterator[tuple[promq
             for argument in expression.args:
                 yield from selectors(argument, expression.func.name)
         case promql.BinaryExpr():
-            yield from selectors(expression.lhs)
-            yield from selectors(expression.rhs)
+            sides = [*selectors(expression.lhs)], [*selectors(expression.rhs)]
+            # A counter less what it was before.
+            grown = str(expression.op) == "-" and _same(*sides)
+            for selector, function in (*sides[0], *sides[1]):
+                yield selector, _DIFFERENCE if grown else function
         case promql.AggregateExpr():
             yield from selectors(expression.expr)
         case promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():
@@ -100,7 +108,7 @@ def expression_faults(text: str) -> Iterator[str]:
         metric, record = BY_SERIES.get(name), RECORD_BY_NAME.get(name)
         if metric is not None:
             allowed = {*metric.labels, *L.SCRAPE_LABELS, *(("le",) if name.endswith("_bucket") else ())}
-            if function in _RANGE_FUNCTIONS and metric.type is MetricType.GAUGE:
+            if function in _RANGE_FUNCTIONS - {_DIFFERENCE} and metric.type is MetricType.GAUGE:
                 yield f"{function}() of {name}, which is a gauge"
             if function not in _RANGE_FUNCTIONS and metric.type is MetricType.COUNTER and name.endswith("_total"):
                 yield f"counter {name} without rate() or increase()"
@@ -129,6 +137,7 @@ def _rule(rule: Mapping[str, Any], recorded: set[str]) -> Iterator[str]:
 
 def _alert(
     rule: Mapping[str, Any],
+    file: str,
     alertmanager: Mapping[str, Any],
     files: Mapping[str, str],
     tested: set[tuple[str, str, bool]],
@@ -146,7 +155,6 @@ def _alert(
         yield f"{rule['alert']} has no runbook {page}"
     if not rule["annotations"]["runbook_url"].endswith(page.removeprefix("runbooks").removesuffix(".md")):
         yield f"{rule['alert']} links to another runbook than {page}"
-    stem = ("modelwatch" if labels[L.CATEGORY] == "meta" else labels[L.MODEL]) + ".yaml"
     for fires in (True, False):
-        if (stem, rule["alert"], fires) not in tested and not (rule["alert"] == "Watchdog" and not fires):
+        if (file, rule["alert"], fires) not in tested and not (rule["alert"] == "Watchdog" and not fires):
             yield f"{rule['alert']} has no test in which it {'fires' if fires else 'stays quiet'}"

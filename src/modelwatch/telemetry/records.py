@@ -44,6 +44,59 @@ LATENCY_P99 = Record("model:prediction_duration_seconds:p99_rate5m", "seconds", 
 SATURATION = Record("model:saturation:ratio", "ratio", "Requests in flight over the concurrency limit")
 ACCURACY = Record("model:accuracy:ratio", "ratio", "Share of labelled predictions that were right")
 
+# Drift of a whole fleet, from the sums of all replicas' counters. See alert_rules/drift_counts.py.
+_FEATURE = ("model", "feature")
+VALUES_STEP = Record(
+    "model_feature:values:increase1m",
+    "values",
+    "Values counted in the last minute by all replicas with the same reference",
+    (*_FEATURE, "bin", "reference"),
+)
+VALUES_SLICE = Record(
+    "model_feature:values:increase",
+    "values",
+    "Values counted in a whole ten minutes or hour, written when it ends: what long windows are summed up from",
+    (*_FEATURE, "bin", "reference", "step"),
+)
+FLEET_VALUES = Record(
+    "model_feature:values:sum", "values", "Values counted in a window, by bin", (*_FEATURE, "bin", "window")
+)
+FLEET_REFERENCE_ROWS = Record(
+    "model_feature:reference_rows:max",
+    "rows",
+    "Rows of the reference that most replicas compare with",
+    (*_FEATURE, "reference"),
+)
+FLEET_REFERENCE = Record(
+    "model_feature:reference:ratio", "ratio", "Share of that reference in a bin", (*_FEATURE, "bin")
+)
+FLEET_SAMPLES = Record("model_feature:drift_samples:sum", "rows", "Rows in a window", (*_FEATURE, "window"))
+FLEET_SCORE = Record(
+    "model_feature:drift:score",
+    "score of the method",
+    "Distance of a window from the reference; g is the likelihood ratio statistic",
+    (*_FEATURE, "method", "window"),
+)
+FLEET_CRITICAL_VALUE = Record(
+    "model_feature:drift:critical_value",
+    "score of the method",
+    "Score that a window without drift exceeds only at the false-alarm rate, where bins expect many rows",
+    (*_FEATURE, "method", "window"),
+)
+FLEET_DETECTED = Record(
+    "model_feature:drift:detected",
+    "boolean",
+    "1 when a feature drifts after every guard, 0 when it does not; nothing with too few rows",
+    (*_FEATURE, "window"),
+)
+FLEET_MISSING = Record("model_feature:missing:ratio", "ratio", "Share of missing values", (*_FEATURE, "window"))
+FLEET_NEW_CATEGORY = Record(
+    "model_feature:new_category:ratio",
+    "ratio",
+    "Share of categories that the reference never had",
+    (*_FEATURE, "window"),
+)
+
 SLO_OBJECTIVE = Record("slo:objective:ratio", "ratio", "Objective of an SLO", _SLO)
 SLO_PERIOD = Record("slo:period:days", "days", "Window of an SLO", _SLO)
 SLO_ERRORS = Record("slo:errors:rate5m", "events per second", "Bad events", _SLO)

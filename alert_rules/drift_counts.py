@@ -1,0 +1,139 @@
+"""What the whole fleet has counted: the sums over replicas of each bin, in every window of the spec.
+
+Each minute, every replica's counters are compared with what they were a minute before (a step), and windows are
+sums of these steps. Not ``increase()``: it extrapolates, which is another factor for a bin that was 0 a moment ago than
+for its neighbours, and rows that come between the last scrape of one range and the first of the next are in none of
+them. Differences add up: every row is in exactly one step, and PromQL's counts are whole numbers equal to the sidecars'.
+
+What a step does when something is amiss, so that a window's bins are always of the same rows:
+
+- A scrape or two are missed, or a sidecar is restarted within two minutes and goes on counting where it was: nothing is
+  lost, the rows are in the next step. After a longer gap, the rows that came meanwhile are in no window.
+- A counter falls, since a sidecar lost its state: this replica's step of that feature is left out, in all bins.
+- A replica joins: it counts from its second step on, whatever its counters stand at. It leaves: what it counted stays.
+- The reference is replaced: the replica's step is left out, and counts are kept by reference from then on. Windows hold
+  the rows that were compared with the reference which most replicas have now; in the midst of a rollout they tell of
+  that part of the fleet, and never mix bins of two references.
+- Prometheus is down or skips an evaluation: the rows of the missing steps are in no window, but for two minutes.
+
+A window of days would read thousands of steps of each bin. It is summed up from slices instead, whole hours or ten
+minutes that are written when they end (at one evaluation in 60 or in 10). So a long window ends up to a slice, never
+more than a 24th of its length, before now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelwatch.alert_rules.rules import Recording, Scope
+from modelwatch.model.units import Duration
+from modelwatch.telemetry import promql as q
+from modelwatch.telemetry import records as r
+from modelwatch.telemetry.metrics import FEATURE_REFERENCE, FEATURE_VALUES, REFERENCE_INFO, REFERENCE_ROWS
+
+STEP = Duration.parse("1m")
+SLICES = (Duration.parse("10m"), Duration.parse("1h"))
+# A slice is at most this part of the windows that are made of it.
+SLICES_IN_A_WINDOW = 24
+# How far back the last value of a counter may lie.
+BRIDGE = "2m"
+# The fewest rows of a reference that anything can be compared with, as in the sidecar.
+LEAST_REFERENCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of the spec, and the step or slice that it is summed up from."""
+
+    text: str
+    length: Duration
+    part: Duration
+
+    @property
+    def range(self) -> str:
+        """Reads exactly ``length / part`` samples of a record, however long ago the newest was written: half a step less
+        than the length, since Prometheus 2 counts both ends of a range and Prometheus 3 only one.
+        """
+        return Duration(self.length.milliseconds - STEP.milliseconds // 2).text
+
+
+def windows(scope: Scope) -> tuple[Window, ...]:
+    """Windows of the spec, each once, rounded up to whole steps or slices."""
+    out = []
+    for window in dict.fromkeys(scope.model.drift.windows):
+        fitting = [part for part in SLICES if part.milliseconds * SLICES_IN_A_WINDOW <= window.milliseconds]
+        part = max(fitting, default=STEP)
+        parts = -(-window.milliseconds // part.milliseconds)
+        out.append(Window(window.text, Duration(parts * part.milliseconds), part))
+    return tuple(out)
+
+
+def counts(scope: Scope) -> tuple[Recording, ...]:
+    """In order: rows of the reference, its shares, steps, slices where a window needs them, counts of all windows."""
+    name, every = scope.model.name, windows(scope)
+    parts = [part for part in SLICES if any(window.part == part for window in every)]
+    slices = " or ".join(_slice(name, part) for part in parts)
+    return (
+        scope.recording(r.FLEET_REFERENCE_ROWS.name, _reference_rows(name)),
+        scope.recording(r.FLEET_REFERENCE.name, _reference_shares(name)),
+        scope.recording(r.VALUES_STEP.name, _step(name)),
+        *((scope.recording(r.VALUES_SLICE.name, slices),) if slices else ()),
+        scope.recording(r.FLEET_VALUES.name, " or ".join(_counted(name, window) for window in every)),
+    )
+
+
+def named(expression: str, label: str, value: str) -> str:
+    """With a label more."""
+    return f'label_replace({expression}, "{label}", "{value}", "", "")'
+
+
+def _with_reference(values: str, info: str, *others: str) -> str:
+    """With the label ``reference`` of the replica that exposes it; whatever else scraping adds stands on both sides.
+
+    ``others`` are the labels that only ``values`` have.
+    """
+    return f"{values} * ignoring ({', '.join(others)}, reference, rows) group_left (reference) {info}"
+
+
+def _reference_rows(model: str) -> str:
+    info = q.selector(REFERENCE_INFO, model=model)
+    rows = f"max by (feature, reference) ({_with_reference(q.selector(REFERENCE_ROWS, model=model), info, 'feature')})"
+    most = f"topk(1, count by (reference) ({info}))"
+    return f"({rows} >= {LEAST_REFERENCE}) and on (reference) {most}"
+
+
+def _reference_shares(model: str) -> str:
+    shares = q.selector(FEATURE_REFERENCE, model=model)
+    every = _with_reference(shares, q.selector(REFERENCE_INFO, model=model), "feature", "bin")
+    chosen = r.FLEET_REFERENCE_ROWS.select(model=model)
+    return f"max by (feature, bin) ({every} and on (feature, reference) {chosen})"
+
+
+def _step(model: str) -> str:
+    now, info = q.selector(FEATURE_VALUES, model=model), q.selector(REFERENCE_INFO, model=model)
+
+    def before(series: str) -> str:
+        return f"last_over_time({series}[{BRIDGE}] offset {STEP.text})"
+
+    counted = f"({now} - {before(now)})"
+    # A counter that fell: none of the feature's bins can be trusted in this step.
+    whole = f"({counted} unless ignoring (bin) ({counted} < 0))"
+    # Else bins may be others under the same names.
+    same = f"({info} and {before(info)})"
+    return f"sum by (feature, bin, reference) ({_with_reference(whole, same, 'feature', 'bin')})"
+
+
+def _slice(model: str, part: Duration) -> str:
+    steps = f"sum_over_time({r.VALUES_STEP.select(model=model)}[{Window(part.text, part, STEP).range}])"
+    due = f"vector(time()) % {q.number(part.seconds)} < {q.number(STEP.seconds)}"
+    return named(f"({steps} and on () ({due}))", "step", part.text)
+
+
+def _counted(model: str, window: Window) -> str:
+    if window.part == STEP:
+        parts = r.VALUES_STEP.select(model=model)
+    else:
+        parts = r.VALUES_SLICE.select(model=model, step=window.part.text)
+    compared = f"and on (feature, reference) {r.FLEET_REFERENCE_ROWS.select(model=model)}"
+    summed = f"sum by (feature, bin) (sum_over_time({parts}[{window.range}]) {compared})"
+    return named(summed, "window", window.text)
