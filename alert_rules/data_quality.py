@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from modelwatch.alert_rules.drift_scenarios import FIRES_AT, MINUTES, Told, sidecars
 from modelwatch.alert_rules.drift_windows import lately, quick
-from modelwatch.alert_rules.rules import Alert, Condition, Need, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
 from modelwatch.model.types import Feature, Model
 from modelwatch.telemetry import promql as q
@@ -125,7 +125,11 @@ CONDITIONS = {
         "features: [{name: age, type: numeric, range: [0, 120]}]",
     ),
     "ModelFeatureNewCategory": Condition(
-        (Need("a categorical feature", _some(_has_categories)),), "features: [{name: country, type: categorical}]"
+        (Need("a categorical feature", _some(_has_categories)), BASELINE),
+        "{features: [{name: country, type: categorical}], baseline: {data: training.csv}}",
+    ),
+    "ModelFeatureTypeWrong": Condition(
+        (Need("a feature", lambda model: bool(model.features)),), "features: [{name: age, type: numeric}]"
     ),
 }
 

@@ -59,7 +59,7 @@ def model_file(scope: Scope) -> RuleFile:
 def conditions() -> dict[str, Condition]:
     """The alerts that not every model has, by name."""
     found: dict[str, Condition] = {}
-    for family in (*SYMPTOMS, slo, *DATA):
+    for family in (*SYMPTOMS, slo, drift, *DATA):
         found.update(getattr(family, "CONDITIONS", {}))
     return found
 

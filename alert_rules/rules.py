@@ -89,6 +89,10 @@ class Condition:
         return tuple(need.what for need in self.needs if not need.met(model))
 
 
+# What is told of the fleet's counts needs bins to count in.
+BASELINE = Need("baseline.data or baseline.profile", lambda model: model.baseline is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Rules evaluated in order. A rule only ever reads recordings of its own group, so nothing lags or races."""

@@ -26,12 +26,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         "[{name: f, type: numeric, range: [0, 1], missing: {max_ratio: 1}}]",
         "[{name: f, type: categorical}]",
     ),
+    "baseline": ("", "{data: training.csv}"),
 }
 HEAD = "apiVersion: modelwatch/v1\nkind: Model\nmetadata: {name: a, owner: o}\n"
 
 
 def model_of(folder: Path, parts: dict[str, str]) -> t.Model | None:
     """The model, or None where the parts contradict each other."""
+    (folder / "training.csv").write_text("f,age,country\n1,2,DE\n")
     path = folder / "a.yaml"
     path.write_text(HEAD + "".join(f"{key}: {value}\n" for key, value in parts.items() if value))
     try:
@@ -41,7 +43,7 @@ def model_of(folder: Path, parts: dict[str, str]) -> t.Model | None:
 
 
 def emitted(model: t.Model) -> set[str]:
-    return {alert.name for alert in families.model_file(Scope(model, defaults.STACK)).alerts}
+    return {alert.name for file in families.model_files(Scope(model, defaults.STACK)) for alert in file.alerts}
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +77,8 @@ def test_a_model_that_follows_the_example_has_the_alert(name: str, tmp_path: Pat
     parts = {"serving": "{job: a}", "task": "{type: classification, classes: [p, q]}"}
     if name == "ModelBatchOverdue":
         parts["slos"] = "[]"
-    ((field, value),) = yaml.safe_load(families.conditions()[name].example).items()
-    if field == "serving":
-        value = {"job": "a", **value}
-    model = model_of(tmp_path, {**parts, field: yaml.safe_dump(value, default_flow_style=True, width=1000).strip()})
+    for field, value in yaml.safe_load(families.conditions()[name].example).items():
+        given = {"job": "a", **value} if field == "serving" else value
+        parts[field] = yaml.safe_dump(given, default_flow_style=True, width=1000).strip()
+    model = model_of(tmp_path, parts)
     assert model is not None and name in emitted(model)
