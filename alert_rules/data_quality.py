@@ -126,7 +126,7 @@ CONDITIONS = {
     ),
     "ModelFeatureNewCategory": Condition(
         (Need("a categorical feature", _some(_has_categories)), BASELINE),
-        "{features: [{name: country, type: categorical}], baseline: {data: training.csv}}",
+        "features: [{name: country, type: categorical}]\nbaseline: {data: training.csv}",
     ),
     "ModelFeatureTypeWrong": Condition(
         (Need("a feature", lambda model: bool(model.features)),), "features: [{name: age, type: numeric}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def _how_to_get(name: str, condition: Condition, fleet: Fleet, only: str | None,
         f"{name} is not generated for {'any of these models' if len(models) > 1 else models[0].name}.",
         "",
         f"It needs {_listed([need.what for need in condition.needs])}. In the spec:",
-        f"  {condition.example}",
+        textwrap.indent(condition.example, "  "),
         "",
         *(f"{model.name} lacks {_listed(condition.unmet(model))}" for model in models),
     )
