@@ -1,7 +1,7 @@
 """What the whole fleet has counted: the sums over replicas of each bin, in every window of the spec.
 
-Each minute, every replica's counters are compared with what they were a minute before (a step), and windows are
-sums of these steps. Not ``increase()``: it extrapolates, which is another factor for a bin that was 0 a moment ago than
+Each minute, the last value of every replica's counters is compared with the last one a minute before (a step), and
+windows are sums of these steps. Not ``increase()``: it extrapolates, which is another factor for a bin that was 0 a moment ago than
 for its neighbours, and rows that come between the last scrape of one range and the first of the next are in none of
 them. Differences add up: every row is in exactly one step, and PromQL's counts are whole numbers equal to the sidecars'.
 
@@ -10,7 +10,8 @@ What a step does when something is amiss, so that a window's bins are always of 
 - A scrape or two are missed, or a sidecar is restarted within two minutes and goes on counting where it was: nothing is
   lost, the rows are in the next step. After a longer gap, the rows that came meanwhile are in no window.
 - A counter falls, since a sidecar lost its state: this replica's step of that feature is left out, in all bins.
-- A replica joins: it counts from its second step on, whatever its counters stand at. It leaves: what it counted stays.
+- A replica joins: it counts from its second step on, whatever its counters stand at. It leaves: what it counted up to
+  its last scrape stays.
 - The reference is replaced: the replica's step is left out, and counts are kept by reference from then on. Windows hold
   the rows that were compared with the reference which most replicas have now; in the midst of a rollout they tell of
   that part of the fleet, and never mix bins of two references.
@@ -110,16 +111,18 @@ def _reference_shares(model: str) -> str:
 
 
 def _step(model: str) -> str:
-    now, info = q.selector(FEATURE_VALUES, model=model), q.selector(REFERENCE_INFO, model=model)
+    values, info = q.selector(FEATURE_VALUES, model=model), q.selector(REFERENCE_INFO, model=model)
 
-    def before(series: str) -> str:
-        return f"last_over_time({series}[{BRIDGE}] offset {STEP.text})"
+    def last(series: str, ago: str = "") -> str:
+        return f"last_over_time({series}[{BRIDGE}]{ago and f' offset {ago}'})"
 
-    counted = f"({now} - {before(now)})"
+    counted = f"({last(values)} - {last(values, STEP.text)})"
     # A counter that fell: none of the feature's bins can be trusted in this step.
     whole = f"({counted} unless ignoring (bin) ({counted} < 0))"
+    # The newest reference only: a replica has one at a time.
+    now = f"({info} or ({last(info)} unless ignoring (reference, rows) {info}))"
     # Else bins may be others under the same names.
-    same = f"({info} and {before(info)})"
+    same = f"({now} and {last(info, STEP.text)})"
     return f"sum by (feature, bin, reference) ({_with_reference(whole, same, 'feature', 'bin')})"
 
 

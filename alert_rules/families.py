@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelwatch.alert_rules import (
+    answers,
     availability,
     data_quality,
     drift,
@@ -11,6 +12,7 @@ from modelwatch.alert_rules import (
     latency,
     meta,
     performance,
+    relations,
     saturation,
     slo,
     staleness,
@@ -22,7 +24,7 @@ from modelwatch.telemetry.records import SPEC_INFO
 
 # In order: later families read what earlier ones record.
 SYMPTOMS = (traffic, errors, latency, saturation, availability, performance)
-DATA = (data_quality, staleness)
+DATA = (data_quality, answers, relations, staleness)
 STACK_STEM = "modelwatch"
 DRIFT_STEM = "drift"
 

@@ -53,6 +53,12 @@ INHIBITIONS = (
         (*_SAME_MODEL, L.FEATURE),
     ),
     Inhibition(
+        "rows are rejected for a value of a wrong type: which feature says more than that they are",
+        ('alertname="ModelFeatureTypeWrong"',),
+        ('alertname="ModelRowsRejected"',),
+        _SAME_MODEL,
+    ),
+    Inhibition(
         "stale sources drift and lose quality by themselves",
         ('alertname="ModelFeatureStale"',),
         ('category=~"drift|quality"', 'severity!="page"'),
