@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from modelwatch.alert_rules.drift_windows import lately, steady
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, series
+from modelwatch.model.types import Model
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import CORRELATION_CHANGE, DRIFT_SAMPLES, RECONSTRUCTION_ERROR
 
@@ -14,11 +15,22 @@ _CHANGE = 0.3
 _RATIO = 2
 
 
+def _numeric(model: Model) -> list[str]:
+    return [feature.name for feature in model.features if feature.type == "numeric"]
+
+
+_NEEDED = Condition(
+    (Need("two numeric features", lambda model: len(_numeric(model)) >= 2), BASELINE),
+    "features: [{name: age, type: numeric}, {name: f, type: numeric}]\nbaseline: {data: training.csv}",
+)
+CONDITIONS = dict.fromkeys(("ModelCorrelationChanged", "ModelRowsUnusual"), _NEEDED)
+
+
 def rules(scope: Scope) -> tuple[Alert, ...]:
     """Both stand on correlations of numeric features: nothing with fewer than two, or without a baseline."""
-    numeric = [feature.name for feature in scope.model.features if feature.type == "numeric"]
-    if len(numeric) < 2 or scope.model.baseline is None:
+    if not _NEEDED.holds(scope.model):
         return ()
+    numeric = _numeric(scope.model)
     return (_correlation(scope, numeric[0], numeric[1]), _reconstruction(scope, numeric[0]))
 
 

@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "[{name: f, type: numeric}]",
         "[{name: f, type: numeric, range: [0, 1], missing: {max_ratio: 1}}]",
         "[{name: f, type: categorical}]",
+        "[{name: f, type: numeric}, {name: age, type: numeric}]",
     ),
     "baseline": ("", "{data: training.csv}"),
 }
