@@ -1,7 +1,7 @@
 """Counts the values of numeric distributions: where each falls, and the sums that moments and distances are made of.
 
 A request of few rows costs by the call, so all distributions are counted together as one matrix; one of many rows
-costs by the value, so each is sorted by itself and the limits are looked up in it.
+costs by the value, so each is counted by itself on a grid.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import FARTHEST
+from modelwatch.exporters.grid import Grid
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Watched
 from modelwatch.exporters.statistics.method import Counts, Floats
 
-# Measured with 256 limits: from so many values on, sorting is quicker than looking up every value.
-SORTED_FROM = 2048
-# What is sorted and summed at once stays in a core's cache.
-AT_ONCE = 16_384
+# From so many rows on, each distribution by itself is quicker than all together.
+MANY = 2048
+# What is counted and summed at once stays in a core's cache.
+AT_ONCE = 32_768
 _Column = NDArray[np.float64]
 
 
@@ -34,12 +35,12 @@ class Numeric:
         """Add ``columns``, one of shape (n,) for each distribution, NaN for missing ones, to a layout's vectors."""
         if not columns:
             return
-        if len(columns[0]) < SORTED_FROM:
+        if len(columns[0]) < MANY:
             self._together(np.array(columns), counts, sums)
             return
         for place, values in enumerate(columns):
             for start in range(0, len(values), AT_ONCE):
-                self._sorted(place, values[start : start + AT_ONCE], counts, sums)
+                self._many(place, values[start : start + AT_ONCE], counts, sums)
 
     def _together(self, values: NDArray[np.float64], counts: Counts, sums: Floats) -> None:
         there = ~np.isnan(values)
@@ -68,33 +69,40 @@ class Numeric:
         sums[at + BELOW] += below.sum(axis=1)
         sums[at + ABOVE] += above.sum(axis=1)
 
-    def _sorted(self, place: int, values: _Column, counts: Counts, sums: Floats) -> None:
+    def _many(self, place: int, values: _Column, counts: Counts, sums: Floats) -> None:
         watched = self.watched[place]
-        ordered = np.sort(values)
-        # NaN stands at the end.
-        here = ordered[: np.searchsorted(ordered, np.inf, side="right")]
+        missing = np.isnan(values)
+        here = values[~missing] if missing.any() else values
         n = len(here)
         counts[watched.missing] += len(values) - n
-        inside = np.searchsorted(here, self._high[place], side="right") - np.searchsorted(here, self._low[place])
-        counts[watched.outside] += n - inside
-        ends = np.searchsorted(here, watched.limits, side="right")
-        counts[watched.block.start : watched.missing] += np.diff(ends, prepend=0, append=n)
+        if not n:
+            return
+        lowest, highest = float(here.min()), float(here.max())
+        low, high = self._low[place], self._high[place]
+        if lowest < low or highest > high:
+            counts[watched.outside] += np.count_nonzero((here < low) | (here > high))
+        counts[watched.block.start : watched.missing] += self._grids[place].count(here)
         scale = None if watched.profile is None else watched.profile.scale
-        if not watched.block.float_width or scale is None or not n:
+        if not watched.block.float_width or scale is None:
             return
         far = FARTHEST * scale.unit
         away = here - scale.mean
-        if away[0] < -far or away[-1] > far:
+        if lowest - scale.mean < -far or highest - scale.mean > far:
             np.clip(away, -far, far, out=away)
         at = watched.block.float_start
         # Not a product by BLAS: its threads cost more than they save, most of all where cores are busy.
         sums[at + SUM_Z] += away.sum() / scale.unit
         sums[at + SUM_Z2] += np.einsum("i,i->", away, away) / scale.unit / scale.unit
-        lower, upper = np.searchsorted(here, scale.minimum), np.searchsorted(here, scale.maximum, side="right")
-        sums[at + BELOW] += np.minimum(scale.minimum - here[:lower], far).sum()
-        sums[at + ABOVE] += np.minimum(here[upper:] - scale.maximum, far).sum()
+        if lowest < scale.minimum:
+            sums[at + BELOW] += np.minimum(scale.minimum - here[here < scale.minimum], far).sum()
+        if highest > scale.maximum:
+            sums[at + ABOVE] += np.minimum(here[here > scale.maximum] - scale.maximum, far).sum()
 
     # --- what values are taken against, shape (k,) ---
+
+    @cached_property
+    def _grids(self) -> list[Grid]:
+        return [Grid(watched.limits) for watched in self.watched]
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
