@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
-from modelwatch.compose import runtimes, supervision
+from modelwatch.compose import drift_state, runtimes, supervision
 from modelwatch.compose.backend import UP, Condition
 from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
@@ -131,6 +131,8 @@ def status(
     lines = [_line(part_named(name), seen) for name in seen.record.parts] if seen else []
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
+    sidecar = next((line.url for line in lines if line.part == "exporter" and line.state == "ready"), None)
+    models = drift_state.states(sidecar) if sidecar else ()
     if format == "json":
         said = {
             "running": running is not None,
@@ -138,10 +140,14 @@ def status(
             "runtime": record.runtime if record else None,
             "parts": [{**asdict(line), "since": _iso(line.since)} for line in lines],
             "builds": builds,
+            "models": [asdict(model) for model in models],
         }
         out.write(json.dumps(said, indent=2) + "\n")
         return 0 if ready else 1
     _print(folder, lines, builds, out, now)
+    if models:
+        rows = [(model.model, model.status, model.detail) for model in models]
+        out.write("\n" + table(("model", "drift", "detail"), rows))
     return 0 if ready else 1
 
 

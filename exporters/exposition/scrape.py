@@ -45,8 +45,12 @@ class Scrape:
             sheet.fill(page, snapshot, judgements)
             sheets[layout.model.name] = (layout, sheet)
         self._sheets = sheets
-        for operation, count in self._sidecar.failures().items():
+        health = self._sidecar.health()
+        for operation, count in health.failures.items():
             page.add(m.EXPORTER_STATE_FAILURES, count, operation)
+        page.add(m.EXPORTER_JOURNAL_BYTES, health.journal_bytes)
+        if health.last_snapshot is not None:
+            page.add(m.EXPORTER_LAST_SNAPSHOT, health.last_snapshot)
         sampled = (m.EXPORTER_SAMPLED_ROWS, m.EXPORTER_SAMPLED_ROWS_LOST)
         for metric, counts in zip(sampled, self._sidecar.samples.counts(), strict=True):
             for found in counts:

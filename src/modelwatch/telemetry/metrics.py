@@ -431,6 +431,24 @@ REFERENCE_INFO = Metric(
     "1",
     _SIDECAR,
 )
+EXPORTER_JOURNAL_BYTES = Metric(
+    "modelwatch_exporter_journal_bytes",
+    _G,
+    "bytes",
+    "Size of the journals that a start of the sidecar would read.",
+    (),
+    "1",
+    _SIDECAR,
+)
+EXPORTER_LAST_SNAPSHOT = Metric(
+    "modelwatch_exporter_last_snapshot_timestamp_seconds",
+    _G,
+    "seconds since the epoch",
+    "When counts were last written as a whole.",
+    (),
+    "1",
+    _SIDECAR,
+)
 EXPORTER_STATE_FAILURES = Metric(
     "modelwatch_exporter_state_failures_total",
     _C,

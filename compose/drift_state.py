@@ -1,0 +1,66 @@
+"""What the sidecar says of each model, in a line: whether it drifts, and what its scores still wait for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelwatch.compose import web
+
+# Names that a line has room for.
+MOST_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """``status`` is the sidecar's own word: drift, ok, collecting, inactive or loading."""
+
+    model: str
+    status: str
+    detail: str
+
+
+def states(url: str) -> tuple[ModelState, ...]:
+    """One for each model of the sidecar at ``url``; none while it does not answer."""
+    answer = web.ask(f"{url}/v1/models")
+    if not answer.good:
+        return ()
+    try:
+        found = json.loads(answer.text)["models"]
+        return tuple(_state(model) for model in found)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Something else answers there.
+        return ()
+
+
+def _state(model: Mapping[str, Any]) -> ModelState:
+    features = model.get("features", [])
+    drifting = [one["name"] for one in features if any(window["detected"] for window in one["windows"])]
+    said = [model["problem"]] if model.get("problem") else []
+    if drifting:
+        said.append(f"drift in {_some(drifting)}")
+    said += _waiting(features)
+    return ModelState(model["name"], model["status"], "; ".join(said))
+
+
+def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why there is no score, each reason once: for how many distributions, and in which windows."""
+    windows: dict[str, dict[str, None]] = {}
+    names: dict[str, set[str]] = {}
+    for feature in features:
+        for window in feature["windows"]:
+            why = window["inactive"]
+            if why:
+                windows.setdefault(why, {})[window["window"]] = None
+                names.setdefault(why, set()).add(feature["name"])
+    return [
+        f"no score for {len(names[why])} of {len(features)} in {', '.join(where)}: {why}"
+        for why, where in windows.items()
+    ]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,71 @@
+"""`status` says of each model whether it drifts, and what its scores wait for."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from modelwatch.compose.drift_state import states
+
+
+@contextmanager
+def sidecar(answer: bytes) -> Iterator[str]:
+    """A server that answers everything with ``answer``."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def feature(name: str, **inactive: str | None) -> dict[str, Any]:
+    windows = [{"window": window, "detected": why == "drift", "inactive": why} for window, why in inactive.items()]
+    for window in windows:
+        if window["inactive"] == "drift":
+            window["inactive"] = None
+    return {"name": name, "windows": windows}
+
+
+def told(**model: Any) -> list[tuple[str, str, str]]:
+    answer = json.dumps({"models": [{"name": "m", "status": "ok", "problem": None, **model}]}).encode()
+    with sidecar(answer) as url:
+        return [(one.model, one.status, one.detail) for one in states(url)]
+
+
+def test_a_quiet_model_says_nothing_more() -> None:
+    assert told(features=[feature("a", w15m=None, w1h=None)]) == [("m", "ok", "")]
+
+
+def test_what_drifts_is_named_as_far_as_a_line_has_room() -> None:
+    features = [feature(name, w1h="drift") for name in "abcdefg"]
+    assert told(status="drift", features=features) == [("m", "drift", "drift in a, b, c, d, e and 2 more")]
+
+
+def test_a_score_that_waits_says_what_for_once() -> None:
+    few = "needs 500 rows, has 120"
+    features = [feature("a", w15m=few, w1h=None), feature("b", w15m=few, w1h=few), feature("c", w15m=None, w1h=None)]
+    assert told(features=features) == [("m", "ok", f"no score for 2 of 3 in w15m, w1h: {few}")]
+
+
+def test_a_model_that_is_loading_has_only_its_status() -> None:
+    with sidecar(b'{"models": [{"name": "m", "status": "loading"}]}') as url:
+        assert [(one.status, one.detail) for one in states(url)] == [("loading", "")]
+
+
+def test_a_sidecar_that_says_something_else_says_nothing() -> None:
+    for answer in (b"no json", b"[]", b'{"models": [1]}'):
+        with sidecar(answer) as url:
+            assert states(url) == ()
+    assert states("http://127.0.0.1:1") == ()
