@@ -1,9 +1,9 @@
 """Finds the cell of each of many values by arithmetic, instead of by search.
 
-A fine even grid is laid over the limits. Most of its squares lie between two limits, so that the square alone tells the
-cell; values in the others, and in their neighbours (arithmetic rounds), are looked up. Two values in ten take a search
-where limits are dense, and none of it changes a result. On 257 limits it takes about 7 ns a value; searching takes 46,
-and sorting first from 5 to 28, by the machine.
+A fine even grid is laid over the limits. Most of its squares hold no limit, so that the square alone tells the cell; values
+in the others are looked up, two in a hundred with quantiles of a normal distribution. Finding a square rounds, but the
+same way for values and limits: a larger number never finds a lower square, so no rounding changes a cell. On 257 limits
+it takes 5 ns a value; searching takes 46, and sorting first from 5 to 28, by the machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 SQUARES = 32_768
 # Squares beyond the outermost limits: what lies there needs no search, however far it has drifted.
 MARGIN = 4
-_SEARCH = -1
+_SEARCH = -1  # in a square that holds a limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,19 @@ class Grid:
     @cached_property
     def _cells(self) -> NDArray[np.int16]:
         """The cell of each square, or that it takes a search."""
-        begin, per_unit = self._scale or (0.0, 1.0)
-        squares = ((self.limits - begin) * per_unit).astype(np.int64)
-        # The square's own begin decides, which no limit is near.
-        begins = begin + np.arange(SQUARES) / per_unit
-        found = np.searchsorted(self.limits, begins, side="left").astype(np.int16)
-        for near in (-2, -1, 0, 1, 2):
-            found[np.clip(squares + near, 0, SQUARES - 1)] = _SEARCH
+        squares = self._squares(self.limits)
+        found = np.searchsorted(squares, np.arange(SQUARES), side="left").astype(np.int16)
+        found[squares] = _SEARCH
         return found
+
+    def _squares(self, values: NDArray[np.float64]) -> NDArray[np.int32]:
+        begin, per_unit = self._scale or (0.0, 1.0)
+        # What is too far away for a float lies beyond the last square all the same.
+        with np.errstate(over="ignore"):
+            at = values - begin
+            at *= per_unit
+        np.clip(at, 0, SQUARES - 1, out=at)
+        return at.astype(np.int32)
 
     def count(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many of the finite ``values``, shape (n,), fall into each cell, shape (limits + 1,)."""
@@ -58,12 +63,8 @@ class Grid:
         """The cell of each value, shape (n,)."""
         if self._scale is None:
             return np.searchsorted(self.limits, values, side="left")
-        begin, per_unit = self._scale
-        at = values - begin
-        at *= per_unit
-        np.clip(at, 0, SQUARES - 1, out=at)
-        codes = self._cells.take(at.astype(np.int32))
-        unknown = np.flatnonzero(codes == _SEARCH)
+        codes = self._cells.take(self._squares(values))
+        unknown = np.flatnonzero(codes < 0)
         if len(unknown):
             codes[unknown] = np.searchsorted(self.limits, values[unknown], side="left")
         return codes

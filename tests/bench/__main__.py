@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-BENCHMARKS = ("generate_thousand", "ingest_http", "client_record", "levels", "false_alarms", "sampling")
+BENCHMARKS = ("generate_thousand", "drift_scores", "ingest_http", "client_record", "levels", "false_alarms", "sampling")
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parents[2] / ".tools" / "bench"
 PACKAGES = {
     "evidently": ("evidently==0.7.23", "pandas<3"),
     "nannyml": ("nannyml==0.13.1", "statsmodels"),
+    "scouter": ("scouter-ml==0.25.0", "numpy"),
 }
 
 
