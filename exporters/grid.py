@@ -1,9 +1,9 @@
 """Finds the cell of each of many values by arithmetic, instead of by search.
 
-A fine even grid is laid over the limits. Most of its squares hold no limit, so that the square alone tells the cell; values
-in the others are looked up, two in a hundred with quantiles of a normal distribution. Finding a square rounds, but the
-same way for values and limits: a larger number never finds a lower square, so no rounding changes a cell. On 257 limits
-it takes 5 ns a value; searching takes 46, and sorting first from 5 to 28, by the machine.
+A fine even grid is laid over the limits. Most of its squares hold no limit, so that the square alone tells the cell;
+values in the others are looked up, two in a hundred with quantiles of a normal distribution. Finding a square rounds,
+but the same way for values and limits: a larger number never finds a lower square, so no rounding changes a cell. On
+257 limits it takes 4 to 5 ns a value; searching takes 46, and sorting first from 5 to 28, by the machine.
 """
 
 from __future__ import annotations
