@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelwatch.alert_rules.drift_counts import step
+from modelwatch.alert_rules.rules import Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series, then
 from modelwatch.telemetry import metrics as m
 
@@ -18,6 +20,11 @@ REFERENCE = 100_000
 WARNING, CRITICAL = 0.1, 0.25
 # What G of two bins passes once in a hundred million windows, and what nothing ever passes.
 RARELY, NEVER = 33.0, 1e12
+
+
+def at_the_end(scope: Scope, title: str, series: Mapping[str, str], *fires: Mapping[str, str]) -> Scenario:
+    """Evaluated as often as the rules of drift are, since they take steps of that length."""
+    return Scenario(title, series, FIRES_AT, fires, every=step(scope).text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Told:
 
 
 def sidecars(model: str, *told: Told) -> dict[str, str]:
-    """Series of two replicas, for a test at ``FIRES_AT`` with a step of a minute."""
+    """Series of two replicas, with a step of a minute."""
     out: dict[str, str] = {}
     for replica in REPLICAS:
         place = {"model": model, "instance": replica}

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-BENCHMARKS = ("generate_thousand", "ingest_http")
+BENCHMARKS = ("generate_thousand", "ingest_http", "fleet_rules")
 
 
 def main() -> int:
