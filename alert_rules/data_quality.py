@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from modelwatch.alert_rules.drift_scenarios import FIRES_AT, MINUTES, Told, sidecars
+from modelwatch.alert_rules.drift_scenarios import MINUTES, Told, at_the_end, sidecars
 from modelwatch.alert_rules.drift_windows import lately, quick
 from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
@@ -180,6 +181,7 @@ def _of_fleet(scope: Scope, share: _Share, record: r.Record, metric: Metric, bin
 
     few = {series(metric, **place): flat(1, MINUTES), series(DRIFT_SAMPLES, **place): flat(_enough(scope) - 1, MINUTES)}
     high, low = _high(limit), float(limit) / 2
+    late = partial(at_the_end, scope)
     return _alert(
         scope,
         share,
@@ -189,18 +191,17 @@ def _of_fleet(scope: Scope, share: _Share, record: r.Record, metric: Metric, bin
         ),
         record.select(model=name, window=quick(scope)),
         (
-            Scenario(f"fires when too many values are {share.what}", told(high), FIRES_AT, ({"feature": feature},)),
-            Scenario(
+            late(f"fires when too many values are {share.what}", told(high), {"feature": feature}),
+            late(
                 "fires for a feature without a reference",
                 {series(metric, **place): flat(high, MINUTES), series(DRIFT_SAMPLES, **place): flat(least, MINUTES)},
-                FIRES_AT,
-                ({"feature": feature},),
+                {"feature": feature},
             ),
-            Scenario("stays quiet below the limit", told(low), FIRES_AT),
-            Scenario("stays quiet when a replica starts to count again", told(low, starts_again=True), FIRES_AT),
-            Scenario("stays quiet on too few rows", few, FIRES_AT),
-            Scenario("stays quiet when idle", told(high, idle=True), FIRES_AT),
-            Scenario("stays quiet without data", {}, FIRES_AT),
+            late("stays quiet below the limit", told(low)),
+            late("stays quiet when a replica starts to count again", told(low, starts_again=True)),
+            late("stays quiet on too few rows", few),
+            late("stays quiet when idle", told(high, idle=True)),
+            late("stays quiet without data", {}),
         ),
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from modelwatch.alert_rules.drift_scenarios import FIRES_AT, LEANING, LOPSIDED, NEVER, Told, sidecars
+from functools import partial
+
+from modelwatch.alert_rules.drift_scenarios import LEANING, LOPSIDED, NEVER, Told, at_the_end, sidecars
 from modelwatch.alert_rules.drift_scores import threshold
 from modelwatch.alert_rules.drift_windows import lately, steady
-from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Runbook, Scope
 from modelwatch.model.types import Model
 from modelwatch.telemetry import records as r
 
@@ -67,6 +69,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
     def told(halves: tuple[float, float] = LOPSIDED, **more: object) -> dict[str, str]:
         return sidecars(name, Told(feature, rows, halves, **more))  # type: ignore[arg-type]  # fields by name
 
+    late = partial(at_the_end, scope)
     strong = Alert(
         name="ModelFeatureDriftCritical",
         expr=far(inputs),
@@ -77,20 +80,17 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         description=f"{{{{ $labels.feature }}}} has a drift score of {{{{ $value | humanize }}}} over {window}, above its critical threshold.",
         runbook=_runbook(model, "A feature", window),
         scenarios=(
-            Scenario("fires when a score is above the critical threshold", told(), FIRES_AT, ({"feature": feature},)),
-            Scenario(
+            late("fires when a score is above the critical threshold", told(), {"feature": feature}),
+            late(
                 "fires however often a replica starts to count again",
                 told(starts_again=True),
-                FIRES_AT,
-                ({"feature": feature},),
+                {"feature": feature},
             ),
-            Scenario("stays quiet between warning and critical", told(LEANING), FIRES_AT),
-            Scenario("stays quiet above the threshold but within chance", told(quantile=NEVER), FIRES_AT),
-            Scenario(
-                "stays quiet on few rows", sidecars(name, Told(feature, least // 4, LOPSIDED, burst=True)), FIRES_AT
-            ),
-            Scenario("stays quiet when idle", told(idle=True), FIRES_AT),
-            Scenario("stays quiet without data", {}, FIRES_AT),
+            late("stays quiet between warning and critical", told(LEANING)),
+            late("stays quiet above the threshold but within chance", told(quantile=NEVER)),
+            late("stays quiet on few rows", sidecars(name, Told(feature, least // 4, LOPSIDED, burst=True))),
+            late("stays quiet when idle", told(idle=True)),
+            late("stays quiet without data", {}),
         ),
     )
     weak = Alert(
@@ -103,18 +103,16 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         description=f"{{{{ $labels.feature }}}} has drifted over {window}.",
         runbook=_runbook(model, "A feature", window),
         scenarios=(
-            Scenario(
+            late(
                 "fires for the feature that drifted",
                 sidecars(name, Told(feature, rows, LEANING), Told("steady", rows)),
-                FIRES_AT,
-                ({"feature": feature},),
+                {"feature": feature},
             ),
-            Scenario(
+            late(
                 "stays quiet while nothing drifts and a replica starts to count again",
                 sidecars(name, Told(feature, rows, starts_again=True)),
-                FIRES_AT,
             ),
-            Scenario("stays quiet without data", {}, FIRES_AT),
+            late("stays quiet without data", {}),
         ),
     )
     answers = Alert(
@@ -127,14 +125,13 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         description=f"The distribution of {{{{ $labels.feature }}}} has drifted over {window}.",
         runbook=_runbook(model, "What the model answers", window),
         scenarios=(
-            Scenario(
+            late(
                 "fires when predictions drift far",
                 sidecars(name, Told("prediction", rows, LOPSIDED)),
-                FIRES_AT,
-                ({"feature": "prediction"},),
+                {"feature": "prediction"},
             ),
-            Scenario("stays quiet when only a feature drifts", told(), FIRES_AT),
-            Scenario("stays quiet without data", {}, FIRES_AT),
+            late("stays quiet when only a feature drifts", told()),
+            late("stays quiet without data", {}),
         ),
     )
     return (strong, weak, answers)

@@ -1,9 +1,10 @@
 """What the whole fleet has counted: the sums over replicas of each bin, in every window of the spec.
 
-Each minute, the last value of every replica's counters is compared with the last one a minute before (a step), and
-windows are sums of these steps. Not ``increase()``: it extrapolates, which is another factor for a bin that was 0 a moment ago than
-for its neighbours, and rows that come between the last scrape of one range and the first of the next are in none of
-them. Differences add up: every row is in exactly one step, and PromQL's counts are whole numbers equal to the sidecars'.
+At each evaluation, the last value of every replica's counters is compared with the last one an interval before (a step),
+and windows are sums of these steps. Not ``increase()``: it extrapolates, which is another factor for a bin that was 0 a
+moment ago than for its neighbours, and rows that come between the last scrape of one range and the first of the next are
+in none of them. Differences add up: every row is in exactly one step, and PromQL's counts are whole numbers equal to the
+sidecars'.
 
 What a step does when something is amiss, so that a window's bins are always of the same rows:
 
@@ -15,11 +16,11 @@ What a step does when something is amiss, so that a window's bins are always of 
 - The reference is replaced: the replica's step is left out, and counts are kept by reference from then on. Windows hold
   the rows that were compared with the reference which most replicas have now; in the midst of a rollout they tell of
   that part of the fleet, and never mix bins of two references.
-- Prometheus is down or skips an evaluation: the rows of the missing steps are in no window, but for two minutes.
+- Prometheus is down for longer, or skips an evaluation: the rows of the missing steps are in no window.
 
 A window of days would read thousands of steps of each bin. It is summed up from slices instead, whole hours or ten
-minutes that are written when they end (at one evaluation in 60 or in 10). So a long window ends up to a slice, never
-more than a 24th of its length, before now.
+minutes, each written at one evaluation when it ends. So a long window ends up to a slice, never more than a 24th of its
+length, before now.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
 from modelwatch.telemetry.metrics import FEATURE_REFERENCE, FEATURE_VALUES, REFERENCE_INFO, REFERENCE_ROWS
 
-STEP = Duration.parse("1m")
+# A minute for windows of five, else two, which costs half: `python -m tests.bench fleet_rules` tells what.
+_SHORT, _USUAL = Duration.parse("1m"), Duration.parse("2m")
+_STEPS_IN_A_WINDOW = 5
 SLICES = (Duration.parse("10m"), Duration.parse("1h"))
 # A slice is at most this part of the windows that are made of it.
 SLICES_IN_A_WINDOW = 24
@@ -49,35 +52,42 @@ class Window:
     text: str
     length: Duration
     part: Duration
+    step: Duration
 
     @property
     def range(self) -> str:
         """Reads exactly ``length / part`` samples of a record, however long ago the newest was written: half a step less
         than the length, since Prometheus 2 counts both ends of a range and Prometheus 3 only one.
         """
-        return Duration(self.length.milliseconds - STEP.milliseconds // 2).text
+        return Duration(self.length.milliseconds - self.step.milliseconds // 2).text
+
+
+def step(scope: Scope) -> Duration:
+    """Time between evaluations."""
+    shortest = min(scope.model.drift.windows)
+    return _USUAL if _USUAL.milliseconds * _STEPS_IN_A_WINDOW <= shortest.milliseconds else _SHORT
 
 
 def windows(scope: Scope) -> tuple[Window, ...]:
     """Windows of the spec, each once, rounded up to whole steps or slices."""
-    out = []
+    out, every = [], step(scope)
     for window in dict.fromkeys(scope.model.drift.windows):
         fitting = [part for part in SLICES if part.milliseconds * SLICES_IN_A_WINDOW <= window.milliseconds]
-        part = max(fitting, default=STEP)
+        part = max(fitting, default=every)
         parts = -(-window.milliseconds // part.milliseconds)
-        out.append(Window(window.text, Duration(parts * part.milliseconds), part))
+        out.append(Window(window.text, Duration(parts * part.milliseconds), part, every))
     return tuple(out)
 
 
 def counts(scope: Scope) -> tuple[Recording, ...]:
     """In order: rows of the reference, its shares, steps, slices where a window needs them, counts of all windows."""
-    name, every = scope.model.name, windows(scope)
+    name, every, interval = scope.model.name, windows(scope), step(scope)
     parts = [part for part in SLICES if any(window.part == part for window in every)]
-    slices = " or ".join(_slice(name, part) for part in parts)
+    slices = " or ".join(_slice(name, Window(part.text, part, interval, interval)) for part in parts)
     return (
         scope.recording(r.FLEET_REFERENCE_ROWS.name, _reference_rows(name)),
         scope.recording(r.FLEET_REFERENCE.name, _reference_shares(name)),
-        scope.recording(r.VALUES_STEP.name, _step(name)),
+        scope.recording(r.VALUES_STEP.name, _step(name, interval.text)),
         *((scope.recording(r.VALUES_SLICE.name, slices),) if slices else ()),
         scope.recording(r.FLEET_VALUES.name, " or ".join(_counted(name, window) for window in every)),
     )
@@ -110,33 +120,33 @@ def _reference_shares(model: str) -> str:
     return f"max by (feature, bin) ({every} and on (feature, reference) {chosen})"
 
 
-def _step(model: str) -> str:
+def _step(model: str, interval: str) -> str:
     values, info = q.selector(FEATURE_VALUES, model=model), q.selector(REFERENCE_INFO, model=model)
 
     def last(series: str, ago: str = "") -> str:
         return f"last_over_time({series}[{BRIDGE}]{ago and f' offset {ago}'})"
 
-    counted = f"({last(values)} - {last(values, STEP.text)})"
+    counted = f"({last(values)} - {last(values, interval)})"
     # A counter that fell: none of the feature's bins can be trusted in this step.
     whole = f"({counted} unless ignoring (bin) ({counted} < 0))"
     # The newest reference only: a replica has one at a time.
     now = f"({info} or ({last(info)} unless ignoring (reference, rows) {info}))"
     # Else bins may be others under the same names.
-    same = f"({now} and {last(info, STEP.text)})"
+    same = f"({now} and {last(info, interval)})"
     return f"sum by (feature, bin, reference) ({_with_reference(whole, same, 'feature', 'bin')})"
 
 
-def _slice(model: str, part: Duration) -> str:
-    steps = f"sum_over_time({r.VALUES_STEP.select(model=model)}[{Window(part.text, part, STEP).range}])"
-    due = f"vector(time()) % {q.number(part.seconds)} < {q.number(STEP.seconds)}"
-    return named(f"({steps} and on () ({due}))", "step", part.text)
+def _slice(model: str, part: Window) -> str:
+    steps = f"sum_over_time({r.VALUES_STEP.select(model=model)}[{part.range}])"
+    due = f"vector(time()) % {q.number(part.length.seconds)} < {q.number(part.step.seconds)}"
+    return named(f"({steps} and on () ({due}))", "part", part.text)
 
 
 def _counted(model: str, window: Window) -> str:
-    if window.part == STEP:
+    if window.part == window.step:
         parts = r.VALUES_STEP.select(model=model)
     else:
-        parts = r.VALUES_SLICE.select(model=model, step=window.part.text)
+        parts = r.VALUES_SLICE.select(model=model, part=window.part.text)
     compared = f"and on (feature, reference) {r.FLEET_REFERENCE_ROWS.select(model=model)}"
     summed = f"sum by (feature, bin) (sum_over_time({parts}[{window.range}]) {compared})"
     return named(summed, "window", window.text)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from modelwatch.alert_rules import drift_counts, drift_scores
 from modelwatch.alert_rules.rules import Recording, Scope
 
-# Scores move slowly; a minute costs a quarter of the usual evaluation interval.
-INTERVAL = drift_counts.STEP
-
 
 def rules(scope: Scope) -> tuple[Recording, ...]:
     """In order: each reads what those before it record. Nothing without a baseline to compare with."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelwatch.alert_rules.drift_counts import step, windows
+from modelwatch.alert_rules.rules import Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series, then
+from modelwatch.model.units import Duration
 from modelwatch.telemetry import metrics as m
 
 REPLICAS = ("a", "b")
-# A long window is told from its first slice on, and an alert waits a quarter of an hour.
-MINUTES, FIRES_AT = 100, "90m"
+MINUTES = 100
+# An alert waits a quarter of an hour; windows that are made of whole hours are told after one.
+_SOON, _LATE = "40m", "90m"
+_HOUR = Duration.parse("1h")
+# When a replica loses its counts, and when a burst of rows comes.
+_EVENT = 20
 # Two halves: PSI is 0 for equal halves, 0.136 for LEANING and 0.879 for LOPSIDED ones.
 EVEN, LEANING, LOPSIDED = (0.5, 0.5), (0.68, 0.32), (0.9, 0.1)
 _HALVES = ("low", "high")
@@ -18,6 +25,12 @@ REFERENCE = 100_000
 WARNING, CRITICAL = 0.1, 0.25
 # What G of two bins passes once in a hundred million windows, and what nothing ever passes.
 RARELY, NEVER = 33.0, 1e12
+
+
+def at_the_end(scope: Scope, title: str, series: Mapping[str, str], *fires: Mapping[str, str]) -> Scenario:
+    """Evaluated as often as the rules of drift are, since they take steps of that length."""
+    late = any(window.part >= _HOUR for window in windows(scope))
+    return Scenario(title, series, _LATE if late else _SOON, fires, every=step(scope).text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,7 @@ class Told:
 
 
 def sidecars(model: str, *told: Told) -> dict[str, str]:
-    """Series of two replicas, for a test at ``FIRES_AT`` with a step of a minute."""
+    """Series of two replicas, with a step of a minute."""
     out: dict[str, str] = {}
     for replica in REPLICAS:
         place = {"model": model, "instance": replica}
@@ -68,7 +81,7 @@ def _counter(told: Told, rows: float, replica: str) -> str:
     if told.idle:
         return flat(1000 * rows, MINUTES)
     if told.burst:
-        return then(flat(0, 20), flat(rows, MINUTES))
+        return then(flat(0, _EVENT), flat(rows, MINUTES))
     if told.starts_again and replica == "b":
-        return then(grow(rows, MINUTES // 2), grow(rows, MINUTES))
+        return then(grow(rows, _EVENT), grow(rows, MINUTES))
     return grow(rows, MINUTES)

@@ -120,12 +120,13 @@ def _chi_squared(v: _Vectors) -> str:
 
 
 def _likelihood_ratio(v: _Vectors) -> str:
-    # Shares over the shares of both together, (c + r) / (n + m).
+    # The sizes n and m stand before the sums, so that these are of c / (c + r) and r / (c + r).
+    of_window = _total(f"({v.c} > 0) * ln({v.c} / {v.both})")
+    of_reference = _total(v.by_bin(f"ln({v.by_bin(v.both, '/', f'({v.r} > 0)')})", "*", v.r))
     every = v.by_feature(v.n, "+", v.m)
-    pooled = v.by_window(f"({v.both} > 0)", "/", every)
-    of_window = _total(f"({v.c} > 0) * ln({v.q} / {pooled})")
-    of_reference = _total(v.by_bin(f"ln({v.by_bin(pooled, '/', f'({v.p} > 0)')})", "*", v.r))
-    return f"clamp_min(2 * ({of_window} - {of_reference}), 0)"
+    of_n = f"{v.n} * ln({every} / {v.n})"
+    of_m = v.by_feature(f"ln{v.by_feature(every, '/', v.m)}", "*", v.m)
+    return f"clamp_min(2 * ({of_window} - {of_reference} + on {_WINDOW} ({of_n} + {of_m})), 0)"
 
 
 @dataclass(frozen=True, slots=True)

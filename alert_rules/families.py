@@ -7,6 +7,7 @@ from modelwatch.alert_rules import (
     availability,
     data_quality,
     drift,
+    drift_counts,
     drift_records,
     errors,
     latency,
@@ -76,7 +77,7 @@ def drift_file(scope: Scope) -> RuleFile | None:
     if not rules:
         return None
     name = scope.model.name
-    group = Group(f"{name}/drift", drift_records.INTERVAL.text, rules)
+    group = Group(f"{name}/drift", drift_counts.step(scope).text, rules)
     return RuleFile(f"{name}.{DRIFT_STEM}", (group,), scope.model)
 
 

@@ -10,10 +10,12 @@ from modelwatch.dashboards.queries import drift as q
 from modelwatch.dashboards.tables import Column, table
 from modelwatch.telemetry import boards
 from modelwatch.telemetry import metrics as m
+from modelwatch.telemetry import records as r
 
 _HOW = """\
 A feature **drifts** when its score is above the warning threshold of the spec **and** above what chance alone \
-would reach, with enough rows. The inputs changed then; whether the answers are wrong is told by accuracy."""
+would reach, with enough rows, all replicas of the sidecar taken together. The inputs changed then; whether the \
+answers are wrong is told by accuracy."""
 _UNTOLD = "No score: “Drift of each feature” says why."
 _NO_SIDECAR = "no sidecar data"
 
@@ -29,7 +31,7 @@ def board(runbooks: str) -> str:
         boards.DRIFT,
         "Which features of a model changed since its reference, how far, and what exactly is different.",
         variables,
-        [_now(), _when(), _features(), _scores(), _distribution(), _quality(), _sidecar()],
+        [_now(), _when(), _features(), _scores(), _distribution(), _methods(), _quality(), _sidecar()],
         since="6h",
         runbooks=runbooks,
     )
@@ -109,15 +111,15 @@ def _when() -> Section:
 
 def _features() -> Section:
     queries = [
-        p.Query(q.drift(m.DRIFT_SCORE, "feature", "method")),
+        p.Query(q.score("feature", "method")),
         p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="warning")),
         p.Query(q.drift(m.DRIFT_THRESHOLD, "feature", "method", level="critical")),
-        p.Query(q.drift(m.DRIFT_CRITICAL_VALUE, "feature", "method")),
+        p.Query(q.critical_value("feature", "method")),
         p.Query(q.states()),
-        p.Query(q.drift(m.DRIFT_SAMPLES)),
-        p.Query(q.drift(m.FEATURE_MISSING)),
+        p.Query(q.samples()),
+        p.Query(q.told(r.FLEET_MISSING, m.FEATURE_MISSING)),
         p.Query(q.drift(m.FEATURE_OUT_OF_RANGE)),
-        p.Query(q.drift(m.FEATURE_NEW_CATEGORY)),
+        p.Query(q.told(r.FLEET_NEW_CATEGORY, m.FEATURE_NEW_CATEGORY)),
     ]
     columns = [
         Column("feature", "Feature"),
@@ -158,10 +160,10 @@ def _scores() -> Section:
             8,
             p.timeseries(
                 "Score of $feature",
-                "The score, the thresholds of the spec, and what chance alone reaches.",
+                "The score by the feature's own method, the thresholds of the spec, and what chance alone reaches.",
                 p.NUMBER,
-                p.Query(q.drift(m.DRIFT_SCORE, "method"), "score ({{method}})"),
-                p.Query(q.drift(m.DRIFT_CRITICAL_VALUE, "method"), "by chance up to", dashed=p.BLUE),
+                p.Query(q.score("method"), "score ({{method}})"),
+                p.Query(q.critical_value("method"), "by chance up to", dashed=p.BLUE),
                 p.Query(q.drift(m.DRIFT_THRESHOLD, "method", level="warning"), "warning", dashed=p.ORANGE),
                 p.Query(q.drift(m.DRIFT_THRESHOLD, "method", level="critical"), "critical", dashed=p.RED),
                 decimals=3,
@@ -212,19 +214,53 @@ def _distribution() -> Section:
     )
 
 
+def _methods() -> Section:
+    return Section(
+        "By every method",
+        cells(
+            8,
+            8,
+            p.timeseries(
+                "Every method on $feature",
+                "Size of each method's score over what chance alone reaches: above the dashed line the change is real. "
+                "How much it matters is another question, which the thresholds of the feature's own method answer. "
+                "Of all replicas together where bins tell the score, else of the replica with the highest.",
+                p.NUMBER,
+                p.Query(q.every_method(), "{{method}}"),
+                lines=p.above((1, p.RED)),
+                decimals=2,
+                repeat="feature",
+                no_value=_UNTOLD,
+            ),
+        ),
+    )
+
+
 def _quality() -> Section:
-    def over_time(title: str, description: str, metric: m.Metric, unit: str = p.RATIO) -> TimeSeries:
-        return p.timeseries(title, description, unit, p.Query(q.drift(metric), "{{feature}}"))
+    def over_time(title: str, description: str, query: str, unit: str = p.RATIO) -> TimeSeries:
+        return p.timeseries(title, description, unit, p.Query(query, "{{feature}}"))
 
     return Section(
         "Data quality",
         cells(
             6,
             8,
-            over_time("Missing values", "Share of values that are missing in the window.", m.FEATURE_MISSING),
-            over_time("Values out of range", "Share of values outside the range of the spec.", m.FEATURE_OUT_OF_RANGE),
-            over_time("New categories", "Share of categories that the reference never had.", m.FEATURE_NEW_CATEGORY),
-            over_time("Rows in the window", "Rows that scores stand on.", m.DRIFT_SAMPLES, p.SHORT),
+            over_time(
+                "Missing values",
+                "Share of values that are missing in the window.",
+                q.told(r.FLEET_MISSING, m.FEATURE_MISSING),
+            ),
+            over_time(
+                "Values out of range",
+                "Share of values outside the range of the spec, of the replica with the highest.",
+                q.drift(m.FEATURE_OUT_OF_RANGE),
+            ),
+            over_time(
+                "New categories",
+                "Share of categories that the reference never had.",
+                q.told(r.FLEET_NEW_CATEGORY, m.FEATURE_NEW_CATEGORY),
+            ),
+            over_time("Rows in the window", "Rows that scores stand on.", q.samples(), p.SHORT),
         ),
     )
 

@@ -28,6 +28,8 @@ SEVERITY = p.value_map({str(rank): (name, _SEVERITY_COLORS[name]) for name, rank
 _NOTHING_TO_TELL = {
     str(q.TOO_FEW_ROWS): ("too few rows", p.BLUE),
     str(q.SMALL_BASELINE): ("baseline too small", p.ORANGE),
+    str(q.NOT_IN_BASELINE): ("not in the baseline", p.ORANGE),
+    str(q.OTHER_TYPE): ("another type", p.ORANGE),
     str(q.NO_BASELINE): ("no baseline", p.DIM),
     str(q.NO_SIDECAR): ("no sidecar data", p.ORANGE),
 }

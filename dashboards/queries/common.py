@@ -129,10 +129,17 @@ def drawable(budget: str) -> str:
 
 
 # In place of a count of drifting features, or of 0 and 1 for one of them: why there is nothing to tell.
-TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE = -1, -2, -3, -4
+TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE, NOT_IN_BASELINE, OTHER_TYPE = -1, -2, -3, -4, -5, -6
+# By the reason that the sidecar gives.
+UNTOLD = {
+    "few_samples": TOO_FEW_ROWS,
+    "reference_too_small": SMALL_BASELINE,
+    "not_in_reference": NOT_IN_BASELINE,
+    "type_differs": OTHER_TYPE,
+    "no_baseline": NO_BASELINE,
+}
 # In place of traffic: a model that is asked for nothing, and need not be.
 IN_BATCHES = -1
-_SAME_FEATURE = "on (model, feature, window)"
 
 
 def is_always(value: int, expression: str) -> str:
@@ -143,18 +150,20 @@ def is_always(value: int, expression: str) -> str:
 def drift_states(*raw: str, by: str = "feature") -> str:
     """Of each feature: 1 if it drifts, 0 if not, and below 0 why nobody can tell.
 
-    The sidecar says that nothing drifts while it has too few rows: only a score makes that an answer. It tells the
-    critical value as soon as the baseline is large enough for the method.
+    What the rules say of all replicas together, which may have enough rows where none has so alone; else what a sidecar
+    says, which tells that nothing drifts even while it cannot know.
     """
-    detected = selector(m.DRIFT_DETECTED, MODEL, *raw)
-    score, critical = selector(m.DRIFT_SCORE, MODEL, *raw), selector(m.DRIFT_CRITICAL_VALUE, MODEL, *raw)
+    detected, inactive = selector(m.DRIFT_DETECTED, MODEL, *raw), selector(m.DRIFT_INACTIVE, MODEL, *raw)
     kept = ("model", "feature") if by == "model" else ("feature",)
+    reasons = (
+        is_always(value, most(selector(m.DRIFT_INACTIVE, MODEL, *raw, reason=reason), *kept))
+        for reason, value in UNTOLD.items()
+    )
     return " or ".join(
         (
-            most(f"{detected} and {_SAME_FEATURE} {score}", *kept),
-            is_always(TOO_FEW_ROWS, most(f"{detected} and {_SAME_FEATURE} {critical}", *kept)),
-            is_always(SMALL_BASELINE, most(detected, *kept)),
-            is_always(NO_BASELINE, most(selector(m.DRIFT_SAMPLES, MODEL, *raw), *kept)),
+            most(r.FLEET_DETECTED.select(MODEL, *raw), *kept),
+            most(f"{detected} unless ignoring (reason) {inactive}", *kept),
+            *reasons,
         )
     )
 

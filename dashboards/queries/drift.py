@@ -13,12 +13,12 @@ from modelwatch.dashboards.queries.common import (
     or_zero,
 )
 from modelwatch.telemetry import metrics as m
-from modelwatch.telemetry import promql as q
+from modelwatch.telemetry import records as r
 from modelwatch.telemetry.promql import rate, selector, total
 
 FEATURE = 'feature=~"$feature"'
 WINDOW = 'window=~"$window"'
-_SAME_SCORE = "on (model, feature, method)"
+_OWN = "on (model, feature, method)"
 
 
 def features() -> str:
@@ -30,19 +30,58 @@ def windows() -> str:
 
 
 def drift(metric: m.Metric, *by: str, **matchers: str) -> str:
-    """A gauge of the sidecar for the chosen features and window."""
+    """A gauge of the sidecars for the chosen features and window: of the replica with the highest."""
     window = (WINDOW,) if "window" in metric.labels else ()
     return most(selector(metric, MODEL, FEATURE, *window, **matchers), *(by or ("feature",)))
+
+
+def fleet(record: r.Record, *by: str) -> str:
+    """What the rules say of all replicas together, for the chosen features and window."""
+    window = (WINDOW,) if "window" in record.labels else ()
+    return most(record.select(MODEL, FEATURE, *window), *(by or ("feature",)))
+
+
+def told(record: r.Record, metric: m.Metric, *by: str) -> str:
+    """Of all replicas; of the sidecars alone where a feature has nothing that can be added up."""
+    return f"{fleet(record, *by)} or {drift(metric, *by)}"
+
+
+def own(record: r.Record, metric: m.Metric, *by: str) -> str:
+    """The same by the feature's own method, the one that has a threshold."""
+    kept = by or ("feature",)
+    return " or ".join(
+        most(f"{series} and {_OWN} {selector(m.DRIFT_THRESHOLD, MODEL, FEATURE)}", *kept)
+        for series in (record.select(MODEL, FEATURE, WINDOW), selector(metric, MODEL, FEATURE, WINDOW))
+    )
+
+
+def score(*by: str) -> str:
+    return own(r.FLEET_SCORE, m.DRIFT_SCORE, *by)
+
+
+def critical_value(*by: str) -> str:
+    return own(r.FLEET_CRITICAL_VALUE, m.DRIFT_CRITICAL_VALUE, *by)
+
+
+def samples() -> str:
+    return f"{fleet(r.FLEET_SAMPLES)} or {total(selector(m.DRIFT_SAMPLES, MODEL, FEATURE, WINDOW), 'feature')}"
 
 
 def drift_closeness() -> str:
     """Score over what it must pass to count as drift: the greater of the warning threshold and the critical value."""
     kept = ("model", "feature", "method")
-    score = drift(m.DRIFT_SCORE, *kept)
+    same = f"on ({', '.join(kept)})"
     warning = drift(m.DRIFT_THRESHOLD, *kept, level="warning")
-    by_chance = drift(m.DRIFT_CRITICAL_VALUE, *kept)
-    bar = f"({by_chance} > {_SAME_SCORE} {warning} or {warning})"
-    return most(f"{score} / {_SAME_SCORE} ({bar} > 0)", "feature")
+    bar = f"(({critical_value(*kept)}) > {same} {warning} or {warning})"
+    return most(f"({score(*kept)}) / {same} ({bar} > 0)", "feature")
+
+
+def every_method() -> str:
+    """Size of the score by each method over what chance alone reaches, so that all have one scale."""
+    kept = ("feature", "method")
+    scores = told(r.FLEET_SCORE, m.DRIFT_SCORE, *kept)
+    by_chance = told(r.FLEET_CRITICAL_VALUE, m.DRIFT_CRITICAL_VALUE, *kept)
+    return most(f"abs({scores}) / on ({', '.join(kept)}) (({by_chance}) > 0)", *kept)
 
 
 def states() -> str:
@@ -55,24 +94,21 @@ def features_drifted() -> str:
 
 
 def features_scored() -> str:
-    return or_zero(f"count({drift(m.DRIFT_SCORE)})")
+    return or_zero(f"count({score()})")
 
 
 def fewest_samples() -> str:
     """Of the features that can be compared; of all where none can."""
-    samples = drift(m.DRIFT_SAMPLES)
-    return f"min({samples} and on (feature) {drift(m.DRIFT_DETECTED)}) or min({samples})"
+    return f"min(({samples()}) and on (feature) {drift(m.DRIFT_DETECTED)}) or min({samples()})"
 
 
 def bin_reference() -> str:
-    return drift(m.FEATURE_REFERENCE, "feature", "bin")
+    return fleet(r.FLEET_REFERENCE, "feature", "bin")
 
 
 def bin_now() -> str:
-    """Share of each bin in the values that arrived within the chosen window."""
-    counted = q.increase(selector(m.FEATURE_VALUES, MODEL, FEATURE), "$window")
-    every = total(counted, "feature")
-    return f"{total(counted, 'feature', 'bin')} / on (feature) group_left () ({every} > 0)"
+    """Share of each bin in the values of the chosen window."""
+    return f"{fleet(r.FLEET_VALUES, 'feature', 'bin')} / on (feature) group_left () ({fleet(r.FLEET_SAMPLES)} > 0)"
 
 
 def bin_change() -> str:

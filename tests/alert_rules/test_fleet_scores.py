@@ -7,16 +7,8 @@ of a group are: what one records is there when the next is asked.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import socket
-import subprocess
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from modelwatch.alert_rules import drift_records
-from modelwatch.alert_rules.rules import Recording, Scope
+from modelwatch.alert_rules.rules import Scope
 from modelwatch.exporters.statistics.chi_squared import ChiSquared
 from modelwatch.exporters.statistics.hellinger import Hellinger
 from modelwatch.exporters.statistics.jensen_shannon import JensenShannon
@@ -35,7 +27,7 @@ from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.promql import quote
+from tests.alert_rules.recorder import Found, Recorder, line
 
 MODEL = "flight-delay"
 HOUR = 3600
@@ -60,7 +52,6 @@ QUANTILE = 31.5
 METHODS = {"psi": Psi(), "js": JensenShannon(), "hellinger": Hellinger(), "chi2": ChiSquared(), "g": LikelihoodRatio()}
 
 Counts = dict[str, NDArray[np.int64]]
-Found = dict[tuple[str, ...], float]
 
 
 def minutes(seed: int) -> Counts:
@@ -73,10 +64,6 @@ def minutes(seed: int) -> Counts:
         name: np.array([rng.multinomial(n, list(shares.values())) for n in rows], dtype=np.int64)
         for name, (shares, _) in FEATURES.items()
     }
-
-
-def line(name: str, labels: Mapping[str, str], value: object, at: float) -> str:
-    return f"{name}{{{','.join(f'{k}={quote(v)}' for k, v in labels.items())}}} {value} {at:.0f}\n"
 
 
 def exposed(replicas: Mapping[str, Counts]) -> Iterator[str]:
@@ -103,83 +90,6 @@ def exposed(replicas: Mapping[str, Counts]) -> Iterator[str]:
                     yield line(m.FEATURE_VALUES.name, {**here, "bin": bin}, value, at)
 
 
-class Recorder:
-    """A real Prometheus over a folder, into which what rules give can be written."""
-
-    def __init__(self, server: Path, tool: Path, folder: Path) -> None:
-        self._server, self._tool, self._folder = server, tool, folder
-        (folder / "prometheus.yaml").write_text("global: {}\n", "utf-8")
-
-    def store(self, lines: Iterable[str]) -> None:
-        text = self._folder / "data.txt"
-        text.write_text("".join([*lines, "# EOF\n"]), "utf-8")
-        command = [self._tool, "tsdb", "create-blocks-from", "openmetrics", text, self._folder / "data"]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
-
-    def record(self, rules: Iterable[Recording], start: int) -> None:
-        """What these rules give each minute from ``start`` to the end, as their records."""
-        with self._running() as base:
-            found = [(rule, _ask(base, rule.expr, start)) for rule in rules]
-        self.store(
-            line(rule.record, {**labels, **rule.labels}, value, at)
-            for rule, answer in found
-            for labels, values in answer
-            for at, value in values
-        )
-
-    def read(self, *records: r.Record) -> list[Found]:
-        """Values at the end, by the labels of each record in their order without the model."""
-        with self._running() as base:
-            return [
-                {
-                    tuple(labels[label] for label in record.labels[1:]): float(values[-1][1])
-                    for labels, values in _ask(base, record.name, END)
-                }
-                for record in records
-            ]
-
-    @contextmanager
-    def _running(self) -> Iterator[str]:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = int(listener.getsockname()[1])
-        log = self._folder / "out.log"
-        command = [
-            self._server,
-            f"--config.file={self._folder / 'prometheus.yaml'}",
-            f"--storage.tsdb.path={self._folder / 'data'}",
-            "--storage.tsdb.retention.time=100y",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-        with log.open("wb") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out)
-        base = f"http://127.0.0.1:{port}"
-        try:
-            deadline = time.monotonic() + 60
-            while not _answers(f"{base}/-/ready"):
-                assert time.monotonic() < deadline and process.poll() is None, log.read_text("utf-8")
-                time.sleep(0.1)
-            yield base
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def _ask(base: str, expr: str, start: int) -> list[tuple[dict[str, str], list[tuple[float, str]]]]:
-    data = urllib.parse.urlencode({"query": expr, "start": start, "end": END, "step": 60}).encode()
-    with urllib.request.urlopen(f"{base}/api/v1/query_range", data=data, timeout=120) as answer:
-        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-    return [({k: v for k, v in one["metric"].items() if k != "__name__"}, one["values"]) for one in found]
-
-
 @pytest.fixture(scope="module")
 def replicas() -> dict[str, Counts]:
     return {"a:9180": minutes(1), "b:9180": minutes(2)}
@@ -196,18 +106,11 @@ def recorder(
 ) -> Recorder:
     """Holds every record at the end of the day."""
     folder = tmp_path_factory.mktemp("fleet")
-    recorder = Recorder(part("prometheus", request.param), part("promtool", request.param), folder)
+    recorder = Recorder(part("prometheus", request.param), part("promtool", request.param), folder, END)
     recorder.store(exposed(replicas))
     policy = t.DriftPolicy(tuple(map(Duration.parse, WINDOWS)), MIN_SAMPLES, model.drift.false_alarm_rate)
-    left = [*drift_records.rules(Scope(dataclasses.replace(model, drift=policy), stack))]
-    over_time = (r.VALUES_STEP.name, r.VALUES_SLICE.name)
-    while left:
-        # As many as do not read one another.
-        ready: list[Recording] = []
-        while left and not any(earlier.record in left[0].expr for earlier in ready):
-            ready.append(left.pop(0))
-        recorder.record([rule for rule in ready if rule.record in over_time], START)
-        recorder.record([rule for rule in ready if rule.record not in over_time], END)
+    rules = drift_records.rules(Scope(dataclasses.replace(model, drift=policy), stack))
+    recorder.record(rules, over_time=(r.VALUES_STEP.name, r.VALUES_SLICE.name), start=START)
     return recorder
 
 

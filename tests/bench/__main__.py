@@ -6,7 +6,10 @@ import argparse
 import importlib
 import sys
 
-BENCHMARKS = ("generate_thousand", "drift_scores", "ingest_http", "client_record", "levels", "false_alarms", "sampling")
+BENCHMARKS = (
+    *("generate_thousand", "fleet_rules"),
+    *("drift_scores", "ingest_http", "client_record", "levels", "false_alarms", "sampling"),
+)
 
 
 def main() -> int:

@@ -47,16 +47,16 @@ ACCURACY = Record("model:accuracy:ratio", "ratio", "Share of labelled prediction
 # Drift of a whole fleet, from the sums of all replicas' counters. See alert_rules/drift_counts.py.
 _FEATURE = ("model", "feature")
 VALUES_STEP = Record(
-    "model_feature:values:increase1m",
+    "model_feature:values:step",
     "values",
-    "Values counted in the last minute by all replicas with the same reference",
+    "Values counted since the evaluation before, by all replicas with the same reference",
     (*_FEATURE, "bin", "reference"),
 )
 VALUES_SLICE = Record(
-    "model_feature:values:increase",
+    "model_feature:values:slice",
     "values",
     "Values counted in a whole ten minutes or hour, written when it ends: what long windows are summed up from",
-    (*_FEATURE, "bin", "reference", "step"),
+    (*_FEATURE, "bin", "reference", "part"),
 )
 FLEET_VALUES = Record(
     "model_feature:values:sum", "values", "Values counted in a window, by bin", (*_FEATURE, "bin", "window")
