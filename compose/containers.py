@@ -12,6 +12,7 @@ from modelwatch.compose import docker
 from modelwatch.compose.backend import Condition
 from modelwatch.compose.docker import Docker
 from modelwatch.compose.state import Folder, RuntimeName
+from modelwatch.compose.table import is_part
 from modelwatch.model.addresses import DEFAULT_PORTS, LOOPBACK, Addresses, ports
 
 # The service that listens at an address, where it is not called like it.
@@ -98,8 +99,8 @@ def attach(project: str) -> Containers | None:
 
 
 def stop(project: str, *, data: bool) -> tuple[str, ...]:
-    """End the project's containers and remove them; the names of what ran."""
+    """End the project's containers and remove them; the names of the parts among them."""
     client = docker.here()
-    names = tuple(sorted(client.containers(project)))
+    names = tuple(sorted(name for name in client.containers(project) if is_part(name)))
     client.down(project, data=data)
     return names

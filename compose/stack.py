@@ -136,7 +136,10 @@ def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextI
                 remove_data(folder)
                 out.write(f"removed {folder.home}\n")
             elif names:
-                out.write(f"kept the data in {folder.home} (`modelwatch down --data` removes it)\n")
+                volumes = ""
+                if record and record.runtime == "containers":
+                    volumes = f" and in the Docker volumes {record.control}_*"
+                out.write(f"kept the data in {folder.home}{volumes} (`modelwatch down --data` removes it)\n")
         return 0
 
     return _command(act, err, "down", folder)

@@ -138,6 +138,10 @@ def part_named(name: str) -> Part:
     return _BY_NAME[name]
 
 
+def is_part(name: str) -> bool:
+    return name in _BY_NAME
+
+
 def listens(parts: Iterable[str]) -> tuple[str, ...]:
     """The names in Addresses that these parts listen at."""
     return tuple(address for name in parts for address in _BY_NAME[name].listens)

@@ -54,25 +54,23 @@ base() {
 # build NAME LINES: the rest of a Dockerfile comes from standard input.
 build() {
   { printf 'FROM scratch\nCOPY root /\nENV PATH=/usr/local/bin:/bin\n'; cat; } >"$work/image/Dockerfile"
-  docker build --quiet --tag "$(image "$1")" "$work/image" >/dev/null
+  docker build --tag "$(image "$1")" "$work/image" >"$work/build.log" 2>&1 || { tail "$work/build.log"; exit 1; }
   docker image ls "$(image "$1")" --format '{{.Repository}}:{{.Tag}}  {{.Size}}'
 }
-# go_program NAME TOOL USER [DATA]: an image of one program, with a folder that its user owns.
+# go_program NAME TOOL [USER DATA]: an image of one program, with a folder that its user owns.
 go_program() {
   base
   cp "$(tool "$2")" "$work/image/root/bin/program"
-  [ -z "${4:-}" ] || { mkdir -p "$work/image/root$4" && chown "$3" "$work/image/root$4"; }
-  printf 'ENTRYPOINT ["/bin/program"]\n' | build "$1"
+  printf '%s\n' ${4:+"RUN mkdir $4 && chown $3 $4"} 'ENTRYPOINT ["/bin/program"]' | build "$1"
 }
 
 go_program prometheus prometheus 65534:65534 /prometheus
 go_program alertmanager alertmanager 65534:65534 /alertmanager
-go_program collector otelcol 10001:10001
-go_program jaeger jaeger 10001:10001
+go_program collector otelcol
+go_program jaeger jaeger
 
 base
-mkdir -p "$work/image/root/www/api" "$work/image/root/var/lib/grafana"
-chown 472:0 "$work/image/root/var/lib/grafana"
+mkdir -p "$work/image/root/www/api"
 echo '{"database": "ok"}' >"$work/image/root/www/api/health"
 ln -s busybox "$work/image/root/bin/httpd"
 printf 'ENTRYPOINT ["httpd", "-f", "-p", "3000", "-h", "/www"]\n' | build grafana

@@ -228,6 +228,23 @@ def test_removing_the_data_removes_the_volumes_of_containers_that_are_long_gone(
     assert not folder.home.exists()
 
 
+def test_stopping_names_the_parts_and_where_their_data_stays(tmp_path, monkeypatch):
+    said = [{"Config": {"Labels": {docker.SERVICE: name}}} for name in ("prometheus", "collector-state")]
+    fake = tmp_path / "docker"
+    fake.write_text(f"#!/bin/sh\ncase $1 in ps) echo a b;; inspect) cat {tmp_path}/said;; esac\n")
+    fake.chmod(0o755)
+    (tmp_path / "said").write_text(json.dumps(said))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    folder = Folder.of(tmp_path / "root")
+    folder.make()
+    write_record(folder, Record("containers", {}, {}, (), "", control="p1"))
+    out = io.StringIO()
+    assert stack.down(folder.root, out) == 0
+    first, second = out.getvalue().splitlines()
+    assert first == "stopped prometheus"
+    assert f"{folder.home} and in the Docker volumes p1_*" in second
+
+
 def test_what_docker_says_in_trouble_is_told_without_a_traceback(tmp_path):
     fake = tmp_path / "docker"
     fake.write_text("#!/bin/sh\necho 'pull access denied' >&2\nexit 18\n")
