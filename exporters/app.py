@@ -137,7 +137,7 @@ def _serve(
         loop.add_signal_handler(signal.SIGTERM, stop)
         loop.add_signal_handler(signal.SIGINT, stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
-        start(sidecar.load)
+        start(lambda: _load(sidecar))
         keeper = loop.create_task(_keep(sidecar))
         ending = threading.Event()
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
@@ -180,4 +180,9 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
     except Exception as error:  # the loader is somebody else's, and a running sidecar outlives a broken spec
         _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
         return
+    _load(sidecar, fleet)
+
+
+def _load(sidecar: Sidecar, fleet: t.Fleet | None = None) -> None:
     sidecar.load(fleet)
+    sidecar.warm()

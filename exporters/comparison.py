@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
+from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments
 
 Places = NDArray[np.int64]
+# Windows of more rows are seldom, and worked out when somebody asks.
+MOST_ROWS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,18 @@ class Comparison:
         # Weights are float64: exact below 2**53 rows.
         flat = np.bincount(bins, weights=total[places], minlength=rows * self._bins)
         return Histograms(flat.astype(np.int64).reshape(rows, self._bins), self._reference)
+
+    def warm(self, alpha: float) -> None:
+        """Work out the critical values of windows of all usual sizes, smaller ones first, so that no scrape has to."""
+        if not self.layout.compared:
+            return
+        self.likelihood_quantile(alpha)
+        empty = Histograms(np.zeros_like(self._reference), self._reference)
+        rows = int(self.layout.model.drift.min_samples)
+        while rows < MOST_ROWS:
+            for method in (LikelihoodRatio(), *OF_HISTOGRAMS.values()):
+                method.critical_value(empty, np.full(len(self._reference), rows), alpha)
+            rows *= 2
 
     def likelihood_quantile(self, alpha: float) -> Floats:
         """What the likelihood ratio of a window of any size exceeds with probability ``alpha`` at the most, (rows,).

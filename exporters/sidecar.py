@@ -22,7 +22,7 @@ from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
-from modelwatch.exporters.verdicts import Judgement, judge
+from modelwatch.exporters.verdicts import Judgement, alpha, judge
 from modelwatch.model import types as t
 
 # A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
@@ -207,6 +207,11 @@ class Sidecar:
         if found is None or found.layout is not layout:
             found = self._comparisons[layout.model.name] = Comparison(layout)
         return found
+
+    def warm(self) -> None:
+        """Work out ahead what judging needs. Takes seconds for a model of many features."""
+        for _, monitor in self._every():
+            self.comparison(monitor.layout).warm(alpha(monitor.layout))
 
     # --- keeping ---
 

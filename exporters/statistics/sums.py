@@ -6,6 +6,7 @@ without drift (``chance``), which the term decides too.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -66,6 +67,8 @@ class SumOverBins(ABC):
 # Quantiles by method, reference, power of 2 of the window's rows and rate. Those of a fleet are some thousands.
 _quantiles: dict[tuple[type[SumOverBins], bytes, int, float], float] = {}
 _MOST_KEPT = 100_000
+# Who asks for what somebody else is working out waits for it: two at a time would both take twice as long.
+_working_out = threading.Lock()
 
 
 def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: float) -> Floats:
@@ -73,18 +76,20 @@ def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: fl
     keys = [
         (method, row[row > 0].tobytes(), int(exponent), alpha) for row, exponent in zip(reference, power, strict=True)
     ]
-    # Each once, however many windows ask for it.
-    unknown = list({key: i for i, key in enumerate(keys) if key not in _quantiles}.values())
-    if unknown:
+    if all(key in _quantiles for key in keys):
+        return np.array([_quantiles[key] for key in keys])
+    with _working_out:
         if len(_quantiles) > _MOST_KEPT:
             _quantiles.clear()
-            unknown = list({key: i for i, key in enumerate(keys)}.values())
-        rows = reference[unknown]
-        n = 2 ** np.clip(power[unknown], 0, 62)
-        worked_out = _worked_out(method, rows, n, alpha)
-        unit = method.natural(inverse_rows(n, rows.sum(axis=1)))
-        _quantiles.update(zip([keys[i] for i in unknown], (worked_out / unit).tolist(), strict=True))
-    return np.array([_quantiles[key] for key in keys])
+        # Each once, however many windows ask for it.
+        unknown = list({key: i for i, key in enumerate(keys) if key not in _quantiles}.values())
+        if unknown:
+            rows = reference[unknown]
+            n = 2 ** np.clip(power[unknown], 0, 62)
+            worked_out = _worked_out(method, rows, n, alpha)
+            unit = method.natural(inverse_rows(n, rows.sum(axis=1)))
+            _quantiles.update(zip([keys[i] for i in unknown], (worked_out / unit).tolist(), strict=True))
+        return np.array([_quantiles[key] for key in keys])
 
 
 # Up to this many filled bins a score takes too few values for a saddlepoint.

@@ -18,10 +18,24 @@ def survival(x: ArrayLike, degrees: ArrayLike) -> Floats:
 
 
 def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
-    """``quantile`` for each of ``degrees``; NaN where there is no degree of freedom."""
+    """``quantile`` for each of ``degrees``; NaN where there is no degree of freedom.
+
+    For 100 degrees and more it is Wilson and Hilferty's, within 1e-2 of itself from 1e-9 to 1 - 1e-9 (within 1e-3 from 1,000
+    degrees on): exact ones take a search each, and numbers of rows never come twice.
+    """
     wanted = np.asarray(degrees, dtype=np.float64)
-    found = [quantile(alpha, float(one)) if one > 0 else math.nan for one in wanted.ravel()]
-    return np.array(found, dtype=np.float64).reshape(wanted.shape)
+    many = wanted >= 100
+    found = np.full(wanted.shape, math.nan)
+    found[many] = _wilson_hilferty(alpha, wanted[many])
+    few = (wanted > 0) & ~many
+    found[few] = [quantile(alpha, float(one)) for one in wanted[few]]
+    return found
+
+
+def _wilson_hilferty(alpha: float, degrees: Floats) -> Floats:
+    spread = 2 / (9 * degrees)
+    cube: Floats = degrees * (1 - spread - NormalDist().inv_cdf(alpha) * np.sqrt(spread)) ** 3
+    return cube
 
 
 # Beyond, the cube root approximation is right to 1e-6, and the series for better would take as many terms.
