@@ -20,8 +20,8 @@ def survival(x: ArrayLike, degrees: ArrayLike) -> Floats:
 def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
     """``quantile`` for each of ``degrees``; NaN where there is no degree of freedom.
 
-    For 100 degrees and more it is Wilson and Hilferty's, within 1e-2 of itself from 1e-9 to 1 - 1e-9 (within 1e-3 from 1,000
-    degrees on): exact ones take a search each, and numbers of rows never come twice.
+    For 100 degrees and more it is Wilson and Hilferty's, within 1e-2 of itself from 1e-9 to 1 - 1e-9 (within 1e-3 from
+    1,000 degrees on): exact ones take a search each, and numbers of rows never come twice.
     """
     wanted = np.asarray(degrees, dtype=np.float64)
     many = wanted >= 100
