@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelwatch.alert_rules.drift_windows import lately, quick
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, series, then
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import CONSTANT_OUTPUT, DRIFT_SAMPLES, LOW_CONFIDENCE
@@ -17,12 +17,14 @@ _EVERY = "30m"
 _DAY = 24 * 60
 
 
-def rules(scope: Scope) -> tuple[Alert, ...]:
-    """They stand on answers that the sidecar gets, so that batch models have them too.
+# How likely equal answers are, the reference tells.
+CONDITIONS = {"ModelOutputConstant": Condition((BASELINE,), "baseline: {data: training.csv}")}
 
-    How likely equal answers are, the reference tells: nothing of them without a baseline.
-    """
-    return (*((_constant(scope),) if scope.model.baseline else ()), _unsure(scope))
+
+def rules(scope: Scope) -> tuple[Alert, ...]:
+    """They stand on answers that the sidecar gets, so that batch models have them too."""
+    constant = CONDITIONS["ModelOutputConstant"].holds(scope.model)
+    return (*((_constant(scope),) if constant else ()), _unsure(scope))
 
 
 def _constant(scope: Scope) -> Alert:

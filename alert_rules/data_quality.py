@@ -9,8 +9,9 @@ from functools import partial
 
 from modelwatch.alert_rules.drift_scenarios import MINUTES, Told, at_the_end, sidecars
 from modelwatch.alert_rules.drift_windows import lately, quick
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
+from modelwatch.model.types import Feature, Model
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
 from modelwatch.telemetry.metrics import (
@@ -64,7 +65,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
 def _missing(scope: Scope) -> _Share:
     return _Share(
         "ModelFeatureMissing",
-        {feature.name: feature.missing_max_ratio for feature in scope.model.features if feature.missing_max_ratio < 1},
+        {feature.name: feature.missing_max_ratio for feature in scope.model.features if _has_limit(feature)},
         "missing values",
         "features[].missing.max_ratio",
         (
@@ -78,7 +79,7 @@ def _out_of_range(scope: Scope) -> _Share:
     limit = scope.model.limits.out_of_range_ratio
     return _Share(
         "ModelFeatureOutOfRange",
-        {feature.name: limit for feature in scope.model.features if feature.range is not None},
+        {feature.name: limit for feature in scope.model.features if _has_range(feature)},
         "values outside the range",
         "limits.out_of_range_ratio",
         ("Look for a changed unit or encoding upstream.", "If the values are right, widen the range in the spec."),
@@ -89,7 +90,7 @@ def _new_category(scope: Scope) -> _Share:
     limit = scope.model.limits.new_category_ratio
     return _Share(
         "ModelFeatureNewCategory",
-        {feature.name: limit for feature in scope.model.features if feature.type == "categorical"},
+        {feature.name: limit for feature in scope.model.features if _has_categories(feature)},
         "categories never seen before",
         "limits.new_category_ratio",
         (
@@ -97,6 +98,41 @@ def _new_category(scope: Scope) -> _Share:
             "If it is real, retrain with it and make a new profile.",
         ),
     )
+
+
+def _has_limit(feature: Feature) -> bool:
+    return feature.missing_max_ratio < 1
+
+
+def _has_range(feature: Feature) -> bool:
+    return feature.range is not None
+
+
+def _has_categories(feature: Feature) -> bool:
+    return feature.type == "categorical"
+
+
+def _some(judged: Callable[[Feature], bool]) -> Callable[[Model], bool]:
+    return lambda model: any(map(judged, model.features))
+
+
+CONDITIONS = {
+    "ModelFeatureMissing": Condition(
+        (Need("a feature whose missing.max_ratio is below 1 (0.05 when left out)", _some(_has_limit)),),
+        "features: [{name: age, type: numeric}]",
+    ),
+    "ModelFeatureOutOfRange": Condition(
+        (Need("a numeric feature with a range", _some(_has_range)),),
+        "features: [{name: age, type: numeric, range: [0, 120]}]",
+    ),
+    "ModelFeatureNewCategory": Condition(
+        (Need("a categorical feature", _some(_has_categories)), BASELINE),
+        "features: [{name: country, type: categorical}]\nbaseline: {data: training.csv}",
+    ),
+    "ModelFeatureTypeWrong": Condition(
+        (Need("a feature", lambda model: bool(model.features)),), "features: [{name: age, type: numeric}]"
+    ),
+}
 
 
 def _matcher(names: Sequence[str]) -> str:

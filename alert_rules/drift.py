@@ -7,7 +7,7 @@ from functools import partial
 from modelwatch.alert_rules.drift_scenarios import LEANING, LOPSIDED, NEVER, Told, at_the_end, sidecars
 from modelwatch.alert_rules.drift_scores import threshold
 from modelwatch.alert_rules.drift_windows import lately, steady
-from modelwatch.alert_rules.rules import Alert, Runbook, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Runbook, Scope
 from modelwatch.model.types import Model
 from modelwatch.telemetry import records as r
 
@@ -37,6 +37,12 @@ def _runbook(model: Model, what: str, window: str) -> Runbook:
             "A real change (season, market): check accuracy on recent labels, then retrain and make a new profile with `modelwatch profile`.",
         ),
     )
+
+
+CONDITIONS = {
+    name: Condition((BASELINE,), "baseline: {data: training.csv}")
+    for name in ("ModelFeatureDrift", "ModelFeatureDriftCritical", "ModelPredictionDrift")
+}
 
 
 def rules(scope: Scope) -> tuple[Alert, ...]:

@@ -19,7 +19,7 @@ from modelwatch.alert_rules import (
     staleness,
     traffic,
 )
-from modelwatch.alert_rules.rules import Alert, Group, Recording, RuleFile, Scope, scopes
+from modelwatch.alert_rules.rules import Alert, Condition, Group, Recording, RuleFile, Scope, scopes
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry.records import SPEC_INFO
 
@@ -57,6 +57,14 @@ def model_file(scope: Scope) -> RuleFile:
         Group(f"{name}/data", interval, tuple(data)),
     )
     return RuleFile(name, groups, scope.model)
+
+
+def conditions() -> dict[str, Condition]:
+    """The alerts that not every model has, by name."""
+    found: dict[str, Condition] = {}
+    for family in (*SYMPTOMS, slo, drift, *DATA):
+        found.update(getattr(family, "CONDITIONS", {}))
+    return found
 
 
 def drift_file(scope: Scope) -> RuleFile | None:

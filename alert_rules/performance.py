@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.alert_rules.rules import Alert, Recording, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import Alert, Condition, Need, Recording, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import LABELLED
@@ -10,11 +10,24 @@ from modelwatch.telemetry.records import ACCURACY
 
 # Standard error of a ratio on 200 labels is at most 0.035.
 _MIN_LABELS = 200
+_LABELS = (
+    Need("task.type: classification", lambda model: model.task.type == "classification"),
+    Need("task.classes", lambda model: bool(model.task.classes)),
+)
+CONDITIONS = {
+    "ModelAccuracyLow": Condition(
+        (
+            *_LABELS,
+            Need("performance.metrics.accuracy.min", lambda model: model.performance.min_accuracy is not None),
+        ),
+        "performance: {metrics: {accuracy: {min: 0.85}}}",
+    )
+}
 
 
 def rules(scope: Scope) -> tuple[Recording | Alert, ...]:
     model = scope.model
-    if model.task.type != "classification" or not model.task.classes:
+    if not all(need.met(model) for need in _LABELS):
         return ()
     window = model.performance.window.text
     every = q.total(q.increase(q.selector(LABELLED, model=model.name), window))

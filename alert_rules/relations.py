@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from modelwatch.alert_rules.drift_windows import lately, steady
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, series
+from modelwatch.model.types import Model
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import CORRELATION_CHANGE, DRIFT_SAMPLES, RECONSTRUCTION_ERROR
 
@@ -14,12 +15,24 @@ _CHANGE = 0.3
 _RATIO = 2
 
 
+def _numeric(model: Model) -> list[str]:
+    return [feature.name for feature in model.features if feature.type == "numeric"]
+
+
+CONDITIONS = {
+    name: Condition(
+        (Need("two numeric features", lambda model: len(_numeric(model)) >= 2), BASELINE),
+        "features: [{name: age, type: numeric}, {name: f, type: numeric}]\nbaseline: {data: training.csv}",
+    )
+    for name in ("ModelCorrelationChanged", "ModelRowsUnusual")
+}
+
+
 def rules(scope: Scope) -> tuple[Alert, ...]:
-    """Both stand on correlations of numeric features: nothing with fewer than two, or without a baseline."""
-    numeric = [feature.name for feature in scope.model.features if feature.type == "numeric"]
-    if len(numeric) < 2 or scope.model.baseline is None:
+    if not all(condition.holds(scope.model) for condition in CONDITIONS.values()):
         return ()
-    return (_correlation(scope, numeric[0], numeric[1]), _reconstruction(scope, numeric[0]))
+    one, other, *_ = _numeric(scope.model)
+    return (_correlation(scope, one, other), _reconstruction(scope, one))
 
 
 def _correlation(scope: Scope, one: str, other: str) -> Alert:

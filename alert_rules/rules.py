@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from modelwatch.model.types import Fleet, Model, Severity, Stack
@@ -62,6 +62,35 @@ class Alert:
     @property
     def severity(self) -> str:
         return self.labels[L.SEVERITY]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that a model must have: ``what`` in words, with the field of the spec that gives it."""
+
+    what: str
+    met: Callable[[Model], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a model needs to have an alert that not every model has. ``example`` is the part of a spec that gives it.
+
+    The families themselves ask ``holds``, so what is told of an alert cannot differ from when it is generated.
+    """
+
+    needs: tuple[Need, ...]
+    example: str
+
+    def holds(self, model: Model) -> bool:
+        return all(need.met(model) for need in self.needs)
+
+    def unmet(self, model: Model) -> tuple[str, ...]:
+        return tuple(need.what for need in self.needs if not need.met(model))
+
+
+# What is told of the fleet's counts needs bins to count in.
+BASELINE = Need("baseline.data or baseline.profile", lambda model: model.baseline is not None)
 
 
 @dataclass(frozen=True, slots=True)

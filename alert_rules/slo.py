@@ -12,7 +12,7 @@ from decimal import Decimal
 from math import ceil
 
 from modelwatch.alert_rules.latency import buckets
-from modelwatch.alert_rules.rules import Alert, Group, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import Alert, Condition, Group, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series, then
 from modelwatch.model.types import Slo
 from modelwatch.model.units import Duration
@@ -29,6 +29,11 @@ MIN_BAD_EVENTS = 5
 
 PAGE_PAIRS = tuple(pair for pair in BURN_ALERTS if pair.severity == L.PAGE)
 TICKET_PAIRS = tuple(pair for pair in BURN_ALERTS if pair.severity == L.TICKET)
+_SLO = Condition(
+    (Need("an SLO in slos (online models that say nothing have two)", lambda model: bool(model.slos)),),
+    "slos: [{name: valid-rows, objective: 99, sli: valid_rows}]",
+)
+CONDITIONS = {"ErrorBudgetBurnFast": _SLO, "ErrorBudgetBurnSlow": _SLO}
 
 
 def threshold(pair: BurnAlert, slo: Slo) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, Scope
+from modelwatch.alert_rules.rules import Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, grow, series
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import promql as q
@@ -15,10 +15,19 @@ from modelwatch.telemetry.metrics import (
     Metric,
 )
 
+CONDITIONS = {
+    "ModelRowsStale": Condition(
+        (Need("serving.mode: online", lambda model: model.serving.mode == "online"),), "serving: {mode: online}"
+    ),
+    "ModelBatchOverdue": Condition(
+        (Need("serving.mode: batch", lambda model: model.serving.mode == "batch"),), "serving: {mode: batch, every: 1d}"
+    ),
+}
+
 
 def rules(scope: Scope) -> tuple[Alert, ...]:
-    online = scope.model.serving.mode == "online"
-    return (_features(scope), *((_rows(scope),) if online else (_batch(scope),)))
+    made = {"ModelRowsStale": _rows, "ModelBatchOverdue": _batch}
+    return (_features(scope), *(make(scope) for name, make in made.items() if CONDITIONS[name].holds(scope.model)))
 
 
 def _features(scope: Scope) -> Alert:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -60,7 +60,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a stack is made from. ``files`` is what was generated: path -> text; ``demo`` whether the demo is here."""
+    """What a stack is made from. ``files`` is what was generated: path -> text; ``demo`` whether the demo is here;
+    ``moved`` old address -> new one of parts that were elsewhere before.
+    """
 
     folder: Folder
     models_dir: Path
@@ -69,6 +71,7 @@ class Setup:
     environ: Mapping[str, str]
     files: Mapping[str, str]
     demo: bool
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 class Backend(Protocol):

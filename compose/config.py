@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,13 @@ def differences(folder: Folder, files: Mapping[str, str]) -> dict[str, str | Non
 def apply(folder: Folder, files: Mapping[str, str]) -> Applied:
     """Make config/ hold exactly these files."""
     before = differences(folder, files)
-    _put(folder, {name: files.get(name) for name in before})
+    try:
+        _put(folder, {name: files.get(name) for name in before})
+    except BaseException:
+        # On a full disk that may fail too, and the first error is the one to tell.
+        with suppress(OSError):
+            _put(folder, before)
+        raise
     return Applied(before)
 
 

@@ -19,6 +19,7 @@ from modelwatch.compose.backend import Change, Condition, Runtime, Say, Setup
 from modelwatch.compose.config import CHECKS, Check
 from modelwatch.compose.containers import Containers, project_name
 from modelwatch.compose.docker import Docker
+from modelwatch.compose.moved import as_flag
 from modelwatch.compose.parts.machine import Machine
 from modelwatch.compose.specs_copy import copy_specs
 from modelwatch.compose.state import StackError, write_atomically
@@ -101,6 +102,7 @@ class ContainersBackend:
             "MODELWATCH_IMAGE_CONTEXT": str(folder.home / "image"),
             "MODELWATCH_IMAGE_OWN": f"{self.control}:{digest_of(folder.home / 'image')}",
             "MODELWATCH_MODELS": copy_specs(folder.home / "specs", self.setup.models_dir, self.setup.fleet),
+            "MODELWATCH_MOVED": as_flag(self.setup.moved),
             "MODELWATCH_RETENTION": stack.retention.text,
             "MODELWATCH_SCRAPE_INTERVAL": stack.scrape_interval.text,
             "MODELWATCH_SPECS": str(folder.home / "specs"),

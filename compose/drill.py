@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from modelwatch.compose.state import StackError
+from modelwatch.compose import runtimes
+from modelwatch.compose.readiness import is_ready
+from modelwatch.compose.state import Folder, Record, StackError, read_record
+from modelwatch.compose.table import part_named
+
+# What has to work for a fault to become a page, in the order in which the page travels.
+_NEEDED = ("demo", "prometheus", "alertmanager", "pagerduty")
+_ENQUEUE = "/v2/enqueue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,69 @@ def http(method: str, url: str) -> Any:
     except urllib.error.HTTPError as error:
         raise StackError(f"{method} {url} answered {error.code}: {error.read(500).decode(errors='replace')}") from error
     except (OSError, ValueError) as error:
-        raise StackError(f"{method} {url} failed: {error}. Is the stack up? `modelwatch status` tells") from error
+        raise StackError(f"{method} {url} failed: {error}: `modelwatch status` tells how the stack stands") from error
+
+
+class CannotDrillError(StackError):
+    """A drill cannot begin; ``help`` says what to do."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stack as a drill sees it. ``demo`` is whether the demo is in its folder; ``ready`` are the parts that answer.
+
+    ``running`` is None where no stack runs; ``double`` is whether pages go to the local double.
+    """
+
+    demo: bool
+    running: Record | None = None
+    ready: frozenset[str] = frozenset()
+    double: bool = True
+
+
+def standing(folder: Folder) -> Standing:
+    """How the stack of a folder stands now. Raises StackError when what runs it does not answer."""
+    demo = (folder.root / "demo" / "__main__.py").is_file()
+    record = read_record(folder)
+    runtime = runtimes.attach(folder, record) if record else None
+    if record is None or runtime is None:
+        return Standing(demo)
+    conditions = runtime.conditions()
+    ready = frozenset(name for name in _NEEDED if is_ready(name, conditions.get(name), record.public))
+    try:
+        routing = (folder.config / "alertmanager" / "alertmanager.yaml").read_text(encoding="utf-8")
+    except OSError:
+        routing = _ENQUEUE
+    return Standing(demo, record, ready, _ENQUEUE in routing)
+
+
+def addresses(found: Standing) -> Mapping[str, str]:
+    """``host:port`` of the parts that a drill talks to. Raises CannotDrillError for what stands in its way."""
+    record = found.running
+    if not found.demo if record is None else "demo" not in record.parts:
+        raise CannotDrillError(
+            "a drill breaks the demo, and this folder's stack has none",
+            "drill in a clone of modelwatch: make up, then make drill; to see your own model page, stop its service "
+            "and wait for ModelDown",
+        )
+    if record is None:
+        raise CannotDrillError("no stack runs in this folder", "start it with modelwatch up, then drill")
+    for name in _NEEDED:
+        if name not in found.ready:
+            raise CannotDrillError(
+                f"the {part_named(name).title} does not answer at {record.public[part_named(name).address]}",
+                f"modelwatch status tells how it stands, modelwatch logs {name} what it said",
+            )
+    if not found.double:
+        raise CannotDrillError(
+            "pages of this stack go to the real PagerDuty, whose incidents a drill cannot see",
+            "move the PagerDuty key out of secrets/, run modelwatch up and drill with the local double",
+        )
+    return record.public
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,26 +122,25 @@ def reconcile(native: Native, programs: Iterable[Program], restart: Collection[s
         name: Job(name, AGAIN.get(name, "always")) for name in processes if name in (TOOLS, JOINER)
     }
     current = {program.name for program in programs if _is_current(folder, program)}
-    for program in programs:
-        if program.name not in current:
-            write_launch(folder.run, program.name, program.launch)
     if set(jobs) != set(processes):
         supervision.write_conf(folder, jobs.values(), native.supervisor.control)
         native.supervisor.reread()
         done += [Change(name, "stopped: not part of the stack any more") for name in sorted(set(processes) - set(jobs))]
     for program in programs:
-        process = processes.get(program.name)
-        if program.launch.waits:
-            continue
-        if process is None or not process.up:
-            if process and process.state == "EXITED" and process.status == 0 and program.name in AGAIN:
-                continue
-            native.supervisor.start(program.name)
-            done.append(Change(program.name, "started"))
-        elif program.name not in current or program.name in restart:
+        process, stale = processes.get(program.name), program.name not in current
+        up = process is not None and process.up
+        again = up and not program.launch.waits and (stale or program.name in restart)
+        if again:
             native.supervisor.stop(program.name)
-            native.supervisor.start(program.name)
-            done.append(Change(program.name, "restarted"))
+        if stale:
+            # Only now: whoever is cut short here must not leave a program that looks as if it ran with this already.
+            write_launch(folder.run, program.name, program.launch)
+        if program.launch.waits or (up and not again):
+            continue
+        if process and process.state == "EXITED" and process.status == 0 and program.name in AGAIN:
+            continue
+        native.supervisor.start(program.name)
+        done.append(Change(program.name, "restarted" if again else "started"))
     return tuple(done)
 
 

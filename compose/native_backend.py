@@ -26,17 +26,19 @@ _ON_PATH: Mapping[str, tuple[str, ...]] = {
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
 }
+_WITH_UI: Mapping[str, parts.Version] = {"prometheus": "oldest", "alertmanager": "newest"}
+"""Which of our own has a web UI: the package of Prometheus, the build of Alertmanager."""
 
 
 def find_program(name: str, machine: Machine) -> Path | None:
-    """The program to run: the user's own choice, the one on PATH, the package (it has a web UI), a build."""
+    """The program to run: the user's own choice, the one on PATH, ours that has a web UI, any of ours."""
     chosen = machine.env.get(f"MODELWATCH_{name.upper()}")
     if name not in _ON_PATH or chosen:
         return parts.find(name, machine=machine)
     for file in _ON_PATH[name]:
         if path := shutil.which(file, path=machine.env.get("PATH", "")):
             return Path(path).absolute()
-    return parts.find(name, "oldest", machine=machine) or parts.find(name, machine=machine)
+    return parts.find(name, _WITH_UI[name], machine=machine) or parts.find(name, machine=machine)
 
 
 def have_core(machine: Machine, say: Say) -> None:
@@ -73,6 +75,7 @@ class NativeBackend:
             find=lambda name: find_program(name, self.machine),
             environ=self.setup.environ,
             build=wanted and self.machine.which("go") is not None,
+            moved=self.setup.moved,
         )
         return plan.programs()
 

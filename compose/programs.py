@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from modelwatch.compose.launch import Launch
+from modelwatch.compose.moved import as_flag
 from modelwatch.compose.state import Folder
 from modelwatch.compose.supervision import Again, Job
 from modelwatch.compose.table import part_named
@@ -58,6 +59,8 @@ class Plan:
     environ: Mapping[str, str]
     build: bool
     """Whether what is missing is being built here."""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Old address -> new one of parts that were elsewhere before."""
 
     def programs(self) -> tuple[Program, ...]:
         """Every program of the native stack; those that are still to come wait."""
@@ -149,8 +152,9 @@ class Plan:
 
     def _pagerduty(self) -> Program:
         state = str(self._data("pagerduty") / "events.jsonl")
-        listen = self.addresses["pagerduty"]
-        return self._module("pagerduty", "modelwatch.compose.pagerduty", "--listen", listen, "--state", state)
+        flags = ("--listen", self.addresses["pagerduty"], "--state", state)
+        moved = ("--moved", as_flag(self.moved)) if self.moved else ()
+        return self._module("pagerduty", "modelwatch.compose.pagerduty", *flags, *moved)
 
     def _preview(self) -> Program:
         return self._module(

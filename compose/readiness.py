@@ -26,6 +26,10 @@ class NotReadyError(StackError):
         self.part = part
 
 
+def is_up(condition: Condition | None) -> bool:
+    return condition is not None and condition.state in UP
+
+
 def is_ready(name: str, condition: Condition | None, public: Mapping[str, str]) -> bool:
     if condition is None or condition.state not in UP:
         return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from modelwatch.compose import config, keys, runtimes
 from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
+from modelwatch.compose.moved import moved, remember
 from modelwatch.compose.occupied import check_ports
+from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import PartError
-from modelwatch.compose.readiness import is_ready, wait_ready
+from modelwatch.compose.readiness import is_ready, is_up, wait_ready
 from modelwatch.compose.report import Progress, table
 from modelwatch.compose.runtime import choose
 from modelwatch.compose.state import Folder, Record, StackError, locked, read_record, remove_data, write_record
@@ -36,6 +39,13 @@ Render = Callable[[Addresses, RuntimeSecrets], Mapping[str, str]]
 Wait = Literal["core", "all"]
 _RELOADED = ("prometheus", "alertmanager")
 _RESTARTED = ("collector", "jaeger", "grafana")
+_MENDING = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota of that disk",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "choose a folder that you own",
+    errno.EPERM: "choose a folder that you own",
+}
 
 
 class StoppedWaiting(KeyboardInterrupt):
@@ -59,13 +69,17 @@ def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers
             signal.signal(number, old)
 
 
-def _command(act: Callable[[], int], err: TextIO, name: str) -> int:
+def _command(act: Callable[[], int], err: TextIO, name: str, folder: Folder) -> int:
     try:
         # The end of a terminal or of `make` is an interruption like Ctrl-C: nothing may stay half done.
         with _handling(_terminated, signal.SIGTERM, signal.SIGHUP):
             return act()
     except (StackError, PartError, PortError) as error:
         err.write(f"modelwatch {name}: {error}\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        err.write(f"modelwatch {name}: {error.filename2 or error.filename or folder.home}: {reason}\n")
+        err.write(f"help: {_MENDING.get(error.errno or 0, 'mend that')}, then run it again\n")
     except KeyboardInterrupt as stopped:
         more = ": what runs goes on, and what is built joins it" if isinstance(stopped, StoppedWaiting) else ""
         err.write(f"modelwatch {name}: interrupted{more}\n")
@@ -102,7 +116,7 @@ def up(
                 progress=Progress(out),
             ).run(wait)
 
-    return _command(act, err, "up")
+    return _command(act, err, "up", folder)
 
 
 def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextIO = sys.stderr) -> int:
@@ -125,7 +139,7 @@ def down(root: Path, out: TextIO = sys.stdout, *, data: bool = False, err: TextI
                 out.write(f"kept the data in {folder.home} (`modelwatch down --data` removes it)\n")
         return 0
 
-    return _command(act, err, "down")
+    return _command(act, err, "down", folder)
 
 
 def models_digest(models_dir: Path, fleet: Fleet) -> str:
@@ -165,7 +179,8 @@ class _Up:
             fleet.stack.receivers.values(), folder, environ=environ, addresses=self._addresses, runtime=self._name
         )
         self._files = config.for_the_stack(render(self._addresses, self._secrets))
-        self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo)
+        was = moved(folder, self._addresses.public)
+        self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo, was)
         self._digest = models_digest(models_dir, fleet)
         self._started = time.time()
 
@@ -189,6 +204,7 @@ class _Up:
             self._wait_joined(backend, runtime)
             backend = runtimes.backend(self._name, self._setup, self._say)
             write_record(self._folder, self._record(backend, complete=True))
+        remember(self._folder, self._addresses.public)
         self._tell(backend)
         return 0
 
@@ -264,20 +280,23 @@ class _Up:
         restart: set[str] = set()
         if changed:
             self._check(backend)
+        if changed or not record.complete:
+            write_record(self._folder, replace(record, complete=False))
             applied = config.apply(self._folder, self._files)
-            restart = {part for part in applied.parts if part in _RESTARTED and part in backend.parts}
-            for part in _RELOADED:
-                if part in applied.parts:
-                    self._reload(part, applied)
-                    done.append(f"{part}: reloaded")
+            # Where the last `up` was cut short, nobody knows who has read what.
+            concerned = applied.parts if record.complete else frozenset((*_RELOADED, *_RESTARTED))
+            restart = {part for part in concerned if part in _RESTARTED and part in backend.parts}
+            conditions = runtime.conditions()
+            # One that has ended reads it when it is started again.
+            reloaded = [part for part in _RELOADED if part in concerned and is_up(conditions.get(part))]
+            self._wait_ready(reloaded, runtime)
+            self._reload(reloaded, applied, record)
+            done += [f"{part}: reloaded" for part in reloaded]
             if "preview" in applied.parts:
                 done.append("preview: shows the new dashboards and runbooks")
         changes = backend.reconcile(runtime, restart)
         done += [f"{change.name}: {change.what}" for change in changes]
-        conditions = runtime.conditions()
-        names = self._here(backend)
-        waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
-        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        waiting = self._wait_ready(self._here(backend), runtime)
         # One that has just started has read the new specs, and before it is ready the signal would end it.
         if record.models != self._digest and "exporter" not in {change.name for change in changes}:
             runtime.hang_up("exporter")
@@ -289,13 +308,24 @@ class _Up:
             self._say("already running, nothing to do")
         return runtime
 
-    def _reload(self, part: str, applied: config.Applied) -> None:
-        try:
-            config.reload(part, self._addresses.public)
-        except StackError:
-            config.undo(self._folder, applied)
-            config.reload(part, self._addresses.public)
-            raise
+    def _wait_ready(self, names: Sequence[str], runtime: Runtime) -> list[str]:
+        """Wait for those of them that are not ready; which those are."""
+        conditions = runtime.conditions()
+        waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
+        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        return waiting
+
+    def _reload(self, parts: Sequence[str], applied: config.Applied, before: Record) -> None:
+        """Have these read the new config; when one refuses it, all that read it go back to the old."""
+        for count, part in enumerate(parts, start=1):
+            try:
+                config.reload(part, self._addresses.public)
+            except StackError:
+                config.undo(self._folder, applied)
+                for told in parts[:count]:
+                    config.reload(told, self._addresses.public)
+                write_record(self._folder, before)
+                raise
 
     def _tell(self, backend: Backend) -> None:
         """The table of URLs, what is still to come, and where pages go."""
@@ -305,7 +335,8 @@ class _Up:
             part = part_named(name)
             url = part.page_url(self._addresses.public)
             if name not in backend.pending and url:
-                rows.append((part.title, url, versions.get(name, "")))
-        self._say(f"\n{table(('what', 'URL', 'version'), rows)}")
+                note = API_ONLY if api_only(part, self._addresses.public) else ""
+                rows.append((part.title, url, versions.get(name, ""), note))
+        self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
         for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
             self._say(line)

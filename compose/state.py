@@ -87,7 +87,7 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     started: float = 0.0
     complete: bool = False
-    """Whether every part of the core has been ready once."""
+    """Whether the last `up` came to its end: every part was ready and had read the config that is there."""
 
 
 def read_record(folder: Folder) -> Record | None:

@@ -18,6 +18,8 @@ class Part:
     page: str | None = None
     page_address: str = ""
     """Where the page is, if not at ``address``."""
+    may_lack_ui: bool = False
+    """Some builds answer at ``page`` with an error or a stand-in."""
     more: tuple[str, ...] = ()
     """Other names in Addresses that it listens at."""
     core: bool = False
@@ -42,6 +44,7 @@ PARTS: tuple[Part, ...] = (
         address="prometheus",
         ready="/-/ready",
         page="/",
+        may_lack_ui=True,
         core=True,
         patience=120,
     ),
@@ -52,6 +55,7 @@ PARTS: tuple[Part, ...] = (
         address="alertmanager",
         ready="/-/ready",
         page="/",
+        may_lack_ui=True,
         core=True,
     ),
     Part(
@@ -122,6 +126,7 @@ PARTS: tuple[Part, ...] = (
         more=("jaeger_otlp",),
         ready="/api/services",
         page="/",
+        may_lack_ui=True,
     ),
     Part(name="loki", title="Loki", does="stores logs", address="loki", ready="/ready", patience=120),
 )

@@ -15,6 +15,7 @@ from typing import Literal, TextIO
 
 from modelwatch.compose import runtimes, supervision
 from modelwatch.compose.backend import UP, Condition
+from modelwatch.compose.pages import API_ONLY, api_only
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
 from modelwatch.compose.programs import NEEDS, TOOLS
 from modelwatch.compose.readiness import is_ready
@@ -29,7 +30,7 @@ State = Literal["ready", "starting", "failed", "stopped", "building", "waiting",
 
 @dataclass(frozen=True)
 class Line:
-    """One part in `status`. ``since`` is in seconds since the epoch."""
+    """One part in `status`. ``since`` is in seconds since the epoch; ``api_only``: no person can look at ``url``."""
 
     part: str
     title: str
@@ -39,6 +40,7 @@ class Line:
     url: str | None
     version: str
     detail: str
+    api_only: bool = False
 
 
 def _absent(part: Part, item: PartStatus | None, now: float, *, builds: bool) -> tuple[State, str]:
@@ -87,8 +89,9 @@ def _line(part: Part, seen: _Seen) -> Line:
     else:
         state, detail = "starting", detail or f"does not answer yet at {part.ready_url(record.public) or 'all'}"
     url = part.page_url(record.public) if state in ("ready", "starting") else None
+    only = state == "ready" and api_only(part, record.public)
     version = record.versions.get(part.name, "")
-    return Line(part.name, part.title, part.core, state, since, url, version, detail)
+    return Line(part.name, part.title, part.core, state, since, url, version, API_ONLY if only else detail, only)
 
 
 def _builds(tools: Mapping[str, PartStatus], now: float) -> list[str]:

@@ -13,10 +13,11 @@ _LIMIT = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """``status`` is 0 when nobody answered; ``text`` then says why."""
+    """``status`` is 0 when nobody answered; ``text`` then says why. ``location`` is where it leads instead."""
 
     status: int
     text: str
+    location: str = ""
 
     @property
     def good(self) -> bool:
@@ -40,7 +41,8 @@ def ask(url: str, *, method: str = "GET", timeout: float = 2.0) -> Answer:
             return Answer(response.status, response.read(_LIMIT).decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.read(_LIMIT).decode("utf-8", "replace"))
+            text = error.read(_LIMIT).decode("utf-8", "replace")
+            return Answer(error.code, text, error.headers.get("Location", ""))
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, str(getattr(error, "reason", error)))
 

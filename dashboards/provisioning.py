@@ -29,7 +29,7 @@ def provisioning(fleet: Fleet) -> dict[str, str]:
     sources = [_prometheus(fleet), _alertmanager(fleet)]
     if any(destination.type == "jaeger" for destination in fleet.stack.traces):
         sources.append(_jaeger(fleet))
-    sources += [_loki(destination) for destination in fleet.stack.logs if destination.type == "loki"][:1]
+    sources += [_loki(fleet, destination) for destination in fleet.stack.logs if destination.type == "loki"][:1]
     files = {
         "datasources/modelwatch.yaml": {"apiVersion": 1, "prune": True, "datasources": sources},
         "dashboards/modelwatch.yaml": {"apiVersion": 1, "providers": [_provider()]},
@@ -98,7 +98,7 @@ def _jaeger(fleet: Fleet) -> Json:
     return _source("Jaeger", JAEGER, "jaeger", _url(fleet, "jaeger"), settings)
 
 
-def _loki(destination: Destination) -> Json:
+def _loki(fleet: Fleet, destination: Destination) -> Json:
     settings: Json = {
         "derivedFields": [
             {
@@ -111,7 +111,7 @@ def _loki(destination: Destination) -> Json:
             }
         ]
     }
-    return _source("Loki", LOKI, "loki", destination.endpoint, settings)
+    return _source("Loki", LOKI, "loki", fleet.addresses.translate_internal(destination.endpoint), settings)
 
 
 def _source(name: str, uid: str, kind: str, url: str, settings: Json) -> Json:

@@ -7,11 +7,15 @@ import os
 import sys
 from pathlib import Path
 
-from modelwatch.exporters.app import DEFAULT_LISTEN, run
-from modelwatch.model import types as t
-from modelwatch.model.addresses import Addresses, PortError
-from modelwatch.model.diagnostics import SpecError
-from modelwatch.model.load import load_fleet
+from modelwatch.exporters.threads import one_thread
+
+one_thread()
+
+from modelwatch.exporters.app import DEFAULT_LISTEN, run  # noqa: E402  # it imports numpy
+from modelwatch.model import types as t  # noqa: E402
+from modelwatch.model.addresses import Addresses, PortError  # noqa: E402
+from modelwatch.model.diagnostics import SpecError  # noqa: E402
+from modelwatch.model.load import load_fleet  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:

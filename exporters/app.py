@@ -20,6 +20,7 @@ from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.connections import GuardedProtocol
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
+from modelwatch.exporters.monitor import NotKeptError
 from modelwatch.exporters.server import create_app
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
 from modelwatch.exporters.state import State, StateError
@@ -71,6 +72,7 @@ def run(
             )
             _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
             sidecar.save()
+            sidecar.samples.close()
     except (StateError, ListenError, TokenError) as error:
         _log.error("%s", error)
         return 2
@@ -104,6 +106,8 @@ def _counting(sidecar: Sidecar) -> Callable[[str, Table], object]:
             return sidecar.ingest(model, table)
         except NotLoadedError as error:
             raise LaterError(f"the reference profile of {error} is being loaded") from None
+        except NotKeptError as error:
+            raise LaterError(str(error)) from None
 
     return count
 
@@ -135,8 +139,15 @@ def _serve(
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
         start(sidecar.load)
         keeper = loop.create_task(_keep(sidecar))
+        ending = threading.Event()
+        reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
+        if reader:
+            reader.start()
         announce()
         yield
+        ending.set()
+        if reader:
+            await asyncio.to_thread(reader.join, 10)
         keeper.cancel()
 
     config = uvicorn.Config(

@@ -16,7 +16,7 @@ from modelwatch.model import types as t
 
 _log = logging.getLogger(__name__)
 
-NO_BASELINE = "the spec has no baseline: add baseline.data (CSV or Parquet) or baseline.profile"
+NO_BASELINE = "the spec has no baseline: add baseline.data (CSV, Parquet or Arrow) or baseline.profile"
 
 
 def find_profile(model: t.Model, cache: Path | None) -> Profile | None:
@@ -42,7 +42,8 @@ def find_profile(model: t.Model, cache: Path | None) -> Profile | None:
 
 def _key(model: t.Model, data: Path) -> str:
     watched = [[s.name, s.role, s.feature.type, s.feature.max_categories] for s in subjects(model)]
-    digest = hashlib.sha256(json.dumps([FORMAT, model.name, data.name, watched]).encode())
+    grouped = model.baseline and [model.baseline.time, model.baseline.segment]
+    digest = hashlib.sha256(json.dumps([FORMAT, model.name, data.name, watched, grouped]).encode())
     try:
         with data.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

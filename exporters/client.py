@@ -76,14 +76,20 @@ class PredictionLog:
         url: str = "http://127.0.0.1:9180",
         registry: CollectorRegistry | None = None,
         sending: Sending | None = None,
+        token_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        """``registry`` is where ``modelwatch_client_rows_total`` is counted. Raises ValueError for what is no URL."""
+        """``registry`` is where ``modelwatch_client_rows_total`` is counted. Raises ValueError for what is no URL.
+
+        ``token_file`` holds the token that the sidecar asks for, on its first line; it is read for each batch, so that
+        a new one is taken up.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no URL of a sidecar: write http://host:port")
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(model, safe='')}/predictions"
         self._sending = sending or Sending()
+        self._token_file = token_file
         self._model = model
         self._counter = _counter(registry) if registry is not None else None
         self._start_afresh()
@@ -200,7 +206,10 @@ class PredictionLog:
         """JSON texts of rows, in batches within the byte limit."""
         batch: list[str] = []
         size = 0
-        for row in rows:
+        for number, row in enumerate(rows):
+            if time.monotonic() >= self._deadline:
+                self._drop(len(batch) + len(rows) - number, "the log was closed before they were sent")
+                return
             try:
                 text = json.dumps(_document(row), allow_nan=False)
             except Exception as error:  # an object of the service's own may raise anything when it is read
@@ -222,7 +231,7 @@ class PredictionLog:
             if timeout <= 0:
                 break
             try:
-                status, after, answer = connection.post(self._path, body, timeout)
+                status, after, answer = connection.post(self._path, body, timeout, self._token())
             except (OSError, http.client.HTTPException) as error:
                 reason, after = f"{type(error).__name__}: {error}", 0.0
             else:
@@ -239,6 +248,13 @@ class PredictionLog:
                     self._hurry.wait(wait)
                 pause *= 2
         self._drop(len(batch), f"the sidecar did not take them ({reason or 'no time left'})")
+
+    def _token(self) -> str | None:
+        """Raises OSError; the batch is tried again then."""
+        if self._token_file is None:
+            return None
+        with open(self._token_file, encoding="ascii", errors="replace") as file:  # noqa: PTH123  # quick to import
+            return file.readline().strip()
 
     def _answered(self, connection: Connection, batch: list[str], status: int, answer: Mapping[str, Any]) -> None:
         if status == 413 and len(batch) > 1:

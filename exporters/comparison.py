@@ -17,8 +17,6 @@ from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments
 
 Places = NDArray[np.int64]
-# Windows that a fleet's quantile is worked out for: each has four times the rows of the one before.
-MOST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +63,7 @@ class Comparison:
         if not self.layout.compared:
             return np.empty(0)
         empty = Histograms(np.zeros_like(self._reference), self._reference)
-        least = max(int(self.layout.model.drift.min_samples), 1)
-        sizes = [np.full(len(self._reference), least << 2 * step) for step in range(MOST_STEPS)]
-        ratio = LikelihoodRatio()
-        highest: Floats = np.max([ratio.critical_value(empty, n, alpha) for n in sizes], axis=0)
-        return highest
+        return LikelihoodRatio().quantile(empty, int(self.layout.model.drift.min_samples), alpha)
 
     # --- cells ---
 

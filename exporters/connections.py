@@ -10,7 +10,8 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-MOST_CONNECTIONS = 512
+# Each may hold what was read from it in one go, a quarter of a megabyte, before anybody has counted that.
+MOST_CONNECTIONS = 256
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 << 10
 _FULL = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

@@ -50,7 +50,6 @@ class Journal:
 
     def __init__(self, folder: Path, header: Header) -> None:
         self.folder = folder
-        self._head = header
         self._header, self._seed = header_bytes(header)
         self._file: int | None = None
         self._path = folder
@@ -84,7 +83,11 @@ class Journal:
         try:
             self._write(self._file, self._header)
         except OSError:
-            self._leave()
+            # Not left for ``sync`` to close: on a full disk every request comes by here.
+            with self._lock:
+                file, self._file = self._file, None
+            if file is not None:
+                os.close(file)
             with contextlib.suppress(OSError):
                 self._path.unlink()
             raise
@@ -107,7 +110,8 @@ class Journal:
                 os.ftruncate(file, self._end)
             except OSError:
                 # Half a record must be the end of a segment.
-                self._leave()
+                if self._end:
+                    self._leave()
             raise
         self._end += len(content)
 
@@ -130,10 +134,13 @@ class Journal:
         """
         with self._lock:
             files, self._unsynced = self._unsynced, []
+            # Each is taken back only where it was seen: what is appended just now must not be forgotten.
             if self._dirty and self._file is not None:
+                self._dirty = False
                 files.append(os.dup(self._file))
-            self._dirty = False
-            made, self._made = self._made, False
+            made = self._made
+            if made:
+                self._made = False
         failure: OSError | None = None
         for file in files:
             try:
@@ -150,12 +157,13 @@ class Journal:
 
     def gone(self) -> bool:
         """Whether somebody has deleted the segment that is being written."""
-        if self._file is None:
-            return False
-        try:
-            return not os.path.samestat(os.fstat(self._file), self._path.stat())
-        except OSError:
-            return True
+        with self._lock:  # nobody closes it meanwhile
+            if self._file is None:
+                return False
+            try:
+                return not os.path.samestat(os.fstat(self._file), self._path.stat())
+            except OSError:
+                return True
 
     def close(self) -> None:
         """For good."""

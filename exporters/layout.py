@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import astuple, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
+
+if TYPE_CHECKING:
+    from modelwatch.exporters.numeric import Numeric
 
 # Sums of a numeric distribution: z, z squared, and what lies below and above the reference's range.
 SUM_Z, SUM_Z2, BELOW, ABOVE = range(4)
@@ -132,6 +136,27 @@ class Layout:
     def compared(self) -> tuple[Watched, ...]:
         """Those that have a reference."""
         return tuple(watched for watched in self.watched if watched.profile is not None)
+
+    @cached_property
+    def numeric(self) -> Numeric:
+        from modelwatch.exporters.numeric import Numeric  # noqa: PLC0415  # it counts what is watched here
+
+        return Numeric(tuple(watched for watched in self.watched if watched.subject.numeric))
+
+    @cached_property
+    def categorical(self) -> tuple[Watched, ...]:
+        return tuple(watched for watched in self.watched if not watched.subject.numeric)
+
+    @cached_property
+    def answered(self) -> tuple[Watched, ...]:
+        """The distributions of answers and of their confidence."""
+        return tuple(watched for watched in self.watched if watched.subject.role != "feature")
+
+    @cached_property
+    def related(self) -> tuple[int, ...]:
+        """Where the features that are looked at together stand in ``numeric``."""
+        chosen = self.relations.watched if self.relations else ()
+        return tuple(self.numeric.watched.index(self.watched[place]) for place in chosen)
 
     @property
     def unsure(self) -> int:

@@ -110,11 +110,12 @@ class Ledger:
     def apply(self, record: Record) -> None:
         """Count what one request added."""
         delta = record.delta
+        # First of all: should memory run out below, no other record may get the number of one that is in the journal.
+        self.sequence = record.sequence
         self.advance(record.time)
         delta.counts.add_to(self._counts)
         if not delta.sums.empty:
             delta.sums.add_to(self._sums)
-        self.sequence = record.sequence
         for reason, rows in delta.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + rows
         if delta.accepted:

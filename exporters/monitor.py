@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelwatch.exporters.clock import Clock, TimeLine
 from modelwatch.exporters.counting import Counted, count
+from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.journal import Journal
 from modelwatch.exporters.layout import Layout
@@ -19,6 +20,8 @@ from modelwatch.exporters.windows import Floats, Ints
 
 # What somebody who is refused should wait: a disk is not emptied in a moment.
 RETRY_SECONDS = 5
+# Sums of products take 5 kB of the journal for 30 features, however few rows they are of.
+RELATED_EVERY = 32
 
 
 class RetiredError(Exception):
@@ -68,15 +71,28 @@ class Monitor:
         self._line = TimeLine(clock, None if before is None else before.moment)
         self._ledger = Ledger(shape_of(layout), before)
         self._retired = False
+        self._unrelated = 0
         self.journal = None
         if journal is not None:
             self.journal = journal(Header(layout.model.name, self._ledger.shape, self._line.now()))
 
-    def ingest(self, table: Table) -> Counted:
+    def ingest(self, table: Table | Decoded) -> Counted:
         """Count the rows of ``table`` that agree with the spec, as of now. Raises RetiredError and NotKeptError."""
-        counted = count(self.layout, table)
+        decoded = Decoded.of(table)
+        counted = count(self.layout, decoded, self._relate(decoded.table.rows))
         self.add(counted)
         return counted
+
+    def _relate(self, rows: int) -> bool:
+        """Whether features are looked at together in this request. Of single rows, one in so many is enough.
+
+        It goes by the rows' number alone, never by what they hold, so that what is looked at is a fair sample.
+        """
+        self._unrelated += rows
+        if self._unrelated < RELATED_EVERY:
+            return False
+        self._unrelated = 0
+        return True
 
     def add(self, counted: Counted) -> None:
         """Add what ``count`` has found over this layout. Raises RetiredError and NotKeptError."""

@@ -44,7 +44,7 @@ class Packed(NamedTuple):
             return
         # One conversion, and one row after the other: half the time of vectors[..., self.places] += self.values.
         places, values = self.places.astype(np.intp), self.values.astype(vectors.dtype)
-        for row in np.atleast_2d(vectors):
+        for row in vectors if vectors.ndim > 1 else (vectors,):
             row[places] += values
 
     def take_from(self, vector: NDArray[np.int64]) -> None:
@@ -72,9 +72,8 @@ def pack(vector: Vector) -> Packed:
 def _code(values: Vector) -> int:
     if values.dtype == np.float64:
         return _FLOATS
-    if not len(values) or values.min() < 0:
-        return 3 if len(values) else 0
-    largest = values.max()
+    # What is negative is very large without its sign, so it needs the widest type.
+    largest = int(values.view(np.uint64).max()) if len(values) else 0
     return next((code for code, most in enumerate(_MOST) if largest <= most), 3)
 
 

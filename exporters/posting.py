@@ -46,6 +46,11 @@ class Posting:
         self._decoders = anyio.CapacityLimiter(_DECODERS)
         self._inferences = Inferences(Pairing(clock.monotonic), self._task)
 
+    @property
+    def asks(self) -> bool:
+        """Whether a token is asked for."""
+        return self._tokens is not None
+
     async def predictions(self, request: Request) -> Response:
         """Rows of the model in the path, or events about it."""
         return await self._guarded(request, str(request.path_params["model"]))

@@ -14,11 +14,11 @@ import pyarrow.parquet
 
 from modelwatch.exporters.reference import ProfileError
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 8192
 # Bytes of CSV parsed at a time: bounds memory, and holds a whole row of even very wide data.
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 1 << 20
 # Bytes of each column of a Parquet file that are read at a time, instead of the whole of its row group.
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 16
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".csv.gz")
@@ -80,7 +80,8 @@ class _Parquet:
     def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
         with pa.parquet.ParquetFile(self._path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
             rows, done = max(file.metadata.num_rows, 1), 0
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(numeric)):
+            # One thread: reading runs beside the counting anyhow, and each thread holds decoded pages of its own.
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(numeric), use_threads=False):
                 done += batch.num_rows
                 progress(done / rows)
                 yield batch

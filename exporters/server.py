@@ -30,7 +30,9 @@ class _Endpoints:
     def __init__(self, sidecar: Sidecar, posting: Posting, limits: Limits, protect_metrics: bool) -> None:
         self._sidecar, self._posting, self._protected = sidecar, posting, protect_metrics
         self._scrape = Scrape(sidecar)
-        self._description = openapi.document(version("modelwatch"), limits.body_bytes, limits.errors)
+        self._description = openapi.document(
+            version("modelwatch"), limits.body_bytes, limits.errors, posting.asks, protect_metrics
+        )
 
     def watched(self, request: Request) -> None:
         """Raises RefusedError where who looks must bring a token too."""

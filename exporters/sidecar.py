@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Mapping
@@ -12,17 +13,20 @@ from modelwatch.exporters.baseline import NO_BASELINE, find_profile
 from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
+from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.sampling.rows import TableRows
+from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
 from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
 
 # A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
-SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 4 << 20
+SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 8 << 20
 # So long after one that could not be saved.
 AGAIN_SECONDS = 10.0
 
@@ -55,6 +59,7 @@ class Sidecar:
     def __init__(self, fleet: t.Fleet, state: State | None = None, clock: Clock | None = None) -> None:
         self._state = state
         self._clock = clock or SystemClock()
+        self.samples = Samples(state.root if state else None, self._clock)
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
@@ -79,11 +84,11 @@ class Sidecar:
         return Readiness(tuple(sorted(self._loading)), dict(sorted(self._missing.items())))
 
     def failures(self) -> Mapping[str, int]:
-        return self.health().failures
+        return self._state.failures if self._state else {"load": 0, "save": 0}
 
     def health(self) -> Health:
         """How well counts are kept."""
-        return self._state.health() if self._state else Health({"load": 0, "save": 0})
+        return self._state.health() if self._state else Health(self.failures())
 
     # --- loading ---
 
@@ -135,6 +140,7 @@ class Sidecar:
             watch(self._state.load(model.name) if self._state else None)
         else:
             before.retire(watch)
+        self.samples.prepare(model)
         _log.info(
             "%s is watched: %d of %d distributions have a reference",
             model.name,
@@ -159,6 +165,7 @@ class Sidecar:
 
         Raises UnknownModelError, NotLoadedError before the model is loaded, and NotKeptError while they cannot be kept.
         """
+        decoded = Decoded(table)
         while True:
             if model not in self._models:
                 raise UnknownModelError(model)
@@ -168,13 +175,19 @@ class Sidecar:
             if self._state and self._state.lost:
                 raise NotKeptError(f"the rows cannot be kept on disk ({self._state.lost}): send them again later")
             try:
-                return monitor.ingest(table)
+                counted = monitor.ingest(decoded)
             except RetiredError:
                 continue
             except NotKeptError as error:
                 if self._state:
                     self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be written")
                 raise
+            judged = functools.partial(self._judged, monitor)
+            self.samples.offer(monitor.layout, TableRows(decoded), counted.errors, judged)
+            return counted
+
+    def _judged(self, monitor: Monitor) -> list[Judgement]:
+        return self._judge(monitor.snapshot())
 
     def snapshots(self) -> list[Snapshot]:
         """Every loaded model, by name."""

@@ -100,8 +100,9 @@ class State:
                     f"{self.root}: another sidecar (process {owner or 'unknown'}) keeps its state here; "
                     "stop it, or choose another folder with --state"
                 ) from None
-            os.truncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            with contextlib.suppress(OSError):  # a full disk holds no number, and is no reason not to start
+                os.truncate(lock, 0)
+                os.pwrite(lock, str(os.getpid()).encode(), 0)
         except BaseException:
             os.close(lock)
             raise

@@ -22,6 +22,7 @@ from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
 from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
+from modelwatch.exporters.statistics.looks import per_look
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.vectors import Vectors
 from modelwatch.model.units import Duration
@@ -51,6 +52,7 @@ class Judgement:
 
     layout: Layout
     window: Duration
+    total: Vectors
     samples: Counts
     scores: Mapping[str, Floats]
     critical: Mapping[str, Floats]
@@ -66,13 +68,9 @@ class Judgement:
 
 
 def alpha(layout: Layout) -> float:
-    """How often a look at one distribution may be wrong, so that all of them keep the configured false-alarm rate.
-
-    Bonferroni's correction, not Benjamini and Hochberg's: the spec promises how often a quiet model alarms at all, and
-    a critical value that does not hang on the other features' scores can be exposed, drawn and recomputed. A sliding
-    window is looked at many times in its length, which counts too.
-    """
-    return float(layout.model.drift.false_alarm_rate) / max(len(layout.compared), 1)
+    """Rate at which chance may pass at one look at one distribution; see ``statistics.looks``."""
+    filled = [int((watched.reference > 0).sum()) for watched in layout.compared if watched.reference is not None]
+    return per_look(float(layout.model.drift.false_alarm_rate), len(filled), max(filled, default=2) - 1)
 
 
 def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement:
@@ -117,6 +115,7 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
         return Judgement(
             layout=layout,
             window=window,
+            total=total,
             samples=rows,
             scores=scores,
             critical=critical,

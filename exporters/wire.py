@@ -17,8 +17,13 @@ class Connection:
         self._host, self._port = host, port
         self._kept: http.client.HTTPConnection | None = None
 
-    def post(self, path: str, body: bytes, timeout: float) -> tuple[int, float, Mapping[str, Any]]:
+    def post(
+        self, path: str, body: bytes, timeout: float, token: str | None = None
+    ) -> tuple[int, float, Mapping[str, Any]]:
         """Status, seconds of Retry-After and the answer. Raises OSError or HTTPException."""
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         while True:
             reused = self._kept is not None
             connection = self._kept or self._kind(self._host, self._port, timeout=timeout)
@@ -26,7 +31,7 @@ class Connection:
             try:
                 if connection.sock is not None:
                     connection.sock.settimeout(timeout)
-                connection.request("POST", path, body, {"Content-Type": "application/json"})
+                connection.request("POST", path, body, headers)
                 response = connection.getresponse()
                 text = response.read(1 << 20)
             except (ConnectionError, http.client.RemoteDisconnected):

@@ -54,7 +54,7 @@ def main(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
         desk = Desk(journal, rate_limit=arguments.rate_limit)
     except JournalError as error:
         return _fail(stderr, str(error))
-    app = create_app(desk, arguments.allow_host)
+    app = create_app(desk, arguments.allow_host, arguments.moved)
     stdout.write(f"PagerDuty double: http://{_address(listener)} (state: {arguments.state})\n")
     stdout.flush()
     config = uvicorn.Config(
@@ -98,7 +98,24 @@ def _parser(calls_per_minute: int, listen: str) -> argparse.ArgumentParser:
         metavar="NAME",
         help="a host name, besides the loopback's, by which a browser may open the page; may be repeated",
     )
+    parser.add_argument(
+        "--moved",
+        type=_moved,
+        default={},
+        metavar="OLD=NEW,...",
+        help="places, each HOST:PORT, whose parts are elsewhere now: the page's links to the old ones lead to the new",
+    )
     return parser
+
+
+def _moved(text: str) -> dict[str, str]:
+    found = {}
+    for pair in filter(None, text.split(",")):
+        old, _, new = pair.partition("=")
+        for place in (old, new):
+            _listen(place)
+        found[old] = new
+    return found
 
 
 def _listen(text: str) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,7 +22,7 @@ from modelwatch.compose.pagerduty import limits, page, views
 from modelwatch.compose.pagerduty.incidents import NoSuchIncidentError, NotOpenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.requests import Request
 
@@ -46,8 +47,12 @@ _HEADERS = {
 }
 
 
-def create_app(desk: Desk, allowed_hosts: Iterable[str] = ()) -> Starlette:
+def create_app(
+    desk: Desk, allowed_hosts: Iterable[str] = (), moved: Mapping[str, str] = MappingProxyType({})
+) -> Starlette:
     """The service. ``allowed_hosts`` are names, besides the loopback's, by which a browser may call the page.
+
+    ``moved`` is old place -> new one, each HOST:PORT, for the page's links.
 
     The name is checked so that no other web site can read the page by pointing its own name at this machine; the Events
     API, webhooks, health and metrics answer under any name, since other containers call them.
@@ -60,7 +65,7 @@ def create_app(desk: Desk, allowed_hosts: Iterable[str] = ()) -> Starlette:
         Route("/webhooks/{name}", partial(_webhook, desk), methods=["POST"]),
         Route("/healthz", partial(_healthz, desk)),
         Route("/metrics", partial(_metrics, desk)),
-        get("/", partial(_page, desk)),
+        get("/", partial(_page, desk, moved)),
         get("/revision", partial(_revision, desk)),
         get("/incidents", partial(_incidents, desk)),
         get("/incidents/{number:int}", partial(_incident, desk)),
@@ -118,9 +123,9 @@ def _answer(answer: Answer) -> Response:
     return JSONResponse(answer.body, answer.status)
 
 
-def _page(desk: Desk, request: Request) -> Response:
+def _page(desk: Desk, moved: Mapping[str, str], request: Request) -> Response:
     snapshot = desk.snapshot()
-    return HTMLResponse(page.render(snapshot, str(request.base_url)), headers=_HEADERS)
+    return HTMLResponse(page.render(snapshot, str(request.base_url), moved), headers=_HEADERS)
 
 
 def _revision(desk: Desk, _request: Request) -> Response:

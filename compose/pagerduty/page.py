@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
@@ -12,7 +13,7 @@ from modelwatch.compose.pagerduty import details
 from modelwatch.compose.pagerduty.limits import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from jinja2 import Template
@@ -35,8 +36,12 @@ ORPHAN_REASONS = {
 ROWS_SHOWN = 20
 
 
-def render(snapshot: Snapshot, base_url: str) -> str:
-    """``base_url`` is where the reader reached this page: the address to put into Alertmanager's pagerduty_url."""
+def render(snapshot: Snapshot, base_url: str, moved: Mapping[str, str] = MappingProxyType({})) -> str:
+    """``base_url`` is where the reader reached this page: the address to put into Alertmanager's pagerduty_url.
+
+    ``moved`` is old place -> new one, each HOST:PORT: an event keeps the links that it came with, and a link to a part
+    of the stack is to lead where that part is now.
+    """
     opened = [incident for incident in snapshot.incidents if incident.is_open]
     resolved = [incident for incident in snapshot.incidents if not incident.is_open]
     return _template().render(
@@ -47,7 +52,15 @@ def render(snapshot: Snapshot, base_url: str) -> str:
         orphan_reasons=ORPHAN_REASONS,
         rows_shown=ROWS_SHOWN,
         base_url=base_url,
+        follow=partial(follow, moved),
     )
+
+
+def follow(moved: Mapping[str, str], url: str) -> str:
+    """A link, led to where the part that it means is now."""
+    scheme, mark, rest = url.partition("://")
+    end = next((at for at, sign in enumerate(rest) if sign in "/?#"), len(rest))
+    return f"{scheme}{mark}{moved.get(rest[:end], rest[:end])}{rest[end:]}"
 
 
 def duration(start: datetime, end: datetime) -> str:

@@ -1,7 +1,7 @@
 """How every real program of the stack is had, pinned, checked, cached and found. See the README of this folder."""
 
 from modelwatch.compose.parts.install import all_names, core_names, describe, install, plan
-from modelwatch.compose.parts.locate import find
+from modelwatch.compose.parts.locate import Version, find
 from modelwatch.compose.parts.status import Absent, Building, Failed, PartStatus, Ready, Unavailable, status
 from modelwatch.compose.parts.table import PartError
 
@@ -13,6 +13,7 @@ __all__ = [
     "PartStatus",
     "Ready",
     "Unavailable",
+    "Version",
     "all_names",
     "core_names",
     "describe",

@@ -47,4 +47,8 @@ class Scrape:
         self._sheets = sheets
         for operation, count in self._sidecar.failures().items():
             page.add(m.EXPORTER_STATE_FAILURES, count, operation)
+        sampled = (m.EXPORTER_SAMPLED_ROWS, m.EXPORTER_SAMPLED_ROWS_LOST)
+        for metric, counts in zip(sampled, self._sidecar.samples.counts(), strict=True):
+            for found in counts:
+                page.add(metric, found.rows, found.model, found.reason)
         return page

@@ -52,10 +52,9 @@ def decode_arrow(body: bytes) -> Table:
     pa = _arrow()
     view = memoryview(body)[start:]
     try:
-        batches = _batches(view)
+        return ArrowTable(*_batches(view))
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
         raise MalformedError(f"the body is no Arrow IPC stream: {_plain(error)}") from None
-    return ArrowTable(*batches)
 
 
 def _batches(view: memoryview) -> tuple[Any, list[Any], int]:

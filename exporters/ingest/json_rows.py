@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,10 +93,14 @@ class Rows:
         return bool(self._columns)
 
     def column(self, role: Role, name: str) -> Column | None:
-        if role == "feature":
-            taken = self._columns.get(name)
-            return Values(_taken(self._features, name) if taken is None else taken)
-        return Values(_taken(self._documents, name))
+        return Values(self.values("feature" if role == "feature" else "beside", name))
+
+    def values(self, place: Literal["feature", "beside"], name: str) -> Sequence[object]:
+        """One value of each row, of its features or beside them."""
+        if place == "beside":
+            return _taken(self._documents, name)
+        taken = self._columns.get(name)
+        return _taken(self._features, name) if taken is None else taken
 
     def ids(self) -> Sequence[object] | None:
         return _taken(self._documents, "id")

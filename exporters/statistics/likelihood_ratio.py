@@ -5,14 +5,16 @@
 with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` rows in a bin; 0 ln 0 is 0. It has no unit.
 Source: Wilks (1938); equal to ``scipy.stats.chi2_contingency([c, r], correction=False, lambda_="log-likelihood")``.
 Without drift it is chi-squared where bins expect many rows. A bin's part of it bounds its own probability, exp(-G/2),
-in both directions (Chernoff), so that rare bins disturb it far less than they do PSI or Pearson's statistic.
+in both directions (Chernoff), so that rare bins disturb it far less than they do PSI or Pearson's statistic: against
+the chi-squared quantile it errs at most fivefold (50 categories, 500 rows, a rate of 1e-6) where they err a
+hundredfold. ``quantile`` takes the rest away by one constant for a feature, so that PromQL can compare too.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from modelwatch.exporters.statistics.method import Floats
+from modelwatch.exporters.statistics.method import Floats, Histograms
 from modelwatch.exporters.statistics.sums import SumOverBins, times_log
 
 
@@ -30,3 +32,17 @@ class LikelihoodRatio(SumOverBins):
     @staticmethod
     def natural(inverse: Floats) -> Floats:
         return np.where(np.isfinite(inverse), 1.0, np.nan)
+
+    def quantile(self, data: Histograms, least: int, alpha: float) -> Floats:
+        """What G without drift exceeds with probability ``alpha`` at the most in windows of ``least`` rows or more.
+
+        A constant for each feature, shape (features,): the largest critical value over the numbers of rows, a tenth or
+        so above the chi-squared quantile at ``alpha``.
+        """
+        rows = [max(least, 1) * 4**step for step in range(MOST_STEPS)]
+        found = [self.critical_value(data, np.full(len(data.m), n), alpha) for n in rows]
+        return np.asarray(np.max(found, axis=0))
+
+
+# From the least rows to 65,536 times as many: beyond, the reference's own rows decide.
+MOST_STEPS = 9

@@ -73,10 +73,12 @@ def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: fl
     keys = [
         (method, row[row > 0].tobytes(), int(exponent), alpha) for row, exponent in zip(reference, power, strict=True)
     ]
-    unknown = [i for i, key in enumerate(keys) if key not in _quantiles]
+    # Each once, however many windows ask for it.
+    unknown = list({key: i for i, key in enumerate(keys) if key not in _quantiles}.values())
     if unknown:
         if len(_quantiles) > _MOST_KEPT:
             _quantiles.clear()
+            unknown = list({key: i for i, key in enumerate(keys)}.values())
         rows = reference[unknown]
         n = 2 ** np.clip(power[unknown], 0, 62)
         worked_out = _worked_out(method, rows, n, alpha)

@@ -155,17 +155,24 @@ def _microseconds(column: Any) -> Any:
     if pa.types.is_null(kind):
         return pc.cast(column, pa.int64())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        try:
-            column = pc.cast(column, pa.timestamp("us"))
-        except pa.ArrowException:
-            column = pc.cast(column, pa.timestamp("us", "UTC"))
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        column = _told(column)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         seconds = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         # Where a number is too large to be a time there is none.
         seconds = np.where(np.abs(seconds) >= _MILLISECONDS, seconds / 1000, seconds)
         known = np.abs(seconds) < _MILLISECONDS
         return pa.array((np.where(known, seconds, 0) * 1e6).astype(np.int64), mask=~known)
-    elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         return None
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     return pc.cast(pc.cast(column, pa.timestamp("us", zone and "UTC"), safe=False), pa.int64())
+
+
+def _told(column: Any) -> Any:
+    """What texts tell: numbers, as all of a CSV's are read as texts; else times with or without a zone."""
+    for kind in (pa.float64(), pa.timestamp("us")):
+        try:
+            return pc.cast(column, kind)
+        except pa.ArrowException:
+            continue
+    return pc.cast(column, pa.timestamp("us", "UTC"))

@@ -18,7 +18,7 @@ UNIT = 1074
 # Squares of larger values would not be finite.
 LARGEST = 1e150
 _LARGE = 2.0**900
-_HIGH = np.int64(-(1 << 27))
+_HALF, _HIGH = np.int64(1 << 26), np.int64(-(1 << 27))
 _ONCE = 1 << 16
 
 
@@ -51,11 +51,11 @@ def whole(value: float) -> int:
 
 
 def exact_squares(values: Floats) -> int:
-    """Sum of the squares of finite ``values`` up to LARGEST, in units of 2^-1074; each is right to 2^-78 of itself."""
-    high = (values.view(np.int64) & _HIGH).view(np.float64)
+    """Sum of the squares of finite ``values`` up to LARGEST, in units of 2^-1074; below 2^-969 they lose digits."""
+    # Rounded to 26 bits, which leaves 26 with a sign; then each part of x^2 = high^2 + 2 high low + low^2 is exact.
+    high = ((values.view(np.int64) + _HALF) & _HIGH).view(np.float64)
     low = values - high
-    # high has 26 bits, so its square is exact, and x^2 = high^2 + low * (x + high).
-    return exact_sum(high * high) + exact_sum(low * (values + high))
+    return exact_sum(high * high) + 2 * exact_sum(high * low) + exact_sum(low * low)
 
 
 def mean(total: int, n: int) -> float:

@@ -2,9 +2,9 @@
 
 A float's bits, read as a whole number, are in the order of the floats; cutting off its last bits joins neighbours to a
 cell. Cells are open on the left and closed on the right, so with 10 bits of the mantissa left each whole number up to
-2^11 still ends a cell. How many bits are cut depends on the set of values alone: none up to ``EXACT`` distinct values,
-beyond that the fewest that leave ``CELLS`` cells at the most. A part of the data never needs a coarser cut than the
-whole, and coarser cells are unions of finer ones, so parts merge into exactly the histogram of the whole.
+2^11 still ends a cell. How many bits are cut depends on the values alone: none up to ``EXACT`` values or ``CELLS``
+distinct ones, beyond that the fewest that leave ``CELLS`` cells at the most. A part of the data never needs a coarser
+cut than the whole, and coarser cells are unions of finer ones, so parts merge into exactly the histogram of the whole.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ Ints = NDArray[np.int64]
 EXACT = 262_144
 CELLS = 32_768
 # Values that wait to be counted: many at a time are cheaper, as long as they fit into the processor's cache.
-PENDING = 65_536
+PENDING = 32_768
 # With so many bits cut off a cell's number fits into 32 bits, which sort in half the time.
 _NARROW = 32
+_MANY = 1 << 31
 
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _LARGEST = np.array([np.finfo(np.float64).max]).view(np.int64)[0]
@@ -56,7 +57,7 @@ def _distinct(ordered: Ints, bits: int) -> int:
     return int(np.count_nonzero(np.diff(_cut(ordered, bits)))) + 1 if len(ordered) else 0
 
 
-def _joined(ordered: Any, counts: Ints | None) -> tuple[Any, Ints]:
+def _joined(ordered: Any, counts: Any) -> tuple[Any, Ints]:
     """Each number once, with the sum of its counts (1 each without ``counts``)."""
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     if counts is None:
@@ -70,9 +71,9 @@ class Histogram:
     def __init__(self, exact: int = EXACT, cells: int = CELLS, pending: int = PENDING) -> None:
         self._exact, self._most, self._wait = exact, cells, pending
         self._cells: Ints = np.empty(0, dtype=np.int64)
-        self._counts: Ints = np.empty(0, dtype=np.int64)
         self._bits = 0
-        self._pending: list[Ints | NDArray[np.int32]] = []
+        self._counts: Any = np.empty(0, dtype=np.int64)
+        self._buffer: Any = None
         self._held = 0
         self._total = 0
         self._minimum = np.inf
@@ -86,11 +87,19 @@ class Histogram:
         low = float(values.min())
         self._see(low, float(values.max()), int(np.count_nonzero(values == low)))
         self._total += len(values)
-        cells = _cut(keys(values), self._bits)
-        self._pending.append(cells.astype(np.int32) if self._bits >= _NARROW else cells)
-        self._held += len(values)
-        if self._held >= self._wait:
+        found = keys(values)
+        for start in range(0, len(found), self._wait):
+            self._hold(found[start : start + self._wait])
+
+    def _hold(self, found: Ints) -> None:
+        """Keep some keys until there are enough to be counted."""
+        if self._buffer is None or self._held + len(found) > len(self._buffer):
             self._settle()
+            # Up to EXACT values need no counts, and memory that is not yet filled is none.
+            room = self._wait if self._total > self._exact else self._exact
+            self._buffer = np.empty(max(room, len(found)), dtype=np.int32 if self._bits >= _NARROW else np.int64)
+        self._buffer[self._held : self._held + len(found)] = _cut(found, self._bits)
+        self._held += len(found)
 
     def merge(self, other: Histogram) -> None:
         """Add all that ``other`` has seen. Both must have the same limits."""
@@ -103,9 +112,10 @@ class Histogram:
         bits = max(self._bits, other._bits)
         both = np.concatenate([_cut(self._cells, bits - self._bits), _cut(other._cells, bits - other._bits)])
         order = np.argsort(both, kind="stable")
-        self._cells, self._counts = _joined(both[order], np.concatenate([self._counts, other._counts])[order])
         self._bits = bits
-        self._coarsen()
+        counts = np.concatenate([self._counts, other._counts]).astype(self._kind, copy=False)
+        self._cells, self._counts = _joined(both[order], counts[order])
+        self._bound()
 
     def _see(self, low: float, high: float, at_low: int) -> None:
         # Adding 0 turns a negative zero, which is the same value, into the other one.
@@ -118,21 +128,28 @@ class Histogram:
     def _settle(self) -> None:
         if not self._held:
             return
-        found, counts = _joined(np.sort(np.concatenate(self._pending)), None)
+        found, counts = _joined(np.sort(self._buffer[: self._held]), None)
         found = found.astype(np.int64)
-        self._pending, self._held = [], 0
+        self._buffer, self._held = None, 0
         places = np.searchsorted(self._cells, found)
         known = places < len(self._cells)
         known[known] = self._cells[places[known]] == found[known]
+        self._counts = self._counts.astype(self._kind, copy=False)
         self._counts[places[known]] += counts[known]
         fresh = ~known
         if fresh.any():
             self._cells = np.insert(self._cells, places[fresh], found[fresh])
             self._counts = np.insert(self._counts, places[fresh], counts[fresh])
-            self._coarsen()
+        self._bound()
 
-    def _coarsen(self) -> None:
-        if len(self._cells) <= (self._most if self._bits else self._exact):
+    @property
+    def _kind(self) -> type[np.int32] | type[np.int64]:
+        # Most columns have fewer values than 32 bits count, and those that are still exact have many cells.
+        return np.int32 if self._total < _MANY else np.int64
+
+    def _bound(self) -> None:
+        """Join cells where there are too many."""
+        if len(self._cells) <= self._most or (not self._bits and self._total <= self._exact):
             return
         low, high = 1, 63 - self._bits
         while low < high:
@@ -141,7 +158,8 @@ class Histogram:
                 high = middle
             else:
                 low = middle + 1
-        self._cells, self._counts = _joined(_cut(self._cells, low), self._counts)
+        self._cells, counts = _joined(_cut(self._cells, low), self._counts)
+        self._counts = counts.astype(self._kind, copy=False)
         self._bits += low
 
     @property
@@ -162,7 +180,8 @@ class Histogram:
     @property
     def counts(self) -> Ints:
         self._settle()
-        return self._counts
+        found: Ints = self._counts.astype(np.int64, copy=False)
+        return found
 
     @property
     def total(self) -> int:

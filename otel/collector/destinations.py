@@ -25,13 +25,14 @@ def exporter(signal: str, destination: Destination, addresses: Addresses, versio
     if destination.type == "file":
         return f"file/{name}", _file(destination.endpoint)
     if destination.type == "loki":
-        kind, endpoint = "otlphttp", destination.endpoint.rstrip("/") + "/otlp"
+        kind, endpoint = "otlphttp", addresses.translate_internal(destination.endpoint).rstrip("/") + "/otlp"
     elif destination.endpoint.startswith(("http://", "https://")):
-        kind, endpoint = "otlphttp", destination.endpoint
+        kind, endpoint = "otlphttp", addresses.translate_internal(destination.endpoint)
     else:
         kind, endpoint = "otlp", addresses.translate(destination.endpoint)
     body: Json = {"endpoint": endpoint}
-    within = destination.type == "jaeger" or _here(endpoint)
+    # As the spec has it: among containers this machine has other names.
+    within = destination.type == "jaeger" or _here(destination.endpoint)
     if kind == "otlp":
         # In clear only within the stack and on this machine.
         body["tls"] = {"insecure": within}

@@ -6,7 +6,15 @@ import argparse
 import importlib
 import sys
 
-BENCHMARKS = ("generate_thousand", "ingest_http", "fleet_rules")
+BENCHMARKS = (
+    "generate_thousand",
+    "ingest_http",
+    "client_record",
+    "levels",
+    "false_alarms",
+    "sampling",
+    "fleet_rules",
+)
 
 
 def main() -> int:

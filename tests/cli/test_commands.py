@@ -123,6 +123,48 @@ def test_a_clean_check_as_json_is_an_empty_list(run: Run, models: Path) -> None:
     assert [one for one in json.loads(clean.out) if one["severity"] == "error"] == []
 
 
+@pytest.mark.usefixtures("models")
+def test_what_is_left_unwatched_is_shown_and_is_no_finding(run: Run) -> None:
+    text, strict = run("check"), run("check", "--strict")
+    assert (text.code, strict.code) == (0, 0)
+    assert "models/churn.yaml:6:1 MW051 note: no baseline" in text.out
+    assert text.out.endswith("1 model, 0 errors, 0 warnings, 2 notes\n")
+    assert {one["severity"] for one in json.loads(run("check", "--format", "json").out)} == {"note"}
+    assert "::notice file=models/churn.yaml,line=6,col=1,title=MW051::" in run("check", "--format", "github").out
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("models", "models holds the specs"), ("a/b", "a is a file and no folder"), ("a", "a is a file")],
+)
+def test_generate_names_a_place_where_nothing_can_be_written(run: Run, tmp_path: Path, out: str, message: str) -> None:
+    (tmp_path / "a").touch()
+    failed = run("generate", "--out", out)
+    assert failed.code == 2 and failed.err.startswith(f"modelwatch: {message}")
+    assert "help: name another folder with --out, such as generated" in failed.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "models"]
+
+
+@pytest.mark.usefixtures("models")
+def test_a_diff_without_git_says_so(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = run("diff")
+    assert outside.code == 2 and outside.err.startswith(
+        "modelwatch: models is in no git repository\nhelp: compare with"
+    )
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert run("diff").err.startswith("modelwatch: nothing is committed yet to compare with")
+    monkeypatch.setenv("PATH", "")
+    assert run("diff").err.startswith("modelwatch: git is not installed\nhelp: compare with a folder of older specs")
+
+
+def test_a_diff_with_nothing_to_compare_with_says_why_all_is_new(run: Run, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    assert "modelwatch: old has no model: everything counts as new" in run("diff", "old").err
+    (tmp_path / "old" / "churn.yaml").write_text(TEN_LINES.replace("owner", "ownr"))
+    assert "modelwatch: old has specs with errors: everything counts as new" in run("diff", "old").err
+
+
 def test_a_folder_that_is_not_there_is_named(run: Run) -> None:
     missing = run("generate", "--models", "nowhere")
     assert missing.code != 0 and "nowhere" in missing.err and "Traceback" not in missing.err
@@ -183,6 +225,39 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
     wrong = run("explain", "ModelDwn")
     assert wrong.code == 2 and "did you mean ModelDown?" in wrong.err
     assert "MW012" in run("explain", "mw012").out
+    assert run("explain", "MW12").out == run("explain", "MW012").out
+
+
+def test_explain_says_how_to_get_an_alert_that_no_model_has(run: Run, models: Path) -> None:
+    shown = run("explain", "modelaccuracylow")
+    assert shown.code == 0
+    assert shown.out == (
+        "ModelAccuracyLow is not generated for churn.\n\n"
+        "It needs task.type: classification, task.classes and performance.metrics.accuracy.min. In the spec:\n"
+        "  performance: {metrics: {accuracy: {min: 0.85}}}\n\n"
+        "churn lacks performance.metrics.accuracy.min\n"
+    )
+    (models / "churn.yaml").write_text(TEN_LINES + "performance: {metrics: {accuracy: {min: 0.85}}}\n")
+    assert "fires after 15m when" in run("explain", "ModelAccuracyLow").out
+    batch = run("explain", "ModelBatchOverdue", "--model", "churn")
+    assert batch.code == 0 and "churn lacks serving.mode: batch" in batch.out
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("arguments", "message", "help"),
+    [
+        (("ModelAcuracyLow",), "there is no alert 'ModelAcuracyLow'", "did you mean ModelAccuracyLow?"),
+        (("ModelDown", "--model", "chrun"), "there is no model 'chrun' in models", "did you mean churn?"),
+        (("Watchdog", "--model", "churn"), "Watchdog is about the stack", "modelwatch explain Watchdog"),
+        (("MW777",), "there is no code MW777", "the codes are MW001 to "),
+        (("qqq",), "there is no alert 'qqq'", "the alerts are CollectorDown, ErrorBudgetBurnFast"),
+    ],
+)
+def test_explain_helps_with_what_is_not_there(run: Run, arguments: tuple[str, ...], message: str, help: str) -> None:
+    failed = run("explain", *arguments)
+    assert failed.code == 2
+    assert failed.err.startswith(f"modelwatch: {message}") and f"help: {help}" in failed.err
 
 
 def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None:
@@ -201,7 +276,11 @@ def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "Empty CSV file"), (b"\xff\xfe\x00garbage", ""), (None, "")],
+    [
+        (b"", "table.csv is empty\nhelp: write a line with the columns' names"),
+        (b"\xff\xfe\x00garbage", "table.csv is UTF-16 text\nhelp: save it as UTF-8"),
+        (None, "there is no file table.csv\nhelp: paths start from"),
+    ],
 )
 def test_init_on_a_file_that_is_no_table_says_so_and_leaves_nothing(
     run: Run, tmp_path: Path, content: bytes | None, message: str
@@ -211,6 +290,32 @@ def test_init_on_a_file_that_is_no_table_says_so_and_leaves_nothing(
     failed = run("init", "table.csv")
     assert failed.code == 2 and "table.csv" in failed.err and message in failed.err
     assert not list(tmp_path.glob("models/*"))
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("spec.txt", "spec.txt is no name of a spec\nhelp: end it with .yaml"),
+        ("table.csv/x.yaml", "table.csv is a file and no folder\nhelp: name another place with --output"),
+        ("there.yaml", "there.yaml is there already\nhelp: name another file with --output, or move it away"),
+    ],
+)
+def test_init_names_a_place_where_no_spec_can_go_and_leaves_nothing(
+    run: Run, tmp_path: Path, output: str, message: str
+) -> None:
+    (tmp_path / "table.csv").write_text("age\n" + "".join(f"{n}\n" for n in range(50)))
+    (tmp_path / "there.yaml").touch()
+    before = sorted(tmp_path.rglob("*"))
+    failed = run("init", "table.csv", "--output", output)
+    assert failed.code == 2 and failed.err == f"modelwatch: {message}\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_init_tells_of_a_first_line_that_looks_like_a_row(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("".join(f"{n % 7},{n % 5}.5\n" for n in range(60)))
+    made = run("init", "table.csv")
+    assert made.code == 0 and "the first line of table.csv looks like a row" in made.err
+    assert "remove models/table.yaml and run this again" in made.err
 
 
 def test_profile_builds_a_reference_and_names_an_unknown_model(run: Run, models: Path, tmp_path: Path) -> None:
@@ -230,6 +335,12 @@ def test_every_command_explains_itself(run: Run, name: str, capsys: pytest.Captu
         main([name, "--help"])
     assert stopped.value.code == 0
     assert f"modelwatch {name}" in capsys.readouterr().out
+
+
+def test_a_drill_where_nothing_runs_says_so_and_what_to_do(tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert main(["drill"], Streams(out=out, err=err, cwd=tmp_path)) == 2
+    assert err.getvalue().startswith("modelwatch: a drill breaks the demo, and this folder's stack has none\nhelp: ")
 
 
 def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelwatch.compose import containers
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.types import Destination, Fleet
 from modelwatch.otel.collector import generate
@@ -58,6 +59,24 @@ def test_within_the_stack_nothing_is_encrypted_and_no_secret_is_sent(fleet: Flee
     body = collector(fleet, traces=(here,))["exporters"]["otlp_grpc/traces-a"]
     assert body["tls"] == {"insecure": True}
     assert "headers" not in body
+
+
+def test_among_containers_the_stacks_loki_and_this_machine_are_called_by_their_names_there(fleet: Fleet) -> None:
+    """In clear and without a secret, as on this machine itself."""
+    among = containers.addresses({})
+    logs = (
+        Destination("loki", "loki", "http://127.0.0.1:3100/"),
+        Destination("mine", "otlp", "http://localhost:5080"),
+        Destination("other", "otlp", "127.0.0.1:5081"),
+        Destination("away", "loki", "https://loki.example.com/base"),
+    )
+    made = collector(replace(fleet, addresses=among), logs=logs)["exporters"]
+    assert made["otlp_http/logs-loki"]["endpoint"] == "http://loki:3100/otlp"
+    assert made["otlp_http/logs-mine"]["endpoint"] == "http://host.docker.internal:5080"
+    assert made["otlp_grpc/logs-other"]["endpoint"] == "host.docker.internal:5081"
+    assert made["otlp_grpc/logs-other"]["tls"] == {"insecure": True}
+    assert made["otlp_http/logs-away"]["endpoint"] == "https://loki.example.com/base/otlp"
+    assert {name for name, body in made.items() if "headers" in body} == {"otlp_http/logs-away"}
 
 
 def test_every_exporter_over_the_network_queues_on_disk_without_a_time_limit(fleet: Fleet) -> None:

@@ -39,17 +39,24 @@ if how.get("child"):
     code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     note(f"child {subprocess.Popen([sys.executable, '-c', code], start_new_session=True).pid}")
 signal.signal(signal.SIGHUP, lambda *_: note("SIGHUP"))
+posts = 0
 ready_at = time.monotonic() + how.get("slow", 0)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         good = time.monotonic() >= ready_at
-        body = f"{name}_config_last_reload_successful {how.get('reloads', 1)}\\n".encode()
+        body = f"{name}_config_last_reload_successful {int(not 0 < posts <= how.get('refuses', 0))}\\n".encode()
+        if self.path == "/":
+            body = how.get("page", "<script src=ui.js></script>").encode()
         self.send_response(200 if good else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
     def do_POST(self):
+        global posts
+        posts += 1
         note(f"POST {self.path}")
+        while os.path.exists(how.get("held_by", "")):
+            time.sleep(0.05)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from modelwatch.compose import web
+from modelwatch.compose.parts.machine import Machine
 
 PROMETHEUS = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -59,3 +62,20 @@ def test_they_start_reload_what_changed_and_refuse_what_is_broken(fake_stack, pa
     assert "Traceback" not in done.stderr
     assert web.sample(web.ask(f"{prometheus}/metrics").text, "prometheus_config_last_reload_successful") == 1
     assert '"2"]' in value()
+
+
+@pytest.mark.parametrize(
+    ("age", "without"), [("oldest", "alertmanager"), ("newest", "prometheus")], ids=["oldest", "newest"]
+)
+@pytest.mark.real("prometheus")
+def test_of_our_own_builds_one_of_each_age_has_no_web_ui_and_status_says_which(fake_stack, part, age, without):
+    for name in ("prometheus", "alertmanager"):
+        path = part(name, age)
+        if not Machine.here().holds(path):
+            pytest.skip(f"{path} is not ours: it may have its UI")
+        fake_stack.environ[f"MODELWATCH_{name.upper()}"] = str(path)
+        fake_stack.parts[name] = {"real": True}
+    fake_stack.files |= {"prometheus/prometheus.yaml": "{}\n", "alertmanager/alertmanager.yaml": ALERTMANAGER}
+    fake_stack.up()
+    told = json.loads(fake_stack.run("status").stdout)["parts"]
+    assert [one["part"] for one in told if one["api_only"]] == [without]

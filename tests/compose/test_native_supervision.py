@@ -23,6 +23,16 @@ def test_up_returns_when_every_part_is_ready_and_shows_where_each_is(fake_stack)
     assert shown.count("  ready  ") == len(fake_stack.parts)
 
 
+def test_a_part_without_its_web_ui_is_told_by_what_runs(fake_stack):
+    fake_stack.parts["alertmanager"] = {"page": "<h1>This package has no web application.</h1>"}
+    told = [line for line in fake_stack.up().splitlines() if "API only" in line]
+    assert [line.split()[0] for line in told] == ["Alertmanager"]
+    status = json.loads(fake_stack.run("status").stdout)["parts"]
+    assert {part["part"]: part["detail"] for part in status if part["api_only"]} == {
+        "alertmanager": "API only: this build has no web UI"
+    }
+
+
 def test_up_waits_for_a_part_that_answers_later(fake_stack):
     fake_stack.parts["exporter"] = {"slow": 2}
     fake_stack.up()
@@ -89,13 +99,78 @@ def test_a_config_that_its_checker_refuses_is_never_put_in_place(fake_stack):
 
 
 def test_a_config_that_the_part_itself_refuses_is_put_back(fake_stack):
-    fake_stack.parts["prometheus"] = {"reloads": 0}
+    fake_stack.parts["prometheus"] = {"refuses": 9}
     fake_stack.up()
     fake_stack.files["prometheus/prometheus.yaml"] = "global: {scrape_interval: 1s}\n"
     done = fake_stack.run("up")
     assert done.returncode == 1
     assert "prometheus_config_last_reload_successful" in done.stderr
     assert (fake_stack.folder.config / "prometheus/prometheus.yaml").read_text() == "global: {}\n"
+
+
+def test_when_one_part_refuses_its_config_the_others_go_back_to_the_old_one_too(fake_stack):
+    fake_stack.parts["alertmanager"] = {"refuses": 1}
+    fake_stack.up()
+    before = fake_stack.notes
+    fake_stack.files["prometheus/prometheus.yaml"] = "global: {scrape_interval: 1s}\n"
+    fake_stack.files["alertmanager/alertmanager.yaml"] = "receivers: [{name: a}]\n"
+    assert fake_stack.run("up").returncode == 1
+    assert (fake_stack.folder.config / "prometheus/prometheus.yaml").read_text() == "global: {}\n"
+    asked = [note.split()[0] for note in fake_stack.notes[len(before) :] if "POST" in note]
+    assert asked == ["prometheus", "alertmanager", "prometheus", "alertmanager"]
+    fake_stack.files |= {
+        "prometheus/prometheus.yaml": "global: {}\n",
+        "alertmanager/alertmanager.yaml": "receivers: []\n",
+    }
+    assert "already running, nothing to do" in fake_stack.up()
+
+
+def test_what_an_up_that_was_killed_left_unread_is_read_by_the_next(fake_stack, patiently: Patiently):
+    held = fake_stack.work / "held"
+    fake_stack.parts["prometheus"] = {"held_by": str(held)}
+    fake_stack.up()
+    held.touch()
+    fake_stack.files["prometheus/prometheus.yaml"] = "global: {scrape_interval: 1s}\n"
+    fake_stack.files["alertmanager/alertmanager.yaml"] = "receivers: [{name: a}]\n"
+    killed = fake_stack.begin("up")
+    patiently(lambda: "prometheus POST /-/reload" in fake_stack.notes)
+    killed.kill()
+    killed.communicate(timeout=10)
+    held.unlink()
+    before = fake_stack.notes
+    assert "alertmanager POST /-/reload" not in before
+    fake_stack.up()
+    assert fake_stack.notes[len(before) :] == ["prometheus POST /-/reload", "alertmanager POST /-/reload"]
+    assert "already running, nothing to do" in fake_stack.up()
+
+
+def test_a_start_that_was_killed_is_taken_up_where_it_was(fake_stack, patiently: Patiently):
+    fake_stack.parts["prometheus"] = {"slow": 4}
+    killed = fake_stack.begin("up")
+    patiently(lambda: len(fake_stack.pids()) == len(fake_stack.parts))
+    killed.kill()
+    killed.communicate(timeout=10)
+    before = fake_stack.pids()
+    fake_stack.up()
+    assert fake_stack.pids() == before
+    assert "already running, nothing to do" in fake_stack.up()
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_half_changed(fake_stack):
+    fake_stack.up()
+    before = fake_stack.notes
+    (fake_stack.folder.config / "prometheus" / "rules.yaml").mkdir()
+    fake_stack.files["alertmanager/alertmanager.yaml"] = "receivers: [{name: a}]\n"
+    fake_stack.files["prometheus/rules.yaml"] = "groups: []\n"
+    done = fake_stack.run("up")
+    assert done.returncode == 1
+    assert "prometheus/rules.yaml: is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (fake_stack.folder.config / "alertmanager" / "alertmanager.yaml").read_text() == "receivers: []\n"
+    assert fake_stack.notes == before
+    (fake_stack.folder.config / "prometheus" / "rules.yaml").rmdir()
+    fake_stack.up()
+    assert fake_stack.notes[len(before) :] == ["prometheus POST /-/reload", "alertmanager POST /-/reload"]
 
 
 def test_a_part_that_dies_at_its_start_stops_everything_and_shows_its_last_words(fake_stack):

@@ -100,6 +100,17 @@ def test_config_is_mounted_read_only_and_by_folder(services):
                 assert not Path(volume["source"]).is_file(), name
 
 
+@pytest.mark.real("docker-compose")
+def test_the_double_is_told_what_was_moved_even_when_that_is_nothing(services):
+    assert services["pagerduty"]["command"][-1] == "--moved="
+
+
+def test_what_was_moved_is_among_the_variables(tmp_path, fleet):
+    made = backend(tmp_path, fleet)
+    moved = dataclasses.replace(made, setup=dataclasses.replace(made.setup, moved={"a:1": "a:2", "b:1": "b:2"}))
+    assert moved.prepare()["MODELWATCH_MOVED"] == "a:1=a:2,b:1=b:2"
+
+
 def test_among_containers_a_part_has_its_name_and_outside_a_port_of_the_loopback():
     found = containers.addresses({"MODELWATCH_PORT_PROMETHEUS": "19090"})
     assert found.internal["prometheus"] == "prometheus:9090"

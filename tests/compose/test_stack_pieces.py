@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwatch.compose import config, occupied, report, runtime, supervision, web
+from modelwatch.compose import moved as moves
 from modelwatch.compose.launch import Launch, read_launch, write_launch
 from modelwatch.compose.programs import Plan
 from modelwatch.compose.state import Folder, Record, StackError, read_record, write_atomically, write_record
@@ -132,6 +133,42 @@ def test_what_no_part_reads_is_not_put_beside_the_config():
     assert list(config.for_the_stack(files)) == ["otel/collector.yaml"]
 
 
+def public(**ports: int) -> dict[str, str]:
+    environ = {f"MODELWATCH_PORT_{name.upper()}": str(port) for name, port in ports.items()}
+    return dict(Addresses.native(environ).public)
+
+
+def test_where_a_part_was_before_leads_to_where_it_is_and_back_again(tmp_path):
+    folder = Folder(tmp_path)
+    folder.make()
+    assert moves.moved(folder, public()) == {}
+    moves.remember(folder, public())
+    moves.remember(folder, public(preview=4000))
+    there = public(preview=5000, prometheus=9999)
+    assert moves.moved(folder, there) == {
+        "127.0.0.1:3000": "127.0.0.1:5000",
+        "127.0.0.1:4000": "127.0.0.1:5000",
+        "127.0.0.1:9090": "127.0.0.1:9999",
+    }
+    assert moves.moved(folder, public()) == {"127.0.0.1:4000": "127.0.0.1:3000"}
+
+
+def test_an_address_that_another_part_has_now_means_that_part(tmp_path):
+    folder = Folder(tmp_path)
+    folder.make()
+    moves.remember(folder, public())
+    assert "127.0.0.1:9090" not in moves.moved(folder, public(prometheus=9999, demo=9090))
+
+
+def test_a_torn_file_of_addresses_is_as_if_there_were_none(tmp_path):
+    folder = Folder(tmp_path)
+    folder.make()
+    (folder.home / "addresses.json").write_text('{"127.0.0.1:3000": ')
+    assert moves.moved(folder, public()) == {}
+    moves.remember(folder, public())
+    assert moves.moved(folder, public(preview=4000)) == {"127.0.0.1:3000": "127.0.0.1:4000"}
+
+
 def test_ports_that_are_wanted_twice_are_told():
     with pytest.raises(StackError, match="b and a are both to have port 1234: set MODELWATCH_PORT_B to another"):
         occupied.check_ports({"a": "127.0.0.1:1234", "b": "127.0.0.1:1234"}, ["a", "b"])
@@ -186,6 +223,15 @@ def plan(tmp_path: Path, stack, **changes) -> Plan:
         "build": True,
     }
     return Plan(**{**fields, **changes})
+
+
+def test_the_double_is_told_what_was_moved(tmp_path, stack):
+    def flags(**changes) -> list[str]:
+        programs = plan(tmp_path, stack, **changes).programs()
+        return next(list(program.launch.argv) for program in programs if program.name == "pagerduty")
+
+    assert "--moved" not in flags()
+    assert flags(moved={"a:1": "a:2", "b:1": "b:2"})[-2:] == ["--moved", "a:1=a:2,b:1=b:2"]
 
 
 def test_every_program_of_the_stack_is_told_to_listen_on_the_loopback(tmp_path, stack):

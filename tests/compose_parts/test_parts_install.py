@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_progress_has_a_line_for_each_step_and_one_for_the_end(machine: Machine)
         "3/3 check the versions",
         lines[-1].split("  ")[1],
     ]
-    assert lines[-1].startswith("pint 0.87.0  ready in 0 s: ")
+    assert re.match(r"pint 0\.87\.0  ready in \d+ s: ", lines[-1])
 
 
 def test_a_build_uses_the_pinned_manifest_only(machine: Machine, fake: Path) -> None:

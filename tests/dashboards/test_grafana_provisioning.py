@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelwatch.compose import containers
 from modelwatch.dashboards import generate, provisioning
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.types import Destination, Fleet
@@ -48,6 +49,15 @@ def test_data_sources_are_where_the_parts_listen(fleet: Fleet) -> None:
         "alertmanager": "http://127.0.0.1:9093",
         "jaeger": "http://jaeger:16686",
     }
+
+
+def test_the_stacks_own_loki_is_asked_where_it_is_and_any_other_where_the_spec_says(with_loki: Fleet) -> None:
+    among = containers.addresses({})
+    assert sources(replace(with_loki, addresses=among))["loki"]["url"] == "http://loki:3100"
+    moved = Addresses.native({"MODELWATCH_PORT_LOKI": "4100"})
+    assert sources(replace(with_loki, addresses=moved))["loki"]["url"] == "http://127.0.0.1:4100"
+    theirs = replace(with_loki.stack, logs=(Destination("loki", "loki", "https://loki.example.com"),))
+    assert sources(replace(with_loki, stack=theirs, addresses=among))["loki"]["url"] == "https://loki.example.com"
 
 
 def test_uids_are_fixed_and_every_reference_leads_to_one(with_loki: Fleet) -> None:

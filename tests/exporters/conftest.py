@@ -16,6 +16,7 @@ from hypothesis import settings
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from modelwatch.exporters.connections import GuardedProtocol
 from modelwatch.exporters.intake import Limits
 from modelwatch.exporters.listening import bind
 from modelwatch.exporters.server import create_app
@@ -60,12 +61,14 @@ class _Quiet(uvicorn.Server):
 
 @pytest.fixture(scope="session")
 def serve_app() -> Iterator[Serve]:
-    """``serve_app(sidecar, limits)`` is a client of a real server for it."""
+    """``serve_app(sidecar, limits, **options of create_app)`` is a client of a real server for it."""
     running: list[tuple[uvicorn.Server, threading.Thread, httpx2.Client]] = []
 
-    def start(sidecar: Sidecar, limits: Limits | None = None) -> httpx2.Client:
+    def start(sidecar: Sidecar, limits: Limits | None = None, **options: object) -> httpx2.Client:
         socket = bind("127.0.0.1:0")
-        server = _Quiet(uvicorn.Config(create_app(sidecar, limits), log_config=None, access_log=False, lifespan="off"))
+        app = create_app(sidecar, limits, **options)  # type: ignore[arg-type]
+        config = uvicorn.Config(app, http=GuardedProtocol, log_config=None, access_log=False, lifespan="off")
+        server = _Quiet(config)
         thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
         thread.start()
         client = httpx2.Client(base_url=f"http://127.0.0.1:{socket.getsockname()[1]}", timeout=30)

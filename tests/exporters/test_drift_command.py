@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -107,4 +109,59 @@ def test_the_port_follows_its_variable(run: Run, models: Path) -> None:
 def test_a_variable_that_is_no_port_is_told(run: Run, models: Path) -> None:
     process = run("--models", models, MODELWATCH_PORT_EXPORTER="many")
     assert "MODELWATCH_PORT_EXPORTER='many' is no port" in process.communicate(timeout=60)[1]
+    assert process.returncode == 2
+
+
+ROW = {"model": "flight-delay", "features": {"hour": 7, "carrier": "UA"}, "prediction": "late"}
+
+
+def _accepted(url: str) -> int:
+    found = httpx2.get(f"{url}/v1/models/flight-delay").json()
+    return found["rows"]["accepted"] if "rows" in found else 0
+
+
+def test_prediction_logs_are_counted_and_a_restart_goes_on_behind_them(
+    run: Run, models: Path, tmp_path: Path, wait: Callable[..., None]
+) -> None:
+    log = tmp_path / "volume" / "app.jsonl"
+    log.parent.mkdir()
+    log.write_text((json.dumps(ROW) + "\n") * 100 + "no row\n")
+    arguments = ("--models", models, "--state", tmp_path / "state", "--listen", "127.0.0.1:0", "--logs", log.parent)
+    process = run(*arguments)
+    url = _url(process)
+    wait(lambda: _accepted(url) == 100)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    with log.open("a") as file:
+        file.write((json.dumps(ROW) + "\n") * 11)
+    process = run(*arguments)
+    url = _url(process)
+    wait(lambda: _accepted(url) >= 111)
+    time.sleep(1.5)  # two more looks
+    assert _accepted(url) == 111
+
+
+def test_a_token_file_is_asked_for_by_the_process_as_well(run: Run, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hush-hush")
+    process = run(
+        "--models", models, "--listen", "127.0.0.1:0", "--token-file", tmp_path / "token", "--protect-metrics"
+    )
+    url = _url(process)
+    assert httpx2.get(f"{url}/metrics").status_code == 401
+    assert httpx2.get(f"{url}/metrics", headers={"Authorization": "Bearer hush-hush"}).status_code == 200
+    assert httpx2.get(f"{url}/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--token-file", "nowhere"), "nowhere: cannot be read (no such file or directory)"),
+        (("--protect-metrics",), "--protect-metrics needs --token-file"),
+    ],
+)
+def test_flags_that_cannot_be_followed_end_with_a_message(
+    run: Run, models: Path, flags: tuple[str, ...], message: str
+) -> None:
+    process = run("--models", models, "--listen", "127.0.0.1:0", *flags)
+    assert message in process.communicate(timeout=60)[1]
     assert process.returncode == 2

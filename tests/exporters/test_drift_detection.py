@@ -17,6 +17,7 @@ from modelwatch.exporters.layout import layout
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.reference import Profile
+from modelwatch.exporters.statistics.looks import looks
 from modelwatch.exporters.verdicts import alpha, judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -139,9 +140,14 @@ def test_a_score_above_chance_but_below_the_threshold_is_no_drift(profile: Profi
     assert found.detected is False
 
 
-def test_the_false_alarm_rate_is_shared_out_over_the_features_that_are_compared(profile: Profile) -> None:
-    assert alpha(layout(specs.model(), profile)) == pytest.approx(0.001 / 5)
-    assert alpha(layout(specs.model(), None, "none")) == pytest.approx(0.001)
+def test_the_false_alarm_rate_is_shared_out_over_the_features_that_are_compared_and_the_looks(
+    profile: Profile,
+) -> None:
+    model = specs.model()
+    found = layout(model, profile)
+    degrees = max(int((w.reference > 0).sum()) for w in found.compared if w.reference is not None) - 1
+    shared = alpha(found)
+    assert shared * looks(shared, degrees) == pytest.approx(float(model.drift.false_alarm_rate) / 5)
 
 
 def test_a_reference_too_small_to_tell_chance_is_inactive(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]

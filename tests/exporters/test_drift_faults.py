@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -86,6 +87,19 @@ def test_a_full_disk_refuses_rows_and_half_a_record_is_taken_back(  # type: igno
     disk.left = 1 << 30
     assert _send(sidecar) == 10
     assert _accepted(tmp_path, clock) == kept + 10
+
+
+def test_a_disk_that_stays_full_costs_no_descriptors(tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _sidecar(tmp_path, clock)
+    disk = FullDisk(tmp_path, 0)
+    monkeypatch.setattr(journals.os, "write", disk)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for left in range(300):
+        disk.left = left
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    assert segments(tmp_path / f"{specs.NAME}.journal") == []
 
 
 def test_half_a_record_that_cannot_be_taken_back_ends_its_segment(  # type: ignore[no-untyped-def]
@@ -343,7 +357,7 @@ def _full(process: Process, room, wait) -> int:  # type: ignore[no-untyped-def]
 def test_a_disk_that_is_really_full_costs_nothing_that_was_acknowledged(  # type: ignore[no-untyped-def]
     small_disk: Path, reference: Path, wait
 ) -> None:
-    (small_disk / "other").write_bytes(b"x" * 100_000)
+    (small_disk / "other").write_bytes(b"x" * 180_000)
     first = Process(small_disk, reference)
     try:
         kept = _full(first, (small_disk / "other").unlink, wait)
@@ -351,9 +365,14 @@ def test_a_disk_that_is_really_full_costs_nothing_that_was_acknowledged(  # type
         first.process.kill()
         log = first.process.communicate()[1]
     assert "Traceback" not in log and "no space left on device" in log.lower()
+    # Nor is a disk that is full at the start a reason not to count and answer.
+    with (small_disk / "more").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
     second = Process(small_disk, reference)
     try:
         wait(lambda: second.client.get("/readyz").status_code == 200)
+        assert second.send(1).status_code == 429
         assert second.metric('modelwatch_exporter_rows_total{model="flight-delay",outcome="accepted"}') == kept
         assert second.metric('modelwatch_exporter_state_failures_total{operation="load"}') == 0
     finally:

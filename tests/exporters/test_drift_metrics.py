@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.state import State
 from modelwatch.exporters.statistics import METHODS, OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, Histograms
+from modelwatch.model import defaults
 from modelwatch.model import types as t
 from modelwatch.telemetry.metrics import BY_NAME, CONTRACT, Emitter, MetricType
 
@@ -28,8 +30,10 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sidecar(reference: Path, clock) -> Sidecar:  # type: ignore[no-untyped-def]
-    found = Sidecar(specs.fleet(specs.model(baseline=t.Baseline(data=str(reference)))), None, clock)
+def sidecar(reference: Path, tmp_path: Path, clock) -> Sidecar:  # type: ignore[no-untyped-def]
+    kept = dataclasses.replace(defaults.SAMPLING, folder=str(tmp_path / "kept"))
+    spec = specs.model(baseline=t.Baseline(data=str(reference)), sampling=kept)
+    found = Sidecar(specs.fleet(spec), None, clock)
     found.load()
     return found
 
@@ -93,6 +97,8 @@ def test_counters_begin_at_zero_and_what_is_not_known_yet_is_absent(sidecar: Sid
         assert _one(series, "modelwatch_exporter_rows_total", model=specs.NAME, outcome=outcome) == 0
     for operation in ("load", "save"):
         assert _one(series, "modelwatch_exporter_state_failures_total", operation=operation) == 0
+    assert list(_of(series, "modelwatch_exporter_sampled_rows_total").values()) == [0] * 5
+    assert list(_of(series, "modelwatch_exporter_sampled_rows_lost_total").values()) == [0] * 2
     bins = _of(series, "model_feature_values_total", feature="carrier")
     assert list(bins.values()) == [0] * 7
     for name in ("model_drift_score", "modelwatch_exporter_last_row_timestamp_seconds", "model_feature_missing_ratio"):

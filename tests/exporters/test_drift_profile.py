@@ -274,7 +274,7 @@ def test_files_that_are_no_data_are_refused(tmp_path: Path) -> None:
     assert "cannot be read as data" in _refused(tmp_path / "broken.parquet")
     assert "cannot be read as data" in _refused(tmp_path / "empty.csv")
     assert "'two'" in _refused(tmp_path / "text.csv")
-    assert "neither CSV nor Parquet" in _refused(tmp_path / "data.xlsx")
+    assert "no CSV, Parquet or Arrow file by its name" in _refused(tmp_path / "data.xlsx")
     assert "no such file" in _refused(tmp_path / "nowhere.csv")
     assert "no such file" in _refused(tmp_path / "nowhere.parquet")
     _csv(tmp_path / "twice.csv", x=[1], c=["a"])

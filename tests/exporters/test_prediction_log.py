@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -31,7 +32,7 @@ FAST = Sending(interval=0.01, pause=0.01, longest_pause=0.02, timeout=5)
 class Double:
     """A sidecar that answers as the test says: ``answers`` are (status, body, headers), the last one for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.rows: list[dict] = []
         self.requests: list[tuple[str, list[dict]]] = []
         self.answers: list[tuple[int, dict | None, dict[str, str]]] = [(200, None, {})]
@@ -64,7 +65,7 @@ class Double:
 
             def log_message(self, *_: object) -> None: ...
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -239,6 +240,35 @@ def test_a_slow_sidecar_fills_the_queue_and_the_rest_is_dropped(double: Double, 
     assert log.counts["sent"] == len(double.rows) == 500 - log.counts["dropped"]
 
 
+def test_a_sidecar_that_comes_and_goes_costs_no_error_and_every_row_is_counted_once() -> None:
+    """It answers, hangs up, refuses and answers again, on the same port."""
+    double = Double()
+    port = double.server.server_port
+    log = PredictionLog("m", url=double.url, sending=FAST)
+    slowest, arrived = 0.0, 0
+    for turn in range(6):
+        if turn % 2:
+            double.drop_next = 1_000_000
+            double.server.shutdown()
+            double.server.server_close()
+            arrived += len(double.rows)
+        elif turn:
+            double = Double(port)
+            double.drop_next = 2
+        for number in range(100):
+            start = time.perf_counter()
+            log.record({"x": number})
+            slowest = max(slowest, time.perf_counter() - start)
+            time.sleep(0.002)
+    log.close(5)
+    assert sum(log.counts.values()) == 600
+    assert log.counts["rejected"] == 0
+    # Only a row whose answer got lost arrives without being counted as sent.
+    assert 100 <= log.counts["sent"] <= arrived
+    assert log.counts["dropped"] > 0
+    assert slowest < 0.2
+
+
 def test_closing_does_not_wait_longer_than_told_for_a_hanging_sidecar(double: Double) -> None:
     double.hold.clear()
     log = PredictionLog("m", double.url, sending=FAST)
@@ -248,6 +278,17 @@ def test_closing_does_not_wait_longer_than_told_for_a_hanging_sidecar(double: Do
     closing.start()
     closing.join(20)
     assert not closing.is_alive()
+
+
+def test_closing_a_full_log_counts_every_row_in_the_time_that_it_has(dead: str) -> None:
+    log = PredictionLog("m", dead)
+    features = {f"n{number}": number * 1.5 for number in range(40)}
+    for _ in range(20_000):
+        log.record(features)
+    start = time.monotonic()
+    log.close(0.2)
+    assert log.counts == {"sent": 0, "rejected": 0, "dropped": 20_000}
+    assert time.monotonic() - start < 5
 
 
 def test_after_closing_rows_are_dropped_and_closing_again_is_nothing(double: Double) -> None:

@@ -30,6 +30,12 @@ def test_the_chi_squared_quantile_equals_scipy(alpha: float, df: float) -> None:
     assert chi_squared.quantile(alpha, df) == pytest.approx(scipy.stats.chi2.isf(alpha, df), rel=1e-9, abs=1e-11)
 
 
+@pytest.mark.parametrize("alpha", [1e-9, 0.01, 0.5, 1 - 1e-9])
+def test_the_chi_squared_quantile_of_very_many_degrees_is_found_at_once(alpha: float) -> None:
+    for df in (1.1e5, 1e9, 1e13):
+        assert chi_squared.quantile(alpha, df) == pytest.approx(scipy.stats.chi2.isf(alpha, df), rel=1e-6)
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0])
 def test_a_quantile_of_no_probability_is_refused(alpha: float) -> None:
     with pytest.raises(ValueError, match="no chi-squared quantile"):

@@ -1,7 +1,6 @@
 """Critical values: chance alone passes them no more often than asked for, however few rows a bin expects.
 
-Windows are drawn from a law that spreads wider than the true one and weighed by the ratio of probabilities, so that
-rates of a millionth can be told from a few ten thousand draws.
+``tests.bench.levels`` says how rates of a millionth can be told from a few ten thousand draws.
 """
 
 from __future__ import annotations
@@ -9,60 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from scipy.special import gammaln
 from test_statistics_methods import SUMS, cells, moments
 
 from modelwatch.exporters.statistics import OF_CELLS, OF_MOMENTS, Histograms
 from modelwatch.exporters.statistics.sums import FEW_BINS
-
-LAWS = {
-    "deciles": np.full(10, 0.1),
-    "deciles and a missing share of 0.001": np.append(np.full(10, 0.0999), 0.001),
-    "20 categories": 1 / np.arange(1, 21),
-    "50 categories": 1 / np.arange(1, 51),
-    "two categories": np.array([0.7, 0.3]),
-    "four, one rare": np.array([0.9, 0.09, 0.009, 0.001]),
-    "twelve, most rare": 3.0 ** -np.arange(12),
-}
-
-
-def rates(
-    share: np.ndarray, n: int, m: int, alpha: float, names: list[str], draws: int = 12_000, references: int = 2
-) -> dict[str, float]:
-    """How often windows without drift pass each method's critical value, as a multiple of ``alpha``."""
-    rng, p = np.random.default_rng(n + m), share / share.sum()
-    passed = dict.fromkeys(names, 0.0)
-    for _ in range(references):
-        reference = rng.multinomial(m, p)
-        counts, weight = _spread(rng, p, n, alpha, draws)
-        one = Histograms(counts[:1], reference[None])
-        many = Histograms(counts, np.broadcast_to(reference, counts.shape))
-        for name in names:
-            critical = SUMS[name].critical_value(one, np.array([n]), alpha)
-            passed[name] += float((weight * (SUMS[name].score(many) > critical)).mean()) / alpha / references
-    return passed
-
-
-def _spread(rng: np.random.Generator, p: np.ndarray, n: int, alpha: float, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Multinomial windows from Dirichlet-multinomial ones of one, two and four times the variance that is needed."""
-    degrees = max(len(p) - 1, 1)
-    wide = max(scipy.stats.chi2.isf(alpha, degrees) / degrees, 1.5)
-    totals = [max((n - 1) / (wide * more - 1) - 1, 0.5) for more in (0.5 + 0.5 / wide, 1, 2)]
-    each = draws // len(totals)
-    counts = np.concatenate([rng.multinomial(n, _shares(rng, total * p, each)) for total in totals])
-    logs = np.array([_log_dirichlet(counts, total * p, n) for total in totals])
-    top = logs.max(axis=0)
-    return counts, np.exp(counts @ np.log(p) - top - np.log(np.exp(logs - top).mean(axis=0)))
-
-
-def _shares(rng: np.random.Generator, shape: np.ndarray, size: int) -> np.ndarray:
-    drawn = np.maximum(rng.standard_gamma(shape, (size, len(shape))), 1e-290)
-    return drawn / drawn.sum(axis=1, keepdims=True)
-
-
-def _log_dirichlet(counts: np.ndarray, shape: np.ndarray, n: int) -> np.ndarray:
-    total = shape.sum()
-    return gammaln(total) - gammaln(n + total) + (gammaln(counts + shape) - gammaln(shape)).sum(axis=1)
+from tests.bench.levels import LAWS, rates, reference_rows, spread
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(150, 1e-6), (1500, 1e-3), (1500, 1e-6), (40_000, 1e-6)])
@@ -70,7 +20,7 @@ def _log_dirichlet(counts: np.ndarray, shape: np.ndarray, n: int) -> np.ndarray:
 def test_chance_passes_a_critical_value_at_most_about_as_often_as_asked(law: str, n: int, alpha: float) -> None:
     # Pearson's statistic is not foreseen for values that a small reference lacks; see its own docstring.
     names = [name for name in SUMS if name != "chi2"]
-    found = rates(LAWS[law], n, 50_000, alpha, names)
+    found = rates(LAWS[law], n, reference_rows(n), alpha, names)
     # Draws of rates of a millionth are themselves uncertain by a fifth.
     assert max(found.values()) < 2, found
     assert found["g"] < 1.5, found
@@ -80,7 +30,7 @@ def test_a_chi_squared_quantile_would_be_passed_many_times_as_often() -> None:
     """What the critical values are for, and that this test's own draws can tell."""
     share, n, m, alpha = LAWS["50 categories"], 500, 50_000, 1e-6
     p, rng = share / share.sum(), np.random.default_rng(1)
-    counts, weight = _spread(rng, p, n, alpha, 20_000)
+    counts, weight = spread(rng, p, n, alpha, 20_000)
     reference = rng.multinomial(m, p)
     score = SUMS["js"].score(Histograms(counts, np.broadcast_to(reference, counts.shape)))
     quantile = np.sqrt(scipy.stats.chi2.isf(alpha, 49) * (1 / n + 1 / m) / (8 * np.log(2)))

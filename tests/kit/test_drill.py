@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelwatch.compose.drill import EXERCISES, Drill
-from modelwatch.compose.state import StackError
+from modelwatch.compose.drill import EXERCISES, CannotDrillError, Drill, Standing, addresses, standing
+from modelwatch.compose.state import Folder, Record, StackError
+from modelwatch.model.addresses import DEFAULT_PORTS
 
 
 class Stack:
@@ -76,3 +78,58 @@ def test_an_incident_that_is_open_already_is_not_taken_for_the_drills(drill: Cal
     with pytest.raises(StackError, match="is open already: wait until it resolves"):
         drill(stack).run()
     assert stack.broken is None
+
+
+PUBLIC = {part: f"127.0.0.1:{port + 1}" for part, port in DEFAULT_PORTS.items()}
+PARTS = ("prometheus", "alertmanager", "exporter", "demo", "pagerduty")
+NEEDED = frozenset(PARTS) - {"exporter"}
+
+
+def running(*parts: str) -> Record:
+    return Record("native", PUBLIC, PUBLIC, parts, "digest")
+
+
+def test_a_drill_talks_to_the_addresses_at_which_the_stack_was_started() -> None:
+    assert addresses(Standing(demo=True, running=running(*PARTS), ready=NEEDED)) == PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("found", "message", "help"),
+    [
+        (Standing(demo=True), "no stack runs in this folder", "start it with modelwatch up, then drill"),
+        (Standing(demo=False), "a drill breaks the demo, and this folder's stack has none", "drill in a clone of"),
+        (
+            Standing(demo=False, running=running("prometheus", "pagerduty"), ready=frozenset(("prometheus",))),
+            "a drill breaks the demo, and this folder's stack has none",
+            "to see your own model page, stop its service and wait for ModelDown",
+        ),
+        (
+            Standing(demo=True, running=running(*PARTS), ready=NEEDED - {"demo"}),
+            "the demo service does not answer at 127.0.0.1:8001",
+            "modelwatch logs demo what it said",
+        ),
+        (
+            Standing(demo=True, running=running(*PARTS), ready=NEEDED - {"alertmanager"}),
+            "the Alertmanager does not answer at 127.0.0.1:9094",
+            "modelwatch status tells how it stands",
+        ),
+        (
+            Standing(demo=True, running=running(*PARTS), ready=NEEDED, double=False),
+            "pages of this stack go to the real PagerDuty, whose incidents a drill cannot see",
+            "move the PagerDuty key out of secrets/",
+        ),
+    ],
+)
+def test_what_stands_in_the_way_of_a_drill_is_told_before_anything_is_broken(
+    found: Standing, message: str, help: str
+) -> None:
+    with pytest.raises(CannotDrillError) as raised:
+        addresses(found)
+    assert str(raised.value) == message and help in raised.value.help
+
+
+def test_a_folder_in_which_nothing_was_started_has_no_running_stack(tmp_path: Path) -> None:
+    assert standing(Folder.of(tmp_path)) == Standing(demo=False)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "__main__.py").touch()
+    assert standing(Folder.of(tmp_path)) == Standing(demo=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def csv(content: str, name: str = "churn.csv") -> Path:
     path = Path("data") / name
     path.write_text(content)
+    return path
+
+
+def raw(content: bytes, name: str = "churn.csv") -> Path:
+    path = Path("data") / name
+    path.write_bytes(content)
     return path
 
 
@@ -87,7 +94,7 @@ features:
 baseline: {data: ../data/churn.csv}
 # Not features:
 #   customer_id: is called like an id
-#   signup: a date or time; send it as a row's timestamp
+#   signup: a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age
 #   note: has 60 different values in 60 rows: an id or free text
 #   churned: the target, which no request holds
 """
@@ -118,7 +125,7 @@ def test_a_compressed_csv_is_read(folder: Path) -> None:
 def test_a_team_of_the_stack_beside_the_draft_owns_it(folder: Path) -> None:
     Path("models").mkdir()
     Path("models/stack.yaml").write_text(
-        "apiVersion: modelwatch/v1\nkind: Stack\nreceivers: {p: {type: none}}\nroutes: {page: p}\nteams: {growth: {page: p}}\n"
+        "apiVersion: modelwatch/v1\nkind: Stack\nreceivers: {p: {type: pagerduty, key_file: k}}\nroutes: {page: p}\nteams: {growth: {page: p}}\n"
     )
     assert loaded(draft(csv(CHURN))).owner == "growth"
 
@@ -200,12 +207,25 @@ def test_limits_of_missing_values_leave_room_over_what_was_seen(folder: Path, mi
         (pa.array([[1], [2], [3]]), "holds lists or structures"),
         (pa.array([{"a": 1}, {"a": 2}, None]), "holds lists or structures"),
         (pa.array([b"a", b"b", b"c"]), "holds bytes"),
-        (pa.array([dt.date(2024, 1, 1)] * 3), "a date or time; send it as a row's timestamp"),
-        (pa.array([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)] * 3), "a date or time; send it as a row's timestamp"),
-        (pa.array([dt.timedelta(1)] * 3), "a date or time; send it as a row's timestamp"),
+        (
+            pa.array([dt.date(2024, 1, 1)] * 3),
+            "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age",
+        ),
+        (
+            pa.array([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)] * 3),
+            "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age",
+        ),
+        (
+            pa.array([dt.timedelta(1)] * 3),
+            "a length of time or a time of day; to watch it, add it as a number, such as of seconds",
+        ),
+        (
+            pa.array([dt.time(9, 30)] * 3),
+            "a length of time or a time of day; to watch it, add it as a number, such as of seconds",
+        ),
         (
             pa.array(["2024-01-01T00:00:00Z"] * 2 + ["2024-01-02T10:00:00+02:00"]),
-            "a date or time; send it as a row's timestamp",
+            "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age",
         ),
     ],
 )
@@ -339,7 +359,49 @@ def test_progress_goes_from_nothing_to_all(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "options", "message", "help"),
     [
-        (lambda: csv(""), {}, "data/churn.csv cannot be read as CSV: Empty CSV file", ""),
+        (
+            lambda: csv(""),
+            {},
+            "data/churn.csv is empty",
+            "write a line with the columns' names, then one line a row",
+        ),
+        (lambda: raw("a,b\n1,2\n".encode("utf-16")), {}, "data/churn.csv is UTF-16 text", "save it as UTF-8"),
+        (
+            lambda: raw(b"PK\x03\x04..."),
+            {},
+            "data/churn.csv is an archive or a workbook and no CSV",
+            "export the sheet as CSV",
+        ),
+        (
+            lambda: raw(parquet(pa.table({"a": [1]})).read_bytes()),
+            {},
+            "data/churn.csv is Parquet by its content",
+            "give it a name that ends in .parquet",
+        ),
+        (
+            lambda: raw(gzip.compress(b"a,b\n1,2\n")),
+            {},
+            "data/churn.csv is compressed with gzip",
+            "give it a name that ends in .csv.gz",
+        ),
+        (
+            lambda: raw(b"a,b\n1,2\n", "x.csv.gz"),
+            {},
+            "data/x.csv.gz is not compressed with gzip",
+            "if it is plain text, give it a name that ends in .csv",
+        ),
+        (
+            lambda: raw(gzip.compress(b"a,b\n1,2\n" * 1000)[:40], "x.csv.gz"),
+            {},
+            "data/x.csv.gz is cut short",
+            "copy or write it again",
+        ),
+        (
+            lambda: csv("no", "x.parquet"),
+            {},
+            "data/x.parquet is too short to be Parquet",
+            "write it again",
+        ),
         (
             lambda: csv("a,b\n"),
             {},
@@ -349,8 +411,14 @@ def test_progress_goes_from_nothing_to_all(folder: Path) -> None:
         (
             lambda: csv("a,b\n1\n"),
             {},
-            "data/churn.csv cannot be read as CSV: CSV parse error: Expected 2 columns, got 1: 1",
-            "",
+            "data/churn.csv has a row with another number of cells (1) than its first line (2): 1",
+            'write as many cells in every row, and put text that holds a comma or a line break in quotes: "a, b"',
+        ),
+        (
+            lambda: csv('note,age\n"a, b\nc",3\n"d,4\n'),
+            {},
+            'data/churn.csv has a row with another number of cells (1) than its first line (2): "d,4',
+            'write as many cells in every row, and put text that holds a comma or a line break in quotes: "a, b"',
         ),
         (
             lambda: csv("a;b\n1;2\n"),
@@ -358,14 +426,24 @@ def test_progress_goes_from_nothing_to_all(folder: Path) -> None:
             "data/churn.csv is not separated by commas",
             "save it as CSV with commas, or as Parquet",
         ),
-        (lambda: csv("no", "x.parquet"), {}, "data/x.parquet cannot be read as Parquet: ", ""),
+        (
+            lambda: csv("no " * 100, "x.parquet"),
+            {},
+            "data/x.parquet is no Parquet file, or only part of one",
+            "write it again; data in other formats needs a name that ends in .csv or .csv.gz",
+        ),
         (
             lambda: csv("a", "x.xlsx"),
             {},
             "data/x.xlsx is neither CSV nor Parquet by its name",
-            "use .csv, .csv.gz, .parquet or .pq",
+            "write it as CSV or Parquet, with a name that ends in .csv, .csv.gz, .parquet or .pq",
         ),
-        (lambda: Path("data/gone.csv"), {}, "data/gone.csv cannot be read: ", "check its path and permissions"),
+        (
+            lambda: Path("data/gone.csv"),
+            {},
+            "there is no file data/gone.csv",
+            "paths start from the folder that you are in",
+        ),
         (
             lambda: parquet(pa.table({})),
             {},
@@ -405,7 +483,7 @@ def test_what_cannot_be_drafted_gives_one_clear_error(
 
 def test_bytes_that_are_no_text_give_one_clear_error(folder: Path) -> None:
     Path("data/x.csv").write_bytes(b"a,b\n\xe9,1\n")
-    with pytest.raises(InitError, match=r"cannot be read as CSV: .*UTF8"):
+    with pytest.raises(InitError, match=r"data/x\.csv is not UTF-8 text"):
         draft(Path("data/x.csv"))
 
 
@@ -447,3 +525,55 @@ def test_texts_of_a_parquet_that_look_like_numbers_are_categories_and_a_nameless
     made = draft(path, output=tmp_path / "models" / "table.yaml")
     assert "name: postcode, type: categorical" in made.text
     assert "task: {type: classification} # guessed: no column looks like an answer" in made.text
+
+
+HAPPENED = "when it happened, and no feature; rows sent to the sidecar may carry it as their timestamp"
+MOVES_ON = "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age"
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_several_times_the_one_that_tells_when_it_happened_is_told_apart() -> None:
+    rows = "".join(f"2024-01-{n % 28 + 1:02d},2024-02-{n % 28 + 1:02d}T10:00:00Z,{n % 7}\n" for n in range(60))
+    made = draft(csv(f"signup_date,Event_Time,age\n{rows}"))
+    assert reasons(made) == {"signup_date": MOVES_ON, "Event_Time": HAPPENED}
+    assert "#   Event_Time: when it happened" in made.text and loaded(made).features[0].name == "age"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "first", "step", "reason"),
+    [
+        ("timestamp", 1_700_000_000, 60, HAPPENED),
+        ("ts", 1_700_000_000_000, 977, HAPPENED),
+        ("created_at", 1_700_000_000.25, 60, HAPPENED),
+        ("delivery_date", 20_240_101, 1, MOVES_ON),
+        # A time by its name alone is a number like any other, and so is a large number by its size alone.
+        ("time", 12, 1, None),
+        ("market_date", 3, 1, None),
+        ("revenue", 1_700_000_000, 60, None),
+    ],
+)
+def test_a_number_that_is_a_time_by_its_name_and_its_size_is_no_feature(
+    name: str, first: float, step: int, reason: str | None
+) -> None:
+    rows = "".join(f"{first + step * n},{n % 7}\n" for n in range(15))
+    assert reasons(draft(csv(f"{name},age\n{rows}"))).get(name) == reason
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("header", "headless"),
+    [
+        ("20,0.5,DE", True),
+        ("-3,1e3,DE", True),
+        ("0,0,DE", True),
+        ("0,1,DE", False),
+        ("1,2,DE", False),
+        ("2019,2020,DE", False),
+        ("age,0.5,DE", False),
+        ("age,plan,country", False),
+    ],
+)
+def test_a_first_line_that_looks_like_a_row_is_told(header: str, headless: bool) -> None:
+    rows = "".join(f"{n % 7},{n % 5}.5,{'DE' if n % 2 else 'FR'}\n" for n in range(60))
+    assert draft(csv(f"{header}\n{rows}")).headless is headless

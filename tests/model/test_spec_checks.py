@@ -79,15 +79,17 @@ def test_windows_too_short_for_burn_rates_are_told(load: Load, window: str, expe
 @pytest.mark.parametrize(
     ("latency", "help"),
     [
-        ("1ms", "the nearest is 5ms"),
-        ("300ms", "the nearest are 250ms and 500ms"),
-        ("2s", "the nearest are 1s and 2500ms"),
-        ("1m", "the nearest is 10s"),
+        ("1ms", "use 5ms; "),
+        ("300ms", "use 250ms or 500ms; "),
+        ("2s", "use 1s or 2s500ms; "),
+        ("1m", "use 10s; "),
     ],
 )
 def test_a_latency_between_buckets_is_offered_the_nearest(load: Load, latency: str, help: str) -> None:
     (found,) = load(churn=slo("99", sli=f"{{latency: {latency}}}")).diagnostics
-    assert (found.code, found.help.replace("2s500ms", "2500ms")) == ("MW026", help)
+    every = "5ms, 10ms, 25ms, 50ms, 100ms, 250ms, 500ms, 1s, 2s500ms, 5s, 10s"
+    cannot = f"buckets are the same for every model and cannot be set: {every}"
+    assert (found.code, found.help) == ("MW026", help + cannot)
 
 
 @pytest.mark.parametrize("latency", ["5ms", "250ms", "2500ms", "2s500ms", "10s", "10000ms"])
@@ -178,7 +180,13 @@ def test_receivers_that_are_malformed_themselves_start_no_cascade(load: Load) ->
             ["a webhook receiver does not use 'url_file' -- remove it; webhook has url"],
         ),
         ("{type: none, channel: '#a'}", ["a none receiver does not use 'channel' -- remove it; none has no fields"]),
-        ("{type: none}", []),
+        (
+            "{type: none}",
+            [
+                "pages reach nobody: the receiver 'pager' is of type none -- name another receiver for page here, unless that is meant"
+            ],
+        ),
+        ("{type: pagerduty, key_file: f}", []),
     ],
 )
 def test_receivers_have_the_fields_of_their_type(load: Load, receiver: str, expected: list[str]) -> None:
@@ -381,7 +389,11 @@ def test_a_profile_is_compared_rather_than_the_data_it_came_from(load: Load) -> 
     [
         ("x.parquet", b"PAR1 no", "x.parquet: this is no Parquet file"),
         ("x.csv.gz", b"no gzip", "x.csv.gz: this is no CSV file"),
-        ("x.xlsx", b"", "x.xlsx: neither CSV nor Parquet by its name: use .csv, .csv.gz, .parquet or .pq"),
+        (
+            "x.xlsx",
+            b"",
+            "x.xlsx: no CSV, Parquet or Arrow file by its name: use .csv, .csv.gz, .parquet, .pq, .arrow, .feather",
+        ),
     ],
 )
 def test_a_broken_baseline_is_told_at_its_path(load: Load, name: str, content: bytes, message: str) -> None:
@@ -423,3 +435,85 @@ def test_checks_go_on_in_a_file_whose_other_fields_are_wrong(load: Load) -> None
     loaded = load(churn=slo("80").replace("owner: growth", "owner: 7"))
     assert [d.code for d in loaded.diagnostics] == ["MW014", "MW024"]
     assert load_fleet(Path("models")).fleet is None
+
+
+SAMPLED = TEN_LINES.replace(
+    "type: classification", "type: classification, classes: [stays, leaves], positive_class: leaves"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (SAMPLED + "sampling: {}\n", []),
+        (SAMPLED + "sampling: {risky: [stays], exclude: [age], strata: {rest: 0}}\n", []),
+        (
+            SAMPLED + "sampling: {risky: [leave]}\n",
+            ["11:20 MW015 error 'leave' is no class of this model -- did you mean 'leaves'?"],
+        ),
+        (
+            SAMPLED + "sampling: {exclude: [agee, name]}\n",
+            [
+                "11:22 MW015 error 'agee' is no feature of this model -- did you mean 'age'?",
+                "11:28 MW015 error 'name' is no feature of this model -- there are age, plan",
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {risky: {above: 3}}\n",
+            [
+                "11:12 MW036 error a classification task has no predictions above or below a number -- "
+                "list classes, such as risky: [late]"
+            ],
+        ),
+        (
+            TEN_LINES.replace("classification", "regression") + "sampling: {risky: [late]}\n",
+            [
+                "11:12 MW036 error a regression task has no predictions by class -- "
+                "give a number, such as risky: {above: 60}"
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {strata: {unsure: 0, risky: 0, edge: 0, drifted: 0, rest: 0}}\n",
+            [
+                "11:12 MW017 error every share is 0: nothing is kept -- "
+                "give one of them a share above 0, or leave the section sampling out"
+            ],
+        ),
+        (
+            SAMPLED + "sampling: {total_megabytes: 8}\n",
+            [
+                "11:29 MW017 error files of 16 megabytes are larger than the 8 that all may have together -- "
+                "set file_megabytes to 1 or total_megabytes to 128 or more"
+            ],
+        ),
+    ],
+)
+def test_sampling_names_what_there_is_and_sizes_that_can_be(load: Load, spec: str, found: list[str]) -> None:
+    assert lines(load(churn=spec).diagnostics) == found
+
+
+def test_sampling_is_off_unless_the_section_is_there_and_the_positive_class_is_risky(load: Load) -> None:
+    assert load(churn=SAMPLED).unwrap().models[0].sampling is None
+    kept = load(churn=SAMPLED + "sampling: {folder: ../kept, strata: {rest: 0.5}}\n").unwrap().models[0].sampling
+    assert kept is not None
+    assert kept.risky.classes == ("leaves",)
+    assert kept.folder == str(Path("kept").resolve())
+    assert {name: float(share) for name, share in kept.strata.items()} == {
+        "unsure": 0.2, "risky": 0.2, "edge": 0.2, "drifted": 0.2, "rest": 0.5,
+    }  # fmt: skip
+
+
+def test_a_baseline_may_be_arrow_and_names_its_columns_of_time_and_segment(load: Load) -> None:
+    import pyarrow as pa
+    from pyarrow import feather
+
+    feather.write_feather(pa.table({"age": [1], "plan": ["a"], "seen_at": [0]}), "models/d.feather")
+    good = TEN_LINES + "baseline: {data: d.feather, time: seen_at, segment: plan}\n"
+    assert load(churn=good).diagnostics == ()
+    found = load(churn=good.replace("time: seen_at, segment: plan", "time: seen, segment: age")).diagnostics
+    assert [(d.code, d.message, d.help) for d in found] == [
+        ("MW030", "the baseline d.feather has no column 'seen' to tell the time", "did you mean 'seen_at'?"),
+        ("MW035", "'age' is no categorical feature, so there are no segments by it", "the spec has plan"),
+    ]
+    (found,) = load(churn=TEN_LINES + "baseline: {profile: p.json, time: seen_at}\n").diagnostics[:1]
+    assert (found.code, found.message) == ("MW013", "'baseline' lacks 'data'")

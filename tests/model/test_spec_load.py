@@ -245,3 +245,35 @@ def test_the_stacks_file_is_no_model(tmp_path: Path) -> None:
     shutil.copy(MODELS / "stack.yaml", tmp_path)
     with pytest.raises(SpecError, match="MW015 'kind' cannot be 'Stack' here"):
         load_model(tmp_path / "stack.yaml")
+
+
+SPEC = TEN_LINES.encode()
+
+
+@pytest.mark.parametrize(
+    ("there", "models", "code", "help"),
+    [
+        ({"models/churn.yaml": SPEC}, "models/churn.yaml", "MW001", "did you mean --models models?"),
+        ({"churn.yaml": SPEC}, "models", "MW001", "did you mean --models .?"),
+        ({"models": b""}, "models", "MW001", "--models takes the folder of your specs: did you mean --models .?"),
+        ({"other.yaml": b"a: 1"}, "models", "MW001", "make one with modelwatch init"),
+        ({"models/Churn.YAML": SPEC}, "models", "MW020", "specs end with .yaml or .yml: rename models/Churn.YAML"),
+        ({"models/a/churn.yaml": SPEC}, "models", "MW020", "did you mean --models models/a?"),
+        ({"models/README.md": b"x"}, "models", "MW020", "draft a first spec with modelwatch init DATA"),
+    ],
+)
+def test_specs_that_are_elsewhere_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: dict[str, bytes], models: str, code: str, help: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in there.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content)
+    (found,) = load_fleet(Path(models)).diagnostics
+    assert found.code == code and found.help.endswith(help)
+
+
+def test_a_file_of_another_program_is_told_to_go_elsewhere(load: Load) -> None:
+    loaded = load(churn=TEN_LINES, other="apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    assert told(loaded) == ["2:7 MW015 'kind' cannot be 'ConfigMap'"]
+    assert loaded.diagnostics[0].help.startswith("every .yaml file of this folder is read as a spec: move this one")

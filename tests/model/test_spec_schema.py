@@ -116,6 +116,11 @@ def test_the_defaults_that_editors_show_of_a_model_are_those_of_the_code() -> No
         ("tracing", "sample"): model.tracing.sample,
         ("tracing", "keep"): model.tracing.keep,
         ("tracing", "low_confidence"): model.tracing.low_confidence,
+        **{
+            ("sampling", name): getattr(defaults.SAMPLING, name)
+            for name in ("rows_per_hour", "format", "exclude", "file_megabytes", "file_age", "total_megabytes")
+        },
+        **{("sampling", "strata", name): share for name, share in defaults.SAMPLING.strata.items()},
     }
     shown = {path: part["default"] for path, part in parts("Model", schema("Model")) if "default" in part}
     assert shown == {path: plain(value) for path, value in expected.items()}
@@ -164,6 +169,7 @@ def test_choices_of_the_schema_are_those_of_the_types() -> None:
         ("Model", ("task", "type")): t.TaskType,
         ("Model", ("features", 0, "type")): t.FeatureType,
         ("Model", ("features", 0, "drift", "method")): t.DriftMethod,
+        ("Model", ("sampling", "format")): t.SampleFormat,
         ("Stack", ("receivers", "pager", "type")): t.ReceiverType,
         ("Stack", ("destinations", "traces", 0, "type")): t.DestinationType,
     }

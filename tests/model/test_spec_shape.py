@@ -66,6 +66,10 @@ def only(load: Load, **files: str) -> str:
             "tracing: {keep: errors}",
             "11:17 MW014 'keep' wants a list, found the text 'errors' -- write it as a list: [errors]",
         ),
+        (
+            "drift: {windows: '15m, 1h'}",
+            "11:18 MW014 'windows' wants a list, found the text '15m, 1h' -- write it as a list: [15m, 1h]",
+        ),
         ("slos: {name: a}", "11:1 MW014 'slos' wants a list, found a mapping -- start each item with '- '"),
         (
             "drift: {min_samples: 100.5}",
@@ -121,7 +125,7 @@ def only(load: Load, **files: str) -> str:
         ),
         (
             "drift: {false_alarm_rate: 0}",
-            "11:27 MW017 'false_alarm_rate' must be above 0, found 0 -- such as false_alarm_rate: 0.001",
+            "11:27 MW017 'false_alarm_rate' must be above 0, found 0 -- such as false_alarm_rate: 0.00001",
         ),
         (
             "limits: {saturation: 80}",
@@ -165,7 +169,7 @@ def test_a_mistake_below_the_ten_lines_is_told_exactly(load: Load, more: str, pr
         (
             "name: churn",
             "name: Füße",
-            "4:9 MW018 'name' cannot be 'Füße' -- did you mean 'F-e'? Use up to 63 letters, digits, '-' and '_', and start and end with a letter or digit",
+            "4:9 MW018 'name' cannot be 'Füße' -- did you mean 'Fu-e'? Use up to 63 letters, digits, '-' and '_', and start and end with a letter or digit",
         ),
         (
             "name: churn",
@@ -291,3 +295,41 @@ def test_what_stands_below_a_mistake_is_not_told(load: Load) -> None:
 def test_of_another_programs_file_only_the_kind_is_told(load: Load) -> None:
     found = load(churn=TEN_LINES, map="apiVersion: v1\nkind: ConfigMap\ndata: {}\n").diagnostics
     assert [(d.file, d.line, d.message) for d in found] == [("models/map.yaml", 2, "'kind' cannot be 'ConfigMap'")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "0-120",
+        "0..120",
+        "0...120",
+        "0 to 120",
+        "0, 120",
+        "0;120",
+        "0 - 120",
+        "'0-120'",
+        "'[0, 120]'",
+        "0\u2013120",
+        "(0, 120)",
+    ],
+)
+def test_a_range_in_other_words_is_told_as_the_list_that_is_meant(load: Load, written: str) -> None:
+    block = TEN_LINES.replace("{name: age, type: numeric}", f"name: age\n    type: numeric\n    range: {written}")
+    (found,) = load(churn=block).diagnostics
+    assert (found.code, found.help) == ("MW014", "write it as a list: [0, 120]")
+
+
+@pytest.mark.parametrize(
+    ("written", "help"),
+    [
+        ("-20--5", "write it as a list: [-20, -5]"),
+        ("-1.5-2.5", "write it as a list: [-1.5, 2.5]"),
+        ("120", "such as range: [0, 23]"),
+        ("positive", "such as range: [0, 23]"),
+        ("1-2-3", "such as range: [0, 23]"),
+    ],
+)
+def test_what_is_no_pair_of_numbers_is_shown_an_example_of_one(load: Load, written: str, help: str) -> None:
+    spec = TEN_LINES.replace("{name: age, type: numeric}", f"{{name: age, type: numeric, range: {written}}}")
+    (found,) = load(churn=spec).diagnostics
+    assert (found.code, found.help) == ("MW014", help)

@@ -25,12 +25,31 @@ def read(content: str | bytes) -> tuple[object, list[str]]:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("a: [1\nb: 2", "2:2 MW003 a list that is not closed here -- write a comma between its items and ] at its end"),
+        ("a: [1\nb: 2", "1:4 MW003 '[' is never closed -- write ] at the end of the list"),
+        ("a: {b: 1", "1:4 MW003 '{' is never closed -- write } at the end of the mapping"),
+        ("a: {b: [1,\n\n", "1:8 MW003 '[' is never closed -- write ] at the end of the list"),
         (
-            "a: {b: 1",
-            "1:8 MW003 a mapping that is not closed here -- write a comma between its fields and } at its end",
+            "f:\n  - {name: a, type: numeric\n  - {name: b}\n",
+            "2:5 MW003 '{' is never closed -- write } at the end of the mapping",
         ),
-        ("a: 'x", "1:6 MW003 a quote that is never closed -- close it with the same quote"),
+        (
+            "f: [\n  {name: a}\n  {name: b}\n]\n",
+            "3:3 MW003 a list that is not closed here -- write a comma between its items and ] at its end",
+        ),
+        (
+            "f: [\n{name: a}\n{name: b}\n]\n",
+            "3:1 MW003 a list that is not closed here -- write a comma between its items and ] at its end",
+        ),
+        (
+            "a: {b: 1 c: 2}\nd: 3",
+            "1:11 MW003 a mapping that is not closed here -- write a comma between its fields and } at its end",
+        ),
+        (
+            "a: [1, 2}\nd: 3",
+            "1:9 MW003 a list that is not closed here -- write a comma between its items and ] at its end",
+        ),
+        ("a: 'x", "1:4 MW003 a quote that is never closed -- close it with the same quote"),
+        ("a: 'x\nb: 1\nc: 2\n", "1:4 MW003 a quote that is never closed -- close it with the same quote"),
         ("a:\n\t- 1", "2:1 MW003 a tab -- YAML is indented with spaces"),
         (
             "a: b: c",

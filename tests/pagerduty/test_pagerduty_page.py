@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from modelwatch.compose.pagerduty import page
+from modelwatch.compose.pagerduty.app import create_app
+from modelwatch.compose.pagerduty.desk import Desk
 
 Event = Callable[..., dict[str, Any]]
 KEY = "0123456789abcdef0123456789ab7f3c"
@@ -120,6 +122,30 @@ def test_the_policy_forbids_everything_but_the_pages_own_files(client: TestClien
             assert path is not None
             assert path.startswith("/static/")
             assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "leads_to"),
+    [
+        ("http://127.0.0.1:3000/d/x?var-model=a#b", "http://127.0.0.1:3999/d/x?var-model=a#b"),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3999"),
+        ("http://127.0.0.1:3000?a=http://127.0.0.1:3000/", "http://127.0.0.1:3999?a=http://127.0.0.1:3000/"),
+        ("http://127.0.0.1:30000/d/x", "http://127.0.0.1:30000/d/x"),
+        ("https://wiki.example.com/127.0.0.1:3000/", "https://wiki.example.com/127.0.0.1:3000/"),
+    ],
+)
+def test_an_old_incidents_links_lead_to_where_the_parts_are_now(
+    desk: Desk, event: Event, sent: str, leads_to: str
+) -> None:
+    """The event itself is kept and told as it came."""
+    client = TestClient(create_app(desk, moved={"127.0.0.1:3000": "127.0.0.1:3999"}), base_url="http://127.0.0.1:8089")
+    alert = {"labels": {"alertname": "A"}, "annotations": {"runbook_url": sent}, "generatorURL": sent}
+    details = {"firing": [alert]}
+    links = [{"href": sent, "text": "Dashboard"}]
+    client.post("/v2/enqueue", json=event(links=links, client_url=sent, payload={"custom_details": details}))
+    shown = [url for url in Page(client.get("/").text).hrefs() if url.startswith("http") and "pagerduty.com" not in url]
+    assert shown and set(shown) == {leads_to}
+    assert client.get("/incidents/1").json()["latest_trigger"]["links"][0]["href"] == sent
 
 
 def test_the_page_says_what_it_is_and_how_to_page_for_real(client: TestClient) -> None:

@@ -139,7 +139,14 @@ def test_a_port_variable_that_is_no_port_is_one_clear_line(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "flags", [("--listen", "8089"), ("--listen", "127.0.0.1:99999"), ("--rate-limit", "-1"), ("--rate-limit", "many")]
+    "flags",
+    [
+        ("--listen", "8089"),
+        ("--listen", "127.0.0.1:99999"),
+        ("--rate-limit", "-1"),
+        ("--rate-limit", "many"),
+        ("--moved", "127.0.0.1:1=nowhere"),
+    ],
 )
 def test_wrong_flags_are_explained(flags: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leave:

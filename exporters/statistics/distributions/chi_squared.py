@@ -24,6 +24,10 @@ def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
     return np.array(found, dtype=np.float64).reshape(wanted.shape)
 
 
+# Beyond, the cube root approximation is right to 1e-6, and the series for better would take as many terms.
+MOST_DEGREES = 1e5
+
+
 @lru_cache(maxsize=4096)
 def quantile(alpha: float, degrees: float) -> float:
     """The value that a chi-squared variable exceeds with probability ``alpha`` (0 < alpha < 1).
@@ -34,6 +38,8 @@ def quantile(alpha: float, degrees: float) -> float:
         raise ValueError(f"no chi-squared quantile for alpha={alpha} and {degrees} degrees of freedom")
     spread = 2 / (9 * degrees)
     x = max(degrees * (1 - spread - NormalDist().inv_cdf(alpha) * math.sqrt(spread)) ** 3, 1e-12)
+    if degrees > MOST_DEGREES:
+        return x
     low, high = 0.0, math.inf
     for _ in range(200):
         error = float(survival(x, degrees)) - alpha

@@ -11,7 +11,7 @@ from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag, 
 def _configure(parser: argparse.ArgumentParser) -> None:
     models_flag(parser)
     format_flag(parser, "text", "json", "github")
-    parser.add_argument("--strict", action="store_true", help="warnings count as findings too")
+    parser.add_argument("--strict", action="store_true", help="warnings count as findings too; notes never do")
     parser.add_argument(
         "--programs",
         action="store_true",
@@ -25,7 +25,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     from modelwatch.model.load import load_fleet
 
     loaded = load_fleet(specs.shown(args.models, streams))
-    found = list(loaded.diagnostics)
+    found = [*loaded.diagnostics, *loaded.notes]
     judged: list[str] = []
     if loaded.fleet is not None:
         files = generate(loaded.fleet)
@@ -37,19 +37,20 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             found += verdicts.diagnostics
             judged = list(verdicts.summary)
     specs.report(found, streams, args.format)
-    errors = sum(one.severity == "error" for one in found)
-    warnings = len(found) - errors
+    counts = {severity: sum(one.severity == severity for one in found) for severity in ("error", "warning", "note")}
     if args.format == "text":
         streams.say(*judged)
-        models = len(loaded.fleet.models) if loaded.fleet else 0
-        count = f"{models} model{'s' * (models != 1)}, " if loaded.fleet else ""
-        streams.say(f"{count}{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
-    return FINDINGS if errors or (args.strict and warnings) else OK
+        if loaded.fleet:
+            counts = {"model": len(loaded.fleet.models), **counts}
+        # Notes are only counted where there are any: they are no findings.
+        streams.say(", ".join(f"{n} {what}{'s' * (n != 1)}" for what, n in counts.items() if n or what != "note"))
+    return FINDINGS if counts["error"] or (args.strict and counts["warning"]) else OK
 
 
 COMMAND = Command(
     "check",
-    "Tell every problem of every spec in one run, and whether the generated pieces agree. Exit 1 on errors.",
+    "Tell every problem of every spec in one run, whether the generated pieces agree, and, as notes, what is left "
+    "unwatched. Exit 1 on errors; with --strict also on warnings; never on notes.",
     _configure,
     _run,
     (

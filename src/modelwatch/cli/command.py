@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 OK, FINDINGS, FAILED = 0, 1, 2
+DEFAULT_MODELS = Path("models")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Command:
 
 def models_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the specs (default: models)"
+        "--models", type=Path, default=DEFAULT_MODELS, metavar="DIR", help="folder of the specs (default: models)"
     )
 
 

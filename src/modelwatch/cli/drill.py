@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from modelwatch.cli import specs
 from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag
-from modelwatch.model.addresses import PortError
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -16,15 +14,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
-    from modelwatch.compose.drill import EXERCISES, Drill
-    from modelwatch.compose.state import StackError
+    from modelwatch.compose.drill import EXERCISES, CannotDrillError, Drill, addresses, standing
+    from modelwatch.compose.state import Folder, StackError
 
     exercise = EXERCISES.get(args.fault)
     if exercise is None:
         return streams.fail(f"there is no drill {args.fault!r}", f"choose one of {', '.join(EXERCISES)}")
     try:
-        at = specs.native_addresses(streams).public
-    except PortError as error:
+        at = addresses(standing(Folder.of(streams.cwd)))
+    except CannotDrillError as error:
+        return streams.fail(str(error), error.help)
+    except StackError as error:
         return streams.fail(str(error))
 
     def say(line: str) -> None:

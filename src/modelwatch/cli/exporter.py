@@ -32,6 +32,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
+    from modelwatch.exporters.threads import one_thread
+
+    one_thread()
     from modelwatch.exporters.app import run
     from modelwatch.model.load import load_fleet
 

@@ -26,6 +26,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         return FINDINGS
     files = generate(fleet)
     out = args.out
+    if unfit := _unfit(out, args.models):
+        return streams.fail(unfit, "name another folder with --out, such as generated")
     try:
         changes = writer.compare(out, files) if args.check else writer.write(out, files)
     except writer.NotOursError as error:
@@ -47,6 +49,13 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         return FINDINGS
     streams.say(f"{models}, {len(files)} files: written to {out}")
     return OK
+
+
+def _unfit(out: Path, models: Path) -> str:
+    """Why nothing can be written there, or nothing."""
+    if out.resolve() == models.resolve():
+        return f"{out} holds the specs"
+    return next((f"{path} is a file and no folder" for path in (out, *out.parents) if path.is_file()), "")
 
 
 COMMAND = Command(

@@ -6,7 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
-from modelwatch.cli.command import FAILED, OK, Command, Streams
+from modelwatch.cli.command import OK, Command, Streams
+from modelwatch.model.lost import SUFFIXES
+from modelwatch.model.table import InitError
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +22,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
-    from modelwatch.model.draft import InitError, draft
+    from modelwatch.model.draft import draft
 
     def progress(share: float) -> None:
         if streams.err.isatty():
             print(f"\r{args.data}: {share:4.0%}", end="\n" if share >= 1 else "", file=streams.err, flush=True)
 
-    if args.output and args.output.exists():
-        return _taken(args.output, streams)
     try:
+        if args.output:
+            _free(args.output)
         made = draft(
             args.data,
             name=args.name,
@@ -37,33 +39,54 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             output=args.output,
             progress=progress,
         )
+        output: Path = args.output or Path("models") / f"{made.name}.yaml"
+        _free(output)
+        profile = _write(output, made.text, args.data)
     except InitError as error:
         return streams.fail(str(error), error.help)
-    output: Path = args.output or Path("models") / f"{made.name}.yaml"
-    if output.exists():
-        return _taken(output, streams)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("x", encoding="utf-8") as file:
-        file.write(made.text)
-    profile = _profile(output, args.data, streams)
-    if profile is None:
-        output.unlink()
-        return FAILED
-    left = f", {len(made.left_out)} other columns left out (its last lines say why)" if made.left_out else ""
+    if made.headless:
+        streams.fail(
+            f"the first line of {args.data} looks like a row and was taken for the columns' names",
+            f"unless it holds names, put them into a first line of their own, remove {output} and run this again",
+        )
+    left = len(made.left_out)
     streams.say(
-        f"{output}: {len(made.features)} features from {made.rows} rows{left}",
+        f"{output}: {_counted(len(made.features), 'feature')} from {_counted(made.rows, 'row')}"
+        + (f", {_counted(left, 'other column')} left out (its last lines say why)" if left else ""),
         f"{profile}: what normal looks like",
         f"Next: look over what is guessed, then modelwatch check --models {output.parent} and modelwatch generate --models {output.parent}",
     )
     return OK
 
 
-def _taken(output: Path, streams: Streams) -> int:
-    return streams.fail(f"{output} is there already", "name another file with --output, or move it away")
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def _profile(spec: Path, data: Path, streams: Streams) -> Path | None:
-    """Keep what normal looks like beside the spec, so that the spec works where the data is not. None after a message."""
+def _free(output: Path) -> None:
+    """Raises InitError where a spec cannot go."""
+    if output.suffix not in SUFFIXES:
+        raise InitError(f"{output} is no name of a spec", "end it with .yaml")
+    if output.exists():
+        raise InitError(f"{output} is there already", "name another file with --output, or move it away")
+    if output.parent.exists() and not output.parent.is_dir():
+        raise InitError(f"{output.parent} is a file and no folder", "name another place with --output")
+
+
+def _write(output: Path, text: str, data: Path) -> Path:
+    """The spec and beside it the profile, whose path is given; both or neither. Raises InitError, OSError."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("x", encoding="utf-8") as file:
+        file.write(text)
+    try:
+        return _profile(output, data)
+    except BaseException:
+        output.unlink()
+        raise
+
+
+def _profile(spec: Path, data: Path) -> Path:
+    """Keep what normal looks like beside the spec, so that the spec works where the data is not. Raises InitError."""
     from modelwatch.exporters.profile import build_profile
     from modelwatch.exporters.reference import ProfileError, profile_to_json
     from modelwatch.model.diagnostics import SpecError
@@ -73,8 +96,7 @@ def _profile(spec: Path, data: Path, streams: Streams) -> Path | None:
     try:
         text = profile_to_json(build_profile(load_model(spec), data))
     except (ProfileError, SpecError) as error:
-        streams.fail(str(error))
-        return None
+        raise InitError(str(error)) from error
     profile.write_text(text, encoding="utf-8")
     line = f"baseline: {{profile: {profile.name}}} # of {data.name}; modelwatch profile makes it anew"
     spec.write_text(

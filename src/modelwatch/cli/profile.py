@@ -3,63 +3,154 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FINDINGS, OK, Command, Streams, models_flag
+from modelwatch.cli.command import FAILED, FINDINGS, OK, Command, Streams, models_flag
+from modelwatch.model import types as t
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name of the model (metadata.name)")
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DATA", help="CSV or Parquet with the features as columns"
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="name of the model (metadata.name)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DATA",
+        help="CSV, Parquet or Arrow file with the features as columns; give it again for more files",
     )
+    source.add_argument("--merge", type=Path, nargs="+", metavar="PART", help="make the profile of partial profiles")
+    source.add_argument("--show", type=Path, metavar="FILE", help="print a profile for people")
     models_flag(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="where the profile goes (default: DATA's name with .profile.json)"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the profile goes (default: DATA's name with .profile.json, or .partial)",
     )
+    parser.add_argument(
+        "--partial", action="store_true", help="write a partial profile: --merge makes the profile of many of them"
+    )
+    parser.add_argument(
+        "--time", metavar="COLUMN", help="column that tells the time, for references by hour of day and by weekday"
+    )
+    parser.add_argument("--segment", metavar="COLUMN", help="categorical feature, for references by its values")
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
-    import difflib
+    # Sums of matrices this small gain nothing from threads, which on a busy machine cost more than they bring.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from modelwatch.exporters.reference import ProfileError
 
-    from modelwatch.exporters.profile import build_profile
-    from modelwatch.exporters.reference import ProfileError, profile_to_json
+    try:
+        if args.show:
+            return _show(args, streams)
+        if args.model is None:
+            return streams.fail("which model?", "modelwatch profile MODEL --data DATA; MODEL is its metadata.name")
+        return _merge(args, streams) if args.merge else _build(args, streams)
+    except ProfileError as error:
+        return streams.fail(str(error))
+
+
+def _show(args: argparse.Namespace, streams: Streams) -> int:
+    from modelwatch.exporters.reference import load_profile
+    from modelwatch.exporters.reference.show import profile_text
+
+    streams.say(profile_text(load_profile(args.show)))
+    return OK
+
+
+def _merge(args: argparse.Namespace, streams: Streams) -> int:
+    if args.output is None:
+        return streams.fail("--merge needs --output FILE: where the profile goes")
+    if args.partial or args.time or args.segment:
+        return streams.fail("--partial, --time and --segment belong to --data: the parts know what they hold")
+    from modelwatch.exporters.profile import merge_partials
+    from modelwatch.exporters.reference import profile_to_json
+
+    names = [str(path) for path in args.merge]
+    profile = merge_partials((path.read_bytes() for path in args.merge), names)
+    if profile.model != args.model:
+        return streams.fail(f"{names[0]}: is of model {profile.model!r}, not of {args.model!r}")
+    _put(args.output, profile_to_json(profile).encode())
+    _told(streams, args.output, profile.rows, len(profile.features))
+    return OK
+
+
+def _build(args: argparse.Namespace, streams: Streams) -> int:
+    model = _model(args, streams)
+    if isinstance(model, int):
+        return model
+    from modelwatch.exporters.profile import build_partial, build_profile
+    from modelwatch.exporters.reference import profile_to_json
+
+    progress = _progress(args.data, streams)
+    first: Path = args.data[0]
+    if args.partial:
+        output: Path = args.output or first.with_suffix(".partial")
+        part = build_partial(model, args.data, progress, time=args.time, segment=args.segment)
+        _put(output, part)
+        streams.say(
+            f"{output}: a partial profile, {len(part):,} bytes",
+            f"Make the profile of all parts: modelwatch profile {model.name} --merge {output} ... --output FILE",
+        )
+        return OK
+    output = args.output or first.with_suffix(".profile.json")
+    profile = build_profile(model, args.data, progress, time=args.time, segment=args.segment)
+    _put(output, profile_to_json(profile).encode())
+    _told(streams, output, profile.rows, len(profile.features))
+    return OK
+
+
+def _told(streams: Streams, output: Path, rows: int, features: int) -> None:
+    streams.say(
+        f"{output}: {rows} rows, {features} features",
+        f"Name it in the spec: baseline: {{profile: {output}}} (a path from the spec's folder)",
+        f"Look at it: modelwatch profile --show {output}",
+    )
+
+
+def _model(args: argparse.Namespace, streams: Streams) -> t.Model | int:
+    """The model, or the exit code where there is none."""
+    import difflib
 
     fleet = specs.fleet_or_none(args, streams)
     if fleet is None:
         return FINDINGS
     model = next((one for one in fleet.models if one.name == args.model), None)
-    if model is None:
-        names = [one.name for one in fleet.models]
-        near = difflib.get_close_matches(args.model, names, n=1)
-        return streams.fail(
-            f"there is no model {args.model!r} in {args.models}",
-            f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
-        )
-    output: Path = args.output or args.data.with_suffix(".profile.json")
+    if model is not None:
+        return model
+    names = [one.name for one in fleet.models]
+    near = difflib.get_close_matches(args.model, names, n=1)
+    streams.fail(
+        f"there is no model {args.model!r} in {args.models}",
+        f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
+    )
+    return FAILED
+
+
+def _progress(data: list[Path], streams: Streams) -> Callable[[float], None]:
+    name = str(data[0]) + (f" and {len(data) - 1} more" if len(data) > 1 else "")
+    shown = ""
 
     def progress(share: float) -> None:
-        if streams.err.isatty():
-            print(f"\r{args.data}: {share:4.0%}", end="\n" if share >= 1 else "", file=streams.err, flush=True)
+        nonlocal shown
+        text = f"\r{name}: {share:4.0%}"
+        if streams.err.isatty() and (text != shown):
+            shown = text
+            print(text, end="\n" if share >= 1 else "", file=streams.err, flush=True)
 
-    try:
-        profile = build_profile(model, args.data, progress)
-    except ProfileError as error:
-        return streams.fail(str(error))
-    _put(output, profile_to_json(profile))
-    streams.say(
-        f"{output}: {profile.rows} rows, {len(profile.features)} features",
-        f"Name it in the spec: baseline: {{profile: {output}}} (a path from the spec's folder)",
-    )
-    return OK
+    return progress
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, content: bytes) -> None:
     """Whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -70,5 +161,11 @@ COMMAND = Command(
     "Build a model's reference profile from data: what normal looks like.",
     _configure,
     _run,
-    ("modelwatch profile flight-delay --data reference.parquet --output models/flight-delay.profile.json",),
+    (
+        "modelwatch profile flight-delay --data reference.parquet --output models/flight-delay.profile.json",
+        "modelwatch profile flight-delay --data day1.csv.gz --data day2.csv.gz --time hour_utc",
+        "modelwatch profile flight-delay --data part-7.parquet --partial --output part-7.partial",
+        "modelwatch profile flight-delay --merge part-*.partial --output models/flight-delay.profile.json",
+        "modelwatch profile --show models/flight-delay.profile.json",
+    ),
 )

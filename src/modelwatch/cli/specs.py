@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from modelwatch.model import render
 from modelwatch.model.addresses import Addresses, PortError
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.load import load_fleet
-from modelwatch.model.types import Fleet
+from modelwatch.model.types import Fleet, Model
 
 
 def shown(models: Path, streams: Streams) -> Path:
@@ -38,9 +39,23 @@ def fleet_or_none(args: argparse.Namespace, streams: Streams, addresses: Address
     return loaded.fleet
 
 
+def named(fleet: Fleet, name: str) -> Model | None:
+    return next((model for model in fleet.models if model.name == name), None)
+
+
+def no_model(fleet: Fleet, args: argparse.Namespace, streams: Streams) -> int:
+    """Say that there is no such model, and what was meant."""
+    names = [model.name for model in fleet.models]
+    near = difflib.get_close_matches(args.model, names, n=1)
+    return streams.fail(
+        f"there is no model {args.model!r} in {args.models}",
+        f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
+    )
+
+
 def native_addresses(streams: Streams) -> Addresses:
     """Raises PortError."""
     return Addresses.native(streams.environ)
 
 
-__all__ = ["PortError", "fleet_or_none", "native_addresses", "report", "shown"]
+__all__ = ["PortError", "fleet_or_none", "named", "native_addresses", "no_model", "report", "shown"]

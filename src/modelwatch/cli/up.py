@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FINDINGS, Command, Streams, models_flag
+from modelwatch.cli.command import DEFAULT_MODELS, FINDINGS, OK, Command, Streams, models_flag
 from modelwatch.model.addresses import Addresses, PortError
+from modelwatch.model.types import Fleet
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         doubles = {name: url for name in found.stack.receivers if (url := secrets.pagerduty_url(name))}
         return generate(moved, doubles)
 
-    return stack.up(
+    code = stack.up(
         render,
         fleet=found,
         models_dir=specs.shown(args.models, streams),
@@ -49,6 +51,25 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         out=streams.out,
         err=streams.err,
     )
+    if code == OK and args.models == DEFAULT_MODELS:
+        streams.say(*behind(fleet, streams.cwd))
+    return code
+
+
+def behind(fleet: Fleet, folder: Path) -> tuple[str, ...]:
+    """A line where the ``generated/`` of a folder is not what its specs give: the stack runs from the specs alone."""
+    from modelwatch import writer
+    from modelwatch.generate import generate
+
+    out = folder / "generated"
+    if not (out / writer.MANIFEST).is_file():
+        return ()
+    try:
+        changes = writer.compare(out, generate(dataclasses.replace(fleet, addresses=Addresses())))
+    except (writer.NotOursError, OSError):
+        # `generate` tells what is in its way; nothing here depends on it.
+        return ()
+    return ("generated/ is behind models/: run `modelwatch generate` before you commit",) if changes else ()
 
 
 COMMAND = Command(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from modelwatch.model import suggest
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORTS: Mapping[str, int] = {
@@ -30,11 +33,7 @@ def _defaults() -> dict[str, str]:
 
 
 class PortError(ValueError):
-    """A MODELWATCH_PORT_ variable that is no port. ``variable`` and ``value`` say which."""
-
-    def __init__(self, variable: str, value: str) -> None:
-        super().__init__(f"{variable}={value!r} is no port: give a number from 1 to 65535, or unset it")
-        self.variable, self.value = variable, value
+    """A MODELWATCH_PORT_ variable that cannot be followed. The text says which, why and how to mend it."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,29 @@ class Addresses:
         return url
 
 
+_PREFIX = "MODELWATCH_PORT_"
+_PORT = re.compile(r"[0-9]{1,5}\Z")
+# What Kubernetes and Docker set in every container beside a service called modelwatch: MODELWATCH_PORT_9180_TCP_ADDR.
+_OF_A_SERVICE = re.compile(rf"{_PREFIX}[0-9]+_(TCP|UDP|SCTP)(_|\Z)")
+
+
 def ports(environ: Mapping[str, str]) -> dict[str, int]:
-    """Port of every part. Raises PortError for a value that is none."""
-    found = {}
-    for part, default in DEFAULT_PORTS.items():
-        variable = f"MODELWATCH_PORT_{part.upper()}"
-        text = environ.get(variable, "")
-        if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-            raise PortError(variable, text)
-        found[part] = int(text) if text else default
+    """Port of every part. Raises PortError for a value that is no port, and for a variable of no part."""
+    found = dict(DEFAULT_PORTS)
+    for variable, text in sorted(environ.items()):
+        if not text or not variable.upper().startswith(_PREFIX) or _OF_A_SERVICE.match(variable):
+            continue
+        part = variable.removeprefix(_PREFIX).lower()
+        if part not in found or variable != f"{_PREFIX}{part.upper()}":
+            raise PortError(f"{variable} moves no part: {_instead(variable[len(_PREFIX) :])}")
+        if not (_PORT.match(text) and 0 < int(text) < 65536):
+            raise PortError(f"{variable}={text[:40]!r} is no port: give a number from 1 to 65535, or unset it")
+        found[part] = int(text)
     return found
+
+
+def _instead(name: str) -> str:
+    guess = suggest.close(name, DEFAULT_PORTS)
+    if guess:
+        return f"did you mean {_PREFIX}{guess.upper()}?"
+    return f"unset it, or end it with one of {', '.join(part.upper() for part in DEFAULT_PORTS)}"

@@ -35,6 +35,7 @@ def model(data: Data, source: Path) -> t.Model:
         performance=_performance(data.get("performance", {})),
         tracing=_tracing(data.get("tracing", {}), slos),
         routes=dict(data.get("alerting", {}).get("routes", {})),
+        sampling=_sampling(data["sampling"], data["task"], source) if "sampling" in data else None,
         source=str(source),
     )
 
@@ -157,6 +158,30 @@ def _tracing(data: Data, slos: tuple[t.Slo, ...]) -> t.Tracing:
         slow=_duration(data, "slow", defaults.slow(slos)),
         low_confidence=_number(data, "low_confidence", default.low_confidence),
     )
+
+
+def _sampling(data: Data, task: Data, source: Path) -> t.Sampling:
+    default = defaults.SAMPLING
+    return t.Sampling(
+        rows_per_hour=int(data.get("rows_per_hour", default.rows_per_hour)),
+        format=data.get("format", default.format),
+        strata={**default.strata, **data.get("strata", {})},
+        risky=_risky(data.get("risky"), task),
+        exclude=tuple(data.get("exclude", default.exclude)),
+        folder=str(beside(source, data["folder"])) if "folder" in data else default.folder,
+        file_megabytes=int(data.get("file_megabytes", default.file_megabytes)),
+        file_age=_duration(data, "file_age", default.file_age),
+        total_megabytes=int(data.get("total_megabytes", default.total_megabytes)),
+    )
+
+
+def _risky(data: Any, task: Data) -> t.Risky:
+    if isinstance(data, Mapping):
+        return t.Risky(above=data.get("above"), below=data.get("below"))
+    if data is None:
+        # The class that the model is there to find.
+        return t.Risky((task["positive_class"],)) if "positive_class" in task else t.Risky()
+    return t.Risky(tuple(data))
 
 
 def stack(data: Data, source: Path) -> t.Stack:

@@ -51,6 +51,9 @@ SEVERAL_STACKS = "MW046"
 NOT_FOR_DESTINATION = "MW047"
 JOB_DISAGREES = "MW048"
 SLO_WINDOW = "MW049"
+NO_TARGETS = "MW050"
+NO_REFERENCE = "MW051"
+NOBODY_TOLD = "MW052"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -102,4 +105,7 @@ TITLES: dict[str, str] = {
     NOT_FOR_DESTINATION: "a destination that its signal or type cannot use",
     JOB_DISAGREES: "models that disagree on their job",
     SLO_WINDOW: "an SLO window that its alerts cannot judge",
+    NO_TARGETS: "a model that nothing scrapes",
+    NO_REFERENCE: "a model without a baseline",
+    NOBODY_TOLD: "alerts that reach nobody",
 }

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["numeric", "text", "boolean", "time", "nested", "binary", "empty"]
+Kind = Literal["numeric", "text", "boolean", "time", "span", "nested", "binary", "empty"]
 
 # Distinct values that are kept of a column; with more it is an id or free text, unless it is numeric.
 MOST_DISTINCT = 1000
@@ -159,14 +159,17 @@ def _are_times(text: Any) -> bool:
 def _declared(kind: Any) -> Kind:
     from pyarrow import types  # noqa: PLC0415 -- see above
 
-    if types.is_boolean(kind):
-        return "boolean"
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return "numeric"
-    if types.is_temporal(kind):
-        return "time"
-    if types.is_string(kind) or types.is_large_string(kind):
-        return "text"
-    if types.is_nested(kind):
-        return "nested"
-    return "empty" if types.is_null(kind) else "binary"
+    known: tuple[tuple[Kind, Any], ...] = (
+        ("boolean", types.is_boolean),
+        ("numeric", types.is_integer),
+        ("numeric", types.is_floating),
+        ("numeric", types.is_decimal),
+        ("span", types.is_duration),
+        ("span", types.is_time),
+        ("time", types.is_temporal),
+        ("text", types.is_string),
+        ("text", types.is_large_string),
+        ("nested", types.is_nested),
+        ("empty", types.is_null),
+    )
+    return next((name for name, is_so in known if is_so(kind)), "binary")

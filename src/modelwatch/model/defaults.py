@@ -35,9 +35,10 @@ DRIFT_THRESHOLDS: dict[t.DriftMethod, tuple[Decimal, Decimal]] = {
 DRIFT = t.DriftPolicy(
     # An incident, an hour with enough rows for rare categories, and a whole day, which evens out daily rhythms.
     windows=(_duration("15m"), _duration("1h"), _duration("1d")),
-    # 25 rows in each of 20 bins: chi-squared approximations break below about 20.
+    # Below, only drifts too large to be missed by eye pass what chance does.
     min_samples=500,
-    false_alarm_rate=Decimal("0.001"),
+    # Windows of five minutes: 8,640 a month, so less than one false alarm in ten months.
+    false_alarm_rate=Decimal("0.00001"),
 )
 
 SLO_WINDOW = _duration("30d")
@@ -68,6 +69,20 @@ TRACING = t.Tracing(
     keep=("errors", "slow", "low_confidence"),
     slow=_duration("500ms"),
     low_confidence=Decimal("0.6"),
+)
+
+# For models that say sampling at all: rows hold personal data. 200 an hour are what a person can look through in a
+# day, and a month of them is some hundred megabytes.
+SAMPLING = t.Sampling(
+    rows_per_hour=200,
+    format="jsonl",
+    strata=dict.fromkeys(("unsure", "risky", "edge", "drifted", "rest"), Decimal("0.2")),
+    risky=t.Risky(),
+    exclude=(),
+    folder=None,
+    file_megabytes=16,
+    file_age=_duration("1d"),
+    total_megabytes=256,
 )
 
 

@@ -27,13 +27,17 @@ _OWNER = "ml-team"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``text`` is the spec. ``features`` were found in ``rows`` rows; ``left_out`` says why of every other column."""
+    """``text`` is the spec. ``features`` were found in ``rows`` rows; ``left_out`` says why of every other column.
+
+    ``headless``: the file's first line, taken for the columns' names, looks like a row.
+    """
 
     name: str
     text: str
     rows: int
     features: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    headless: bool = False
 
 
 def _quiet(share: float) -> None:
@@ -67,7 +71,7 @@ def draft(
     rows = columns[0].rows
     if not rows:
         raise InitError(f"{data} has no rows", "a baseline shows what the features usually look like")
-    return _drafted(model, columns, _Roles.of(table.names, prediction, target), data, output)
+    return _drafted(model, columns, _Roles.of(columns, prediction, target), data, output)
 
 
 def _known(table: Table, flag: str, column: str | None) -> None:
@@ -87,7 +91,7 @@ def _model_name(name: str | None, data: Path) -> str:
             raise InitError(f"the name {name!r} is reserved", "add what the model predicts")
         return name
     stem = data.name.split(".", 1)[0]
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:_LONGEST_NAME].strip("-_") or "model"
+    slug = words.slug(stem)[:_LONGEST_NAME].strip("-_") or "model"
     return f"{slug}-model" if is_reserved(slug) else slug
 
 
@@ -96,13 +100,16 @@ class _Roles:
     prediction: str | None
     target: str | None
     confidence: str | None
+    event_time: str | None
 
     @classmethod
-    def of(cls, names: tuple[str, ...], prediction: str | None, target: str | None) -> _Roles:
+    def of(cls, columns: list[Column], prediction: str | None, target: str | None) -> _Roles:
+        names = tuple(column.name for column in columns)
         return cls(
             prediction or guess.prediction_column(name for name in names if name != target),
             target or guess.target_column(name for name in names if name != prediction),
             guess.confidence_column(names),
+            guess.event_time(columns),
         )
 
     def reason(self, name: str) -> str | None:
@@ -113,6 +120,8 @@ class _Roles:
             return "the prediction, watched as such"
         if name == self.target:
             return "the target, which no request holds"
+        if name == self.event_time:
+            return "when it happened, and no feature; rows sent to the sidecar may carry it as their timestamp"
         return "the confidence, watched as such" if name == self.confidence else None
 
 
@@ -153,7 +162,8 @@ def _drafted(model: str, columns: list[Column], roles: _Roles, data: Path, outpu
         *_left_out_lines(left_out),
     ]
     text = "\n".join(lines) + "\n"
-    return Draft(model, text, rows, tuple(str(feature["name"]) for feature in features), tuple(left_out))
+    headless = guess.looks_headless(columns)
+    return Draft(model, text, rows, tuple(str(feature["name"]) for feature in features), tuple(left_out), headless)
 
 
 def _feature_lines(features: list[Mapping[str, Any]]) -> list[str]:

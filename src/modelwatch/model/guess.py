@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -24,13 +24,24 @@ _FEW_ROWS = 20
 _MOST_DIGITS = 20
 
 _UNFIT = {
-    "time": "a date or time; send it as a row's timestamp",
+    "time": "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age",
+    "span": "a length of time or a time of day; to watch it, add it as a number, such as of seconds",
     "nested": "holds lists or structures",
     "binary": "holds bytes",
 }
 _PREDICTIONS = ("prediction", "predicted", "pred", "y_pred", "y_hat", "yhat")
 _TARGETS = ("target", "label", "y", "y_true", "actual", "ground_truth", "outcome", "class")
 _CONFIDENCES = ("confidence",)
+# The likeliest first: of several times in a row, one is when it happened.
+_EVENT_TIMES = (
+    *("timestamp", "event_timestamp", "event_time", "event_ts", "ts", "occurred_at", "happened_at", "event_date"),
+    *("request_time", "requested_at", "prediction_time", "predicted_at", "scored_at", "logged_at", "created_at"),
+    *("datetime", "date_time", "time", "date", "when", "day"),
+)
+_NUMERAL = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\Z")
+_TIME_LIKE = re.compile(r"(?:.*[ _-])?(?:timestamp|ts|epoch|datetime|date|day|time|at|when)\Z", re.IGNORECASE)
+# Numbers from 1990 to 2100, as seconds, milli-, micro- or nanoseconds since the epoch, or written as 20241231.
+_EPOCHS = (*((631_152_000 * unit, 4_102_444_800 * unit) for unit in (1, 10**3, 10**6, 10**9)), (19_900_101, 21_001_231))
 _POSITIVE = ("1", "true", "yes", "y", "positive", "late", "fraud", "churn", "churned", "leaves", "default", "spam")
 _ID = re.compile(r"(?:.*[ _-])?(?:id|uuid|guid|pk|index|row)\Z|unnamed: ?\d+\Z", re.IGNORECASE)
 
@@ -65,6 +76,33 @@ def target_column(columns: Iterable[str]) -> str | None:
 
 def confidence_column(columns: Iterable[str]) -> str | None:
     return by_name(columns, _CONFIDENCES)
+
+
+def looks_headless(columns: Sequence[Column]) -> bool:
+    """Whether the columns' names look like a row: every column of numbers is called like a number.
+
+    Numbers in a row (0, 1, 2) and years are names that people give.
+    """
+    names = [column.name for column in columns if column.kind == "numeric"]
+    if not names or not all(_NUMERAL.match(name) for name in names):
+        return False
+    whole = [int(name) for name in names if name.isdigit() and len(name) <= 4]
+    counted = sorted(whole) in (list(range(len(names))), list(range(1, len(names) + 1)))
+    return len(whole) < len(names) or not (counted or all(1900 <= year <= 2100 for year in whole))
+
+
+def is_time(column: Column) -> bool:
+    """Whether it holds dates or times. Numbers do where they are called so and can be."""
+    if column.kind != "numeric":
+        return column.kind == "time"
+    return _TIME_LIKE.match(column.name) is not None and any(
+        first <= column.low and column.high <= last for first, last in _EPOCHS
+    )
+
+
+def event_time(columns: Iterable[Column]) -> str | None:
+    """The column that tells when each row happened."""
+    return by_name((column.name for column in columns if is_time(column)), _EVENT_TIMES)
 
 
 def task(column: Column | None) -> Answer:
@@ -112,8 +150,9 @@ def _reasons(column: Column) -> Iterator[str]:
         yield "its name is empty, too long or has control characters; rename the column to watch it"
     if column.kind == "empty":
         yield "has no values"
-    if column.kind in _UNFIT:
-        yield _UNFIT[column.kind]
+    kind = "time" if is_time(column) else column.kind
+    if kind in _UNFIT:
+        yield _UNFIT[kind]
     if column.distinct == 1:
         only = words.short(next(iter(column.values or ())))
         yield f"is always {only if column.kind == 'numeric' else words.scalar(only)}"

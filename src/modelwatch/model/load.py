@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelwatch.model import build, checks, codes, defaults, shape, suggest, words
+from modelwatch.model import build, checks, codes, defaults, lost, shape, suggest, words
 from modelwatch.model import types as t
 from modelwatch.model.addresses import Addresses
+from modelwatch.model.checks import unwatched
 from modelwatch.model.diagnostics import Diagnostic, SpecError, has_errors, in_order
+from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.parse import parse
 from modelwatch.model.read import Text, read_file
 from modelwatch.model.schema import KINDS, Kind
 from modelwatch.model.tree import Document, Mapped, Node, Scalar, data
 
-SUFFIXES = (".yaml", ".yml")
 _STACK_FIELDS = frozenset(
     ("versions", "prometheus", "environments", "receivers", "routes", "teams", "destinations", "links")
 )
@@ -23,10 +24,14 @@ _STACK_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``fleet`` is None when any diagnostic is an error."""
+    """``fleet`` is None when any diagnostic is an error.
+
+    ``diagnostics`` are errors and warnings. ``notes`` say what specs that are right leave unwatched.
+    """
 
     fleet: t.Fleet | None
     diagnostics: tuple[Diagnostic, ...]
+    notes: tuple[Diagnostic, ...] = ()
 
     def unwrap(self) -> t.Fleet:
         """The fleet. Raises SpecError."""
@@ -43,16 +48,17 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
         paths = sorted(path for path in models_dir.iterdir() if path.suffix in SUFFIXES and path.name[0] != ".")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        help = "give the folder of your specs with --models, or make one with modelwatch init"
-        return _refused(models_dir, codes.UNREADABLE, f"cannot read this folder: {reason}", help)
+        denied = isinstance(error, PermissionError)
+        message = f"cannot read this folder: {reason}"
+        help = "let your user read and enter it" if denied else lost.not_a_folder(models_dir)
+        return _refused(models_dir, codes.UNREADABLE, message, help)
     for path in paths:
         document, found = _document(path)
         diagnostics += found
         if document:
             documents.append(document)
     if not paths or not (diagnostics or any(document.kind == "Model" for document in documents)):
-        help = "draft a first spec with modelwatch init DATA"
-        return _refused(models_dir, codes.FOLDER, "there is no model in this folder", help)
+        return _refused(models_dir, codes.FOLDER, "there is no model in this folder", lost.no_model(models_dir))
     folder = checks.Folder(tuple(documents))
     for document in documents:
         diagnostics += checks.of_document(document)
@@ -63,7 +69,9 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
     models = (build.model(data(document.root), Path(document.file)) for document in folder.models)
     stack = build.stack(data(folder.stack.root), Path(folder.stack.file)) if folder.stack else defaults.STACK
     fleet = t.Fleet(tuple(sorted(models, key=lambda model: model.name)), stack, addresses or Addresses())
-    return Loaded(fleet, told)
+    gaps = in_order(unwatched.of_fleet(folder, fleet, models_dir))
+    warnings, notes = (tuple(gap for gap in gaps if gap.severity == severity) for severity in ("warning", "note"))
+    return Loaded(fleet, in_order((*told, *warnings)), notes)
 
 
 def load_model(path: Path) -> t.Model:
@@ -129,6 +137,11 @@ def _kind_problems(document: Document, only: Kind | None) -> Iterator[Diagnostic
     guess = suggest.choice(written, KINDS)
     if only and guess != only:
         help = f"name the file of a {only.lower()}"
+    elif _is_foreign(document):
+        help = (
+            "every .yaml file of this folder is read as a spec: move this one elsewhere, or make it a "
+            + " or ".join(KINDS)
+        )
     else:
         help = f"did you mean '{guess}'?" if guess else "choose one of " + ", ".join(KINDS)
     message = f"'kind' cannot be '{words.short(written)}'" + (" here" if only else "")

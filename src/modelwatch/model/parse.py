@@ -16,7 +16,7 @@ from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.read import Text
 from modelwatch.model.scalars import Trap, read_plain
 from modelwatch.model.tree import Entry, Mapped, Node, Scalar, Sequence, Span
-from modelwatch.model.yaml_errors import explain, glued_key
+from modelwatch.model.yaml_errors import explain, glued_key, never_closed, open_bracket
 
 MAX_DEPTH = 50
 # Values that aliases may add before a file counts as an alias bomb.
@@ -45,19 +45,25 @@ def parse(text: Text) -> Parsed:
     try:
         root = builder.document()
     except yaml.YAMLError as error:
-        return Parsed(None, [*builder.diagnostics, _syntax(text, error)])
+        return Parsed(
+            None, [*builder.diagnostics, _syntax(text, error, builder.brackets[-1] if builder.brackets else None)]
+        )
     except _Stop:
         return Parsed(None, builder.diagnostics)
     return Parsed(root, builder.diagnostics, builder.wrong)
 
 
-def _syntax(text: Text, error: yaml.YAMLError) -> Diagnostic:
+def _syntax(text: Text, error: yaml.YAMLError, bracket: Span | None) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     # The parser points past the end when something is still open there: point at the last character instead.
     if line > len(text.lines) or not "".join(text.lines[line - 1 :]).strip():
         line = max((number for number, content in enumerate(text.lines, 1) if content.strip()), default=1)
         column = len(text.lines[line - 1].rstrip()) or 1
+    opening = never_closed(error, text.lines, bracket)
+    if opening:
+        told = open_bracket(text.lines[opening.line - 1][opening.column - 1])
+        return text.diagnostic(codes.SYNTAX, opening, *(told or explain(error, "", 1)))
     glued = glued_key(error, text.lines[: line - 1])
     if glued:
         line, column = glued[0], glued[1]
@@ -79,6 +85,8 @@ class _Builder:
     wrong: list[Node] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int] | None] = field(default_factory=dict)
     aliased: int = 0
+    brackets: list[Span] = field(default_factory=list)
+    """Where each flow collection starts that is open now."""
 
     def document(self) -> Node | None:
         next(self.events)
@@ -117,10 +125,12 @@ class _Builder:
         made: tuple[Node, int]
         if isinstance(event, yaml.ScalarEvent):
             made = (self._scalar(event), 1)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            made = self._sequence(event, depth)
         else:
-            made = self._mapping(event, depth)
+            if event.flow_style:
+                self.brackets.append(_place(event))
+            made = (self._sequence if isinstance(event, yaml.SequenceStartEvent) else self._mapping)(event, depth)
+            if event.flow_style:
+                self.brackets.pop()
         if event.anchor is not None:
             self.anchors[event.anchor] = made
         if event.tag is not None:

@@ -7,12 +7,15 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.model.diagnostics import Diagnostic, Severity
 
 _FIELDS = ("file", "line", "column", "code", "severity", "message", "help")
 # How much of a long line is shown: a caret that the terminal wraps points nowhere.
 _WIDTH = 110
-_RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
+_RED, _YELLOW, _CYAN, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
+_SHADES: dict[Severity, str] = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
+# What GitHub calls them.
+_ANNOTATIONS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def as_text(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
@@ -32,9 +35,9 @@ def as_github(diagnostics: Sequence[Diagnostic]) -> str:
 
 def _block(diagnostic: Diagnostic, colour: bool) -> str:
     """``file:line:column CODE message``, the line, a caret under what is meant, and how to mend it."""
-    shade = _RED if diagnostic.severity == "error" else _YELLOW
+    shade = _SHADES[diagnostic.severity]
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
-    kind = "" if diagnostic.severity == "error" else "warning: "
+    kind = "" if diagnostic.severity == "error" else f"{diagnostic.severity}: "
     lines = [f"{_paint(place, _BOLD, colour)} {_paint(diagnostic.code, shade, colour)} {kind}{diagnostic.message}"]
     if diagnostic.source_line.strip():
         shown, before, carets = _excerpt(diagnostic)
@@ -86,7 +89,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
         )
     )
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
-    return f"::{diagnostic.severity} {place}::{_escaped(message)}"
+    return f"::{_ANNOTATIONS[diagnostic.severity]} {place}::{_escaped(message)}"
 
 
 def _escaped(value: str, *, for_property: bool = False) -> str:

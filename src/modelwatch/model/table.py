@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelwatch.model.data_errors import data_error, no_csv
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -33,10 +35,16 @@ class Table:
         self.path = path
         self.parquet = name.endswith((".parquet", ".pq"))
         if not self.parquet and not name.endswith((".csv", ".csv.gz")):
-            raise InitError(f"{path} is neither CSV nor Parquet by its name", "use .csv, .csv.gz, .parquet or .pq")
+            help = "write it as CSV or Parquet, with a name that ends in .csv, .csv.gz, .parquet or .pq"
+            raise InitError(f"{path} is neither CSV nor Parquet by its name", help)
         if path.is_dir():
             raise InitError(f"{path} is a folder", "name one file of it")
         with _told(path):
+            # Python names the reason more plainly than pyarrow does.
+            with path.open("rb") as file:
+                other = no_csv(path, file.read(4)) if name.endswith(".csv") else None
+            if other:
+                raise InitError(*other)
             self.schema: pa.Schema = self._schema()
         self.names: tuple[str, ...] = tuple(self.schema.names)
         if not self.names:
@@ -91,13 +99,5 @@ def _told(path: Path) -> Iterator[None]:
         raise InitError("reading tables needs pyarrow", "pip install 'modelwatch[exporter]'") from None
     try:
         yield
-    except pa.ArrowException as error:
-        reason = (str(error).splitlines() or ["it is damaged"])[0]
-        raise InitError(f"{path} cannot be read as {'Parquet' if _is_parquet(path) else 'CSV'}: {reason}") from None
-    except OSError as error:
-        reason = (error.strerror or str(error).splitlines()[0]).lower()
-        raise InitError(f"{path} cannot be read: {reason}", "check its path and permissions") from None
-
-
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith((".parquet", ".pq"))
+    except (pa.ArrowException, OSError) as error:
+        raise InitError(*data_error(path, error)) from None

@@ -19,6 +19,8 @@ SliKind = Literal["errors", "latency", "valid_rows"]
 ReceiverType = Literal["pagerduty", "slack", "webhook", "none"]
 Severity = Literal["page", "ticket", "info"]
 DestinationType = Literal["jaeger", "otlp", "loki", "file"]
+Stratum = Literal["unsure", "risky", "edge", "drifted", "rest"]
+SampleFormat = Literal["jsonl", "parquet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,34 @@ class Tracing:
 
 
 @dataclass(frozen=True, slots=True)
+class Risky:
+    """Predictions that much hangs on: ``classes`` of a classification, numbers ``above`` or ``below`` otherwise."""
+
+    classes: tuple[str, ...] = ()
+    above: Decimal | None = None
+    below: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which rows the sidecar keeps for review and retraining, and where.
+
+    ``strata`` are shares of ``rows_per_hour``, relative to one another; a share of 0 keeps none for that reason alone.
+    ``exclude`` are features that are not written. ``folder`` is absolute; None is below the sidecar's state.
+    """
+
+    rows_per_hour: int
+    format: SampleFormat
+    strata: Mapping[Stratum, Decimal]
+    risky: Risky
+    exclude: tuple[str, ...]
+    folder: str | None
+    file_megabytes: int
+    file_age: Duration
+    total_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     name: str
     owner: str
@@ -166,6 +196,7 @@ class Model:
     performance: Performance
     tracing: Tracing
     routes: Mapping[Severity, str]
+    sampling: Sampling | None = None
     source: str = ""
 
 

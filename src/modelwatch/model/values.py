@@ -82,7 +82,7 @@ def _conversion(wanted: Mapping[str, Any], node: Node) -> str | None:
         case _ if node.value is None:
             help = None
         case "array":
-            help = f"write it as a list: [{text}]"
+            help = _list_meant(node.text, wanted)
         case "string" if number and wanted.get("title") == "duration":
             help = f"give it a unit: {text}ms, {text}s, {text}m, {text}h or {text}d"
         case "string":
@@ -94,6 +94,21 @@ def _conversion(wanted: Mapping[str, Any], node: Node) -> str | None:
         case _:
             help = None
     return help
+
+
+_BOUNDS = re.compile(
+    r"[\s(\[]*([-+]?[0-9]+(?:\.[0-9]+)?)\s*(?:-|\u2013|\.\.+|to|and|[,;:/|~]|\s)\s*([-+]?[0-9]+(?:\.[0-9]+)?)[\s)\]]*\Z"
+)
+
+
+def _list_meant(text: str, wanted: Mapping[str, Any]) -> str | None:
+    """What to write for ``0-120`` where two numbers are wanted, or for ``a, b`` where texts are."""
+    least = wanted.get("minItems", 0)
+    if wanted["items"].get("type") == "number":
+        bounds = _BOUNDS.match(text.strip("'\""))
+        return f"write it as a list: [{bounds[1]}, {bounds[2]}]" if bounds and least <= 2 else None
+    items = [words.scalar(words.short(item.strip().strip("'\""))) for item in re.split("[,;]", text)]
+    return f"write it as a list: [{', '.join(items)}]" if all(items) and len(items) >= least else None
 
 
 def _number_meant(text: str, wanted: Mapping[str, Any]) -> str | None:
@@ -154,8 +169,7 @@ def _duration(label: str, text: str) -> tuple[str, str, str]:
 def _text_help(title: str, text: str) -> str:
     help = _HELP[title]
     if title == "name":
-        spaced = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in text)
-        slug = "-".join(spaced.split()).strip("-_")
+        slug = words.slug(text)
         if slug and slug != text and len(slug) <= 63:
             return f"did you mean '{slug}'? {help[0].upper()}{help[1:]}"
     if title == "target" and "://" in text:

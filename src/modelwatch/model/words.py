@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,13 @@ def short(text: str) -> str:
     """Text that fits into a message: one line, not too long."""
     line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def slug(text: str) -> str:
+    """The text as a name of letters, digits, '-' and '_'; accents are dropped, what else cannot be is a '-'."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    spaced = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in plain)
+    return "-".join(spaced.split()).strip("-_")
 
 
 def found(node: Node) -> str:

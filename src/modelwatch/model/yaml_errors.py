@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import yaml
 
+from modelwatch.model.tree import Span
+
 # Part of libyaml's or PyYAML's problem -> our message and help. The first that fits is taken.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
@@ -76,6 +78,39 @@ def glued_key(error: yaml.YAMLError, before: Sequence[str]) -> tuple[int, int] |
     number = next((number for number in range(len(before), 0, -1) if before[number - 1].strip()), 0)
     match = _GLUED.match(before[number - 1]) if number else None
     return (number, match.end(1)) if match else None
+
+
+def never_closed(error: yaml.YAMLError, lines: Sequence[str], bracket: Span | None) -> Span | None:
+    """The bracket or quote that is still open where the parser trips; ``bracket`` is the innermost that is open there.
+
+    Besides at the end of the file, a bracket was forgotten where the parser trips over a line further down that is
+    indented no deeper than the bracket's own and starts no flow value: the next field, not an item without a comma.
+    """
+    opening, mark = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+    if mark is None:
+        return None
+    rest = (lines[mark.line][mark.column :], *lines[mark.line + 1 :]) if mark.line < len(lines) else ()
+    ended = not "".join(rest).strip()
+    if "quoted scalar" in str(getattr(error, "context", "")):
+        return Span(opening.line + 1, opening.column + 1) if opening and ended else None
+    if bracket is None:
+        return None
+    further = mark.line >= bracket.line and not ended and _is_next_field(lines[mark.line], lines[bracket.line - 1])
+    return bracket if ended or further else None
+
+
+def _is_next_field(line: str, above: str) -> bool:
+    content = line.lstrip()
+    return len(line) - len(content) <= len(above) - len(above.lstrip()) and content[:1] not in set("[{]}\"'")
+
+
+def open_bracket(character: str) -> tuple[str, str] | None:
+    """Message and help for a bracket that is never closed; None for another character."""
+    ends = {"[": ("]", "list"), "{": ("}", "mapping")}
+    if character not in ends:
+        return None
+    end, what = ends[character]
+    return f"'{character}' is never closed", f"write {end} at the end of the {what}"
 
 
 def explain(error: yaml.YAMLError, line: str, column: int) -> tuple[str, str]:

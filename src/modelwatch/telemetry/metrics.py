@@ -273,7 +273,7 @@ DRIFT_CHI_SQUARED_QUANTILE = Metric(
     "model_drift_chi_squared_quantile",
     _G,
     "chi-squared",
-    "Quantile of the chi-squared distribution that the likelihood ratio of a window without drift exceeds only at the false-alarm rate.",
+    "Likelihood ratio that a window without drift exceeds only at the false-alarm rate.",
     ("model", "feature"),
     "features",
     _SIDECAR,
@@ -438,6 +438,24 @@ EXPORTER_STATE_FAILURES = Metric(
     "Times that the sidecar could not load its state (a damaged file) or save it, by operation (load or save).",
     ("operation",),
     "2",
+    _SIDECAR,
+)
+EXPORTER_SAMPLED_ROWS = Metric(
+    "modelwatch_exporter_sampled_rows_total",
+    _C,
+    "rows",
+    "Rows that the sidecar kept for review, by the reason that decided it (unsure, risky, edge, drifted or rest).",
+    ("model", "reason"),
+    "5 where the spec has the section sampling",
+    _SIDECAR,
+)
+EXPORTER_SAMPLED_ROWS_LOST = Metric(
+    "modelwatch_exporter_sampled_rows_lost_total",
+    _C,
+    "rows",
+    "Rows that were chosen to be kept and are not, by reason (disk, or queue: the disk was too slow).",
+    ("model", "reason"),
+    "2 where the spec has the section sampling",
     _SIDECAR,
 )
 

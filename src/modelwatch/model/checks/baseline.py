@@ -15,6 +15,7 @@ from modelwatch.model.tree import Document
 
 _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".csv.gz")
+_ARROW = (".arrow", ".feather")
 # The header of a CSV file; without a limit a binary file would be read whole.
 _LONGEST_HEADER = 1 << 20
 
@@ -47,7 +48,7 @@ def _check(document: Document) -> Iterator[Diagnostic]:
         make = (
             f"make it again with modelwatch profile {name} --data DATA"
             if field == "profile"
-            else "baselines are CSV or Parquet"
+            else "baselines are CSV, Parquet or Arrow"
         )
         yield document.diagnostic(codes.BAD_BASELINE, span, f"{words.short(written)}: {reason}", make)
         return
@@ -59,6 +60,27 @@ def _check(document: Document) -> Iterator[Diagnostic]:
             message = f"the baseline {words.short(written)} has no feature '{words.short(feature)}'"
             where = document.span("features", index, "name")
             yield document.diagnostic(codes.NOT_IN_BASELINE, where, message, help)
+    if field == "data":
+        yield from _check_grouping(document, written, columns)
+
+
+def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) -> Iterator[Diagnostic]:
+    time, segment = document.text("baseline", "time"), document.text("baseline", "segment")
+    if time is not None and time not in columns:
+        guess = suggest.close(time, columns)
+        help = f"did you mean '{words.short(guess)}'?" if guess else f"it has {_listed(columns)}"
+        message = f"the baseline {words.short(written)} has no column '{words.short(time)}' to tell the time"
+        yield document.diagnostic(codes.NOT_IN_BASELINE, document.span("baseline", "time"), message, help)
+    categorical = tuple(
+        document.text("features", index, "name") or ""
+        for index in range(document.count("features"))
+        if document.text("features", index, "type") == "categorical"
+    )
+    if segment is not None and segment not in categorical:
+        guess = suggest.close(segment, categorical)
+        help = f"did you mean '{words.short(guess)}'?" if guess else f"the spec has {_listed(categorical)}"
+        message = f"'{words.short(segment)}' is no categorical feature, so there are no segments by it"
+        yield document.diagnostic(codes.NOT_FOR_FEATURE, document.span("baseline", "segment"), message, help)
 
 
 def _absent(document: Document, field: str, written: str, name: str) -> Diagnostic:
@@ -88,10 +110,11 @@ def profile_features(path: Path) -> tuple[str, ...]:
 def table_columns(path: Path) -> tuple[str, ...]:
     """Names of a table's columns. Raises UnreadableError, OSError."""
     name = path.name.lower()
-    if name.endswith(_PARQUET):
-        return _parquet_columns(path)
+    if name.endswith(_PARQUET + _ARROW):
+        return _arrow_columns(path, name.endswith(_ARROW))
     if not name.endswith(_CSV):
-        raise UnreadableError("neither CSV nor Parquet by its name: use .csv, .csv.gz, .parquet or .pq")
+        known = ", ".join(_CSV + _PARQUET + _ARROW)
+        raise UnreadableError(f"no CSV, Parquet or Arrow file by its name: use {known}")
     try:
         with (gzip.open if name.endswith(".gz") else open)(path, "rb") as file:
             head = file.read(_LONGEST_HEADER)
@@ -100,13 +123,19 @@ def table_columns(path: Path) -> tuple[str, ...]:
         raise UnreadableError("this is no CSV file") from None
 
 
-def _parquet_columns(path: Path) -> tuple[str, ...]:
+def _arrow_columns(path: Path, ipc: bool) -> tuple[str, ...]:
+    """Columns of a Parquet file, or of Arrow IPC as a file or a stream."""
     try:
         import pyarrow as pa  # noqa: PLC0415 -- large, and most specs are checked without it
         import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
     except ImportError:
-        raise UnreadableError("reading Parquet needs modelwatch[exporter]") from None
+        raise UnreadableError("reading Parquet or Arrow needs modelwatch[exporter]") from None
     try:
-        return tuple(pq.read_schema(path).names)
+        if not ipc:
+            return tuple(pq.read_schema(path).names)
+        with pa.OSFile(str(path)) as source:
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(0)
+            return tuple((pa.ipc.open_file if is_file else pa.ipc.open_stream)(source).schema.names)
     except pa.ArrowException:
-        raise UnreadableError("this is no Parquet file") from None
+        raise UnreadableError(f"this is no {'Arrow' if ipc else 'Parquet'} file") from None

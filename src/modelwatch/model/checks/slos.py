@@ -33,11 +33,11 @@ def _bucket(document: Document, index: int) -> Iterator[Diagnostic]:
     threshold = document.duration("slos", index, "sli", "latency")
     if threshold is None or threshold in BUCKETS:
         return
-    below = max((edge for edge in BUCKETS if edge < threshold), default=None)
-    above = min((edge for edge in BUCKETS if edge > threshold), default=None)
-    help = "the nearest are " + " and ".join(str(edge) for edge in (below, above) if edge is not None)
-    if below is None or above is None:
-        help = f"the nearest is {above if below is None else below}"
+    below = [edge for edge in BUCKETS if edge < threshold][-1:]
+    above = [edge for edge in BUCKETS if edge > threshold][:1]
+    near = " or ".join(str(edge) for edge in (*below, *above))
+    every = ", ".join(str(edge) for edge in BUCKETS)
+    help = f"use {near}; buckets are the same for every model and cannot be set: {every}"
     message = f"{threshold} is no bucket of the latency histogram"
     yield document.diagnostic(codes.NO_BUCKET, document.span("slos", index, "sli", "latency"), message, help)
 

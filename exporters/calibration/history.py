@@ -1,0 +1,104 @@
+"""Past rows by bin and slot of time: what a sliding window would have counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelwatch.exporters.bins import CategoricalBins, NumericBins, category_text
+from modelwatch.exporters.calibration.setting import Setting, Watch
+from modelwatch.exporters.reading import DataFile
+from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.statistics.method import Counts, Floats
+
+TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "created_at")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """``codes`` are each row's bins by feature; ``seconds`` their time, in order, or None without a time column."""
+
+    codes: dict[str, Counts]
+    seconds: Floats | None
+    rows: int
+
+    @property
+    def days(self) -> float | None:
+        if self.seconds is None or len(self.seconds) < 2:
+            return None
+        return float(self.seconds[-1] - self.seconds[0]) / 86_400
+
+    def slots(self, watch: Watch, length: float) -> Counts:
+        """Rows by slot of ``length`` seconds and bin, shape (slots, bins); needs a time column."""
+        assert self.seconds is not None
+        place = ((self.seconds - self.seconds[0]) / length).astype(np.int64)
+        bins = len(watch.reference)
+        flat = np.bincount(place * bins + self.codes[watch.name], minlength=(int(place[-1]) + 1) * bins)
+        return flat.reshape(-1, bins)
+
+
+def read(path: Path, setting: Setting, profile: Profile, time: str | None = None) -> History:
+    """Raises ProfileError where the file cannot be read or lacks a watched column or the time column."""
+    file = DataFile(path)
+    known = [watch for watch in setting.watched if watch.subject.role == "feature" or watch.name in file.columns]
+    lacking = [watch.name for watch in known if watch.name not in file.columns]
+    if lacking:
+        raise ProfileError(f"{path}: has no column for {', '.join(map(repr, lacking))}; rename it in the data")
+    if time is not None and time not in file.columns:
+        raise ProfileError(f"{path}: has no column {time!r} for --time; its columns are {', '.join(file.columns[:20])}")
+    taken = {watch.name for watch in known}
+    column = time or next((name for name in file.columns if name.lower() in TIME_NAMES and name not in taken), None)
+    wanted = {watch.name: watch.numeric for watch in known} | ({column: False} if column else {})
+    codes: dict[str, list[Counts]] = {watch.name: [] for watch in known}
+    times: list[Floats] = []
+    for batch in file.batches(wanted, _quiet):
+        for watch in known:
+            found = profile.feature(watch.name)
+            assert found is not None
+            codes[watch.name].append(_codes(batch.column(watch.name), found.bins))
+        if column:
+            times.append(_seconds(batch.column(column), column, path))
+    joined = {name: np.concatenate(parts) for name, parts in codes.items() if parts}
+    rows = len(next(iter(joined.values()), []))
+    if not rows:
+        raise ProfileError(f"{path}: has no rows, so there is nothing to judge by")
+    if not column:
+        return History(joined, None, rows)
+    seconds = np.concatenate(times)
+    order = np.argsort(seconds, kind="stable")
+    return History({name: one[order] for name, one in joined.items()}, seconds[order], rows)
+
+
+def _quiet(share: float) -> None:
+    """Progress of a reading that takes a second."""
+
+
+def _codes(column: Any, bins: NumericBins | CategoricalBins) -> Counts:
+    if isinstance(bins, NumericBins):
+        return bins.codes(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    packed = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    texts = [category_text(value) for value in packed.dictionary.to_pylist()]
+    places = np.array([*(bins.lookup.get(text, bins.unknown) for text in texts), bins.missing], dtype=np.int64)
+    indices = pc.fill_null(packed.indices, len(texts)).to_numpy(zero_copy_only=False)
+    return np.asarray(places[indices])
+
+
+def _seconds(column: Any, name: str, path: Path) -> Floats:
+    try:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = pc.cast(column, pa.timestamp("us"))
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            column = pc.divide(pc.cast(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), pa.float64()), 1e6)
+        found: Floats = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowException:
+        raise ProfileError(
+            f"{path}: the column {name!r} holds no times that can be read; write 2026-01-31T12:00:00 or seconds"
+        ) from None
+    if not np.isfinite(found).all():
+        raise ProfileError(f"{path}: the column {name!r} lacks times in some rows; fill them or drop these rows")
+    return found

@@ -1,0 +1,74 @@
+"""The setting that is judged: what is watched, over which reference, and when it counts as drift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwatch.exporters.reference import Profile
+from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
+from modelwatch.exporters.statistics.detection import detected
+from modelwatch.exporters.statistics.looks import per_look
+from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.subjects import Subject, subjects
+from modelwatch.model import types as t
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """One distribution: its reference by bin, shape (bins,), and whether its bins are in the order of values."""
+
+    subject: Subject
+    reference: Counts
+
+    @property
+    def name(self) -> str:
+        return self.subject.name
+
+    @property
+    def numeric(self) -> bool:
+        return self.subject.numeric
+
+    @property
+    def warning(self) -> float:
+        return float(self.subject.feature.drift.warning)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """``rate`` and ``least`` are the spec's false_alarm_rate and min_samples."""
+
+    watched: tuple[Watch, ...]
+    rate: float
+    least: int
+
+    @cached_property
+    def alpha(self) -> float:
+        filled = max((int(np.count_nonzero(one.reference)) for one in self.watched), default=2)
+        return per_look(self.rate, len(self.watched), filled - 1)
+
+    def drifted(self, watch: Watch, counts: Counts) -> NDArray[np.bool_]:
+        """Whether windows with ``counts``, shape (windows, bins), are called drifted."""
+        method = OF_HISTOGRAMS.get(watch.subject.feature.drift.method, OF_HISTOGRAMS["psi"])
+        found = np.zeros(len(counts), dtype=bool)
+        enough = np.flatnonzero(counts.sum(axis=1) >= self.least)
+        if len(enough):
+            base = np.broadcast_to(watch.reference, (len(enough), len(watch.reference)))
+            found[enough] = detected(
+                method, Histograms(counts[enough], base), np.full(len(enough), watch.warning), self.alpha
+            )
+        return found
+
+
+def setting(model: t.Model, profile: Profile, rate: float | None = None) -> Setting:
+    """What the spec says of ``model``; features that the profile lacks or knows as another type are left out."""
+    watched = []
+    for subject in subjects(model):
+        found = profile.feature(subject.name)
+        if found is not None and found.type == subject.feature.type:
+            watched.append(Watch(subject, np.array(found.counts, dtype=np.int64)))
+    policy = model.drift
+    return Setting(tuple(watched), float(policy.false_alarm_rate) if rate is None else rate, policy.min_samples)

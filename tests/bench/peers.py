@@ -1,0 +1,37 @@
+"""Other tools, each in an environment of its own below .tools/bench, made when it is first asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / ".tools" / "bench"
+# Evidently breaks with pandas 3, and NannyML imports a package that it does not declare.
+PACKAGES = {
+    "evidently": ("evidently==0.7.23", "pandas<3"),
+    "nannyml": ("nannyml==0.13.1", "statsmodels"),
+}
+
+
+def python(name: str) -> Path | None:
+    """The interpreter of the environment with ``name``, or None where it cannot be made."""
+    folder = FOLDER / name
+    found = folder / "bin" / "python"
+    done = folder / ".ready"
+    if done.exists():
+        return found
+    print(f"making {folder} (once, some minutes)", file=sys.stderr)
+    try:
+        venv.create(folder, with_pip=True)
+        subprocess.run(
+            [found, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES[name]],
+            check=True,
+            timeout=1800,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"{name}: left out, its environment cannot be made ({error})", file=sys.stderr)
+        return None
+    done.touch()
+    return found

@@ -1,0 +1,66 @@
+"""Whether a running program has its web UI, by what it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from modelwatch.compose.pages import api_only, has_ui
+from modelwatch.compose.table import part_named
+
+UI = b"<!doctype html><div id=root></div><SCRIPT defer src='app.js'></SCRIPT>"
+PAGES = {
+    "/": (302, b"", "/query"),
+    "/query": (200, UI, ""),
+    "/broken": (302, b"", "/500"),
+    "/500": (500, b"Error opening React index.html: <script", ""),
+    "/stand-in": (200, b"<!doctype html><h1>This is not the UI you are looking for!</h1>", ""),
+    "/loop": (302, b"", "/loop"),
+    "/login": (302, b"", "http://sso.example.com/login"),
+}
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body, location = PAGES[self.path]
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [("/", True), ("/query", True), ("/broken", False), ("/500", False), ("/stand-in", False), ("/loop", False)],
+)
+def test_a_web_ui_is_a_page_with_a_script_wherever_its_first_page_leads(address, path, there):
+    assert has_ui(f"http://{address}{path}") is there
+
+
+def test_a_page_behind_a_login_elsewhere_is_for_people(address):
+    assert has_ui(f"http://{address}/login")
+
+
+def test_nothing_is_claimed_of_what_does_not_answer():
+    assert has_ui("http://127.0.0.1:1/")
+
+
+def test_only_what_is_built_without_its_ui_is_asked(address):
+    """Our own pages need no script to be pages."""
+    public = {"prometheus": address, "demo": "127.0.0.1:1", "collector": "127.0.0.1:1"}
+    assert not any(api_only(part_named(name), public) for name in public)

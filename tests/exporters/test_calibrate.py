@@ -1,0 +1,220 @@
+"""``modelwatch calibrate``: false alarms from history or the reference, and the smallest drift that is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import specs
+
+from modelwatch.cli.main import main
+from modelwatch.exporters.calibration.calibrate import advise, judge
+from modelwatch.exporters.calibration.power import drifted_shares, fill_needed, smallest_drift
+from modelwatch.exporters.calibration.setting import Setting, Watch, setting
+from modelwatch.exporters.profile import build_profile
+from modelwatch.exporters.statistics.looks import looks, per_look
+from modelwatch.model.units import Duration
+
+SPEC = """\
+apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: flight-delay, owner: ops-ml}
+serving: {job: flights}
+task: {type: classification, classes: [on_time, late], positive_class: late}
+features:
+  - {name: hour, type: numeric, range: [0, 23]}
+  - {name: distance, type: numeric}
+  - {name: carrier, type: categorical}
+drift: {windows: [1h]}
+baseline: {data: ../reference.csv}
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fleet")
+    specs.write_reference(folder / "reference.csv", 20_000)
+    (folder / "models").mkdir()
+    (folder / "models" / "flight-delay.yaml").write_text(SPEC)
+    return folder / "models"
+
+
+def _history(path: Path, *, shift_every: int = 0, times: bool = True) -> Path:
+    """Two days of 20 rows a minute; distances of every ``shift_every``-th quarter of a day are half a deviation up."""
+    lines = ["timestamp,hour,distance,carrier" if times else "hour,distance,carrier"]
+    start = np.datetime64("2026-01-01T00:00:00")
+    for i, row in enumerate(specs.rows(3, 2 * 1440 * 20)):
+        features = row["features"]
+        assert isinstance(features, dict)
+        quarter = i // (6 * 60 * 20)
+        distance = features["distance"] + (100 if shift_every and quarter % shift_every == 1 else 0)
+        stamp = f"{start + np.timedelta64(3 * i, 's')}," if times else ""
+        lines.append(f"{stamp}{features['hour']},{distance},{features['carrier']}")
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _json(models: Path, capsys: pytest.CaptureFixture[str], *more: object) -> dict[str, object]:
+    assert main(["calibrate", "flight-delay", "--models", str(models), "--format", "json", *map(str, more)]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_reference_alone_gives_the_promised_rate(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [window] = _json(models, capsys, "--rows-per-minute", 300)["windows"]  # type: ignore[misc]
+    assert window["rows"] == 18_000
+    assert window["false_alarms_in_30_days"] == pytest.approx(1e-5 * 720)
+    by_name = {one["feature"]: one for one in window["features"]}
+    assert set(by_name) == {"hour", "distance", "carrier", "prediction", "confidence"}
+    # A shift of d moves the PSI of deciles by about d^2: the threshold of 0.1 decides with many rows.
+    assert by_name["distance"]["smallest_drift"] == pytest.approx(0.33, abs=0.04)
+    assert 0 < by_name["distance"]["usual_drift_seen_after_seconds"] < 3600
+
+
+def test_quiet_history_gives_no_false_alarm(tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = _json(models, capsys, "--data", _history(tmp_path / "quiet.csv"))
+    assert found["rows_per_minute"] == pytest.approx(20, rel=0.01)
+    [window] = found["windows"]  # type: ignore[misc]
+    assert window["false_alarms_from"] == "replayed history"
+    assert window["false_alarms_in_30_days"] == 0
+
+
+def test_history_that_swings_alarms_and_the_advice_keeps_it_quiet(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _history(tmp_path / "swings.csv", shift_every=4)
+    found = _json(models, capsys, "--data", data)
+    [window] = found["windows"]  # type: ignore[misc]
+    # Two swings in two days, less the hour in which the first window fills.
+    assert window["false_alarms_by_feature"] == {"distance": pytest.approx(30, rel=0.05)}
+    warning = found["at_most_one"]["warning"]["distance"]  # type: ignore[index]
+    spec = models / "flight-delay.yaml"
+    raised = SPEC.replace(
+        "{name: distance, type: numeric}",
+        f"{{name: distance, type: numeric, drift: {{warning: {warning}, critical: 9}}}}",
+    )
+    try:
+        spec.write_text(raised)
+        [again] = _json(models, capsys, "--data", data)["windows"]  # type: ignore[misc]
+    finally:
+        spec.write_text(SPEC)
+    assert again["false_alarms_in_30_days"] == 0
+
+
+def test_history_without_times_is_drawn_from(tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = _history(tmp_path / "plain.csv", times=False)
+    [window] = _json(models, capsys, "--data", data, "--rows-per-minute", 50)["windows"]  # type: ignore[misc]
+    assert window["false_alarms_from"] == "rows drawn from history"
+    assert window["false_alarms_in_30_days"] < 0.1
+
+
+def test_a_window_with_too_few_rows_says_so(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "flight-delay", "--models", str(models), "--rows-per-minute", "2"]) == 0
+    assert "needs 500 rows, gets 120" in capsys.readouterr().out
+
+
+def test_the_table_is_for_people(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "flight-delay", "--models", str(models), "--rows-per-minute", "300"]) == 0
+    out = capsys.readouterr().out
+    assert "smallest drift seen with 90 % power" in out
+    assert "At most one false alarm in 30 days: yes, this setting gives 0.0072." in out
+    loud = ["calibrate", "flight-delay", "--models", str(models), "--rows-per-minute", "300", "--rate", "0.1"]
+    assert main(loud) == 0
+    assert "drift: {false_alarm_rate: 0.001}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuch"], "there is no model 'nosuch'"),
+        (["flight-delay", "--data", "absent.csv"], "absent.csv"),
+        (["flight-delay", "--data", "{history}", "--time", "when"], "has no column 'when' for --time"),
+        (["flight-delay", "--data", "{history}", "--time", "carrier"], "holds no times that can be read"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(
+    arguments: list[str], message: str, tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = _history(tmp_path / "history.csv")
+    words = [word.replace("{history}", str(history)) for word in arguments]
+    assert main(["calibrate", *words, "--models", str(models)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def _setting(tmp_path: Path, rate: float = 1e-5) -> Setting:
+    profile = build_profile(specs.model(), specs.write_reference(tmp_path / "reference.csv", 20_000))
+    return setting(specs.model(), profile, rate)
+
+
+def test_power_agrees_with_windows_drawn_from_the_features_themselves(tmp_path: Path) -> None:
+    """A shift found from bins alone is seen in nine of ten windows of rows that really shifted."""
+    found = _setting(tmp_path)
+    distance = next(watch for watch in found.watched if watch.name == "distance")
+    size = smallest_drift(found, distance, 2000)
+    assert size is not None
+    profile = build_profile(specs.model(), tmp_path / "reference.csv").feature("distance")
+    assert profile is not None
+    rng = np.random.default_rng(5)
+    windows = rng.normal(1000 + 200 * size, 200, (300, 2000))
+    counts = np.array([np.bincount(profile.bins.codes(w), minlength=len(profile.counts)) for w in windows])  # type: ignore[union-attr]
+    assert found.drifted(distance, counts).mean() == pytest.approx(0.9, abs=0.08)
+
+
+def test_drifted_shares_stay_shares_and_keep_the_missing(tmp_path: Path) -> None:
+    for watch in _setting(tmp_path).watched:
+        for size in (0.0, 0.05, 0.3, 6.0):
+            shares = drifted_shares(watch, size)
+            assert shares.sum() == pytest.approx(1) and (shares >= 0).all()
+            assert shares[-1] == pytest.approx(watch.reference[-1] / watch.reference.sum())
+        assert drifted_shares(watch, 0) == pytest.approx(watch.reference / watch.reference.sum(), abs=1e-12)
+
+
+def test_a_larger_drift_is_seen_sooner_and_a_small_one_never(tmp_path: Path) -> None:
+    found = _setting(tmp_path)
+    distance = next(watch for watch in found.watched if watch.name == "distance")
+    half, one = fill_needed(found, distance, 5000, 0.5), fill_needed(found, distance, 5000, 1.0)
+    assert half is not None and one is not None and one < half
+    assert fill_needed(found, distance, 5000, 0.05) is None
+
+
+def test_advice_lowers_a_rate_that_is_too_high_and_leaves_one_that_is_not(tmp_path: Path) -> None:
+    window = Duration.parse("1h")
+    loud = _setting(tmp_path, 0.1)
+    assert advise(loud, (judge(loud, window, 100, None),)).rate == 0.001
+    quiet = _setting(tmp_path)
+    assert advise(quiet, (judge(quiet, window, 100, None),)).rate == 1e-5
+
+
+def test_a_feature_with_one_single_value_has_no_smallest_drift() -> None:
+    watch = Watch(_setting_subject(), np.array([0, 0, 0, 500]))
+    assert smallest_drift(Setting((watch,), 1e-5, 100), watch, 500) is None
+
+
+def _setting_subject() -> object:
+    from modelwatch.exporters.subjects import Subject
+
+    return Subject(specs.FEATURES[0])
+
+
+@pytest.mark.parametrize("features", [1, 40, 1000])
+def test_the_rate_of_a_look_times_looks_and_features_is_the_rate(features: int) -> None:
+    alpha = per_look(1e-5, features, 11)
+    assert alpha * looks(alpha, 11) * features == pytest.approx(1e-5)
+
+
+def test_looks_follow_a_simulated_sliding_window() -> None:
+    """Nine degrees of freedom, 60 slots, a look in each: how often a window's length alarms, against a single look."""
+    rng, alpha, degrees, quantile = np.random.default_rng(4), 1e-2, 9, 21.666
+    lengths, alarms, single = 3000, 0, 0
+    for _ in range(lengths // 100):
+        steps = rng.normal(size=(100, 120, degrees))
+        sums = np.cumsum(np.concatenate([np.zeros((100, 1, degrees)), steps], axis=1), axis=1)
+        score = ((sums[:, 60:] - sums[:, :-60]) ** 2).sum(axis=2)[:, 1:] / 60
+        alarms += int((score > quantile).any(axis=1).sum())
+        single += int((score > quantile).sum())
+    assert single / lengths / 60 == pytest.approx(alpha, rel=0.25)
+    found = alarms / lengths / alpha
+    # The formula is for many looks a slot, and so above what one look a slot gives.
+    assert 0.6 * looks(alpha, degrees) < found <= 1.05 * looks(alpha, degrees)

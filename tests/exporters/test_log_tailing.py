@@ -1,0 +1,355 @@
+"""Prediction logs on a shared volume: each line counts once, over rotation, partial lines and restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.tailing import positions
+from modelwatch.exporters.tailing.follower import STEP_BYTES, STEP_LINES
+from modelwatch.exporters.tailing.tailer import GRACE_SECONDS, LaterError, Tailer
+
+
+class Book:
+    """Counts rows by their id, as the sidecar would; ``later`` models are not ready."""
+
+    def __init__(self) -> None:
+        self.ids: Counter[object] = Counter()
+        self.models: Counter[str] = Counter()
+        self.rejected = 0
+        self.later: set[str] = set()
+
+    def count(self, model: str, table: Table) -> None:
+        if model in self.later:
+            raise LaterError("loading")
+        if model.startswith("unknown"):
+            raise KeyError(model)
+        self.rejected += len(table.rejected(["x"]))
+        self.ids.update(table.ids() or [])
+        self.models[model] += table.rows
+
+
+class Turned:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+def clock() -> Turned:
+    return Turned()
+
+
+def line(id: object, model: str = "m") -> str:
+    return json.dumps({"model": model, "id": id, "features": {"x": 1}}) + "\n"
+
+
+def lines(*ids: object) -> str:
+    return "".join(map(line, ids))
+
+
+def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", kept: bool = True) -> Tailer:
+    return Tailer([pattern or str(tmp_path)], book.count, tmp_path / "offsets.json" if kept else None, clock)
+
+
+def drained(found: Tailer) -> None:
+    while found.poll():
+        pass
+
+
+def once(*ids: object) -> Counter[object]:
+    return Counter(dict.fromkeys(ids, 1))
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_lines_count_as_they_are_written_and_partial_ones_when_they_are_whole(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log = tmp_path / "app.jsonl"
+    found = tailer(tmp_path, book, clock)
+    assert not found.poll()
+    append(log, lines(1, 2) + line(3)[:20])
+    drained(found)
+    assert book.ids == once(1, 2)
+    append(log, line(3)[20:] + line(4)[:5])
+    drained(found)
+    assert book.ids == once(1, 2, 3)
+    clock.now += 10 * GRACE_SECONDS
+    drained(found)
+    append(log, line(4)[5:])
+    drained(found)
+    assert book.ids == once(1, 2, 3, 4)
+
+
+def test_files_of_a_folder_or_of_a_pattern_are_found_whenever_they_appear(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "pods" / "a").mkdir(parents=True)
+    found = Tailer([str(tmp_path / "logs"), str(tmp_path / "pods" / "*" / "*.log")], book.count, None, clock)
+    append(tmp_path / "logs" / "one.jsonl", line(1))
+    append(tmp_path / "logs" / "two.ndjson", line(2))
+    append(tmp_path / "logs" / "else.txt", line(3))
+    append(tmp_path / "pods" / "a" / "x.log", line(4))
+    drained(found)
+    (tmp_path / "pods" / "b").mkdir()
+    append(tmp_path / "pods" / "b" / "x.log", line(5))
+    drained(found)
+    assert book.ids == once(1, 2, 4, 5)
+
+
+def test_rotation_by_renaming_loses_nothing_and_counts_nothing_twice(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "app.jsonl"
+    found = tailer(tmp_path, book, clock)
+    with log.open("a") as writer:
+        writer.write(lines(1, 2))
+        writer.flush()
+        drained(found)
+        log.rename(tmp_path / "app.jsonl.1")
+        writer.write(lines(3))  # the writer has not noticed yet
+        writer.flush()
+        append(log, lines(4))
+        drained(found)
+        clock.now += GRACE_SECONDS / 2
+        writer.write(lines(5) + line(6).rstrip())
+        writer.flush()
+        drained(found)
+    assert book.ids == once(1, 2, 3, 4, 5)
+    clock.now += GRACE_SECONDS
+    drained(found)
+    assert book.ids == once(1, 2, 3, 4, 5, 6), "the last line of a file that is done needs no line feed"
+    (tmp_path / "app.jsonl.1").rename(tmp_path / "app.jsonl.2")
+    append(log, lines(7))
+    drained(found)
+    assert book.ids == once(*range(1, 8))
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_rotation_by_copying_and_cutting_counts_every_line_that_is_still_there(
+    tmp_path: Path, book: Book, clock: Turned, matched: bool
+) -> None:
+    log, copy = tmp_path / "app.jsonl", tmp_path / "app.jsonl.1"
+    found = tailer(tmp_path, book, clock, str(tmp_path / ("app.jsonl*" if matched else "app.jsonl")))
+    append(log, lines(*range(10)))
+    drained(found)
+    append(log, lines("unread"))
+    shutil.copy(log, copy)
+    if matched:
+        found._find()  # the copy is seen before the original is cut
+    os.truncate(log, 0)
+    append(log, lines("new"))
+    drained(found)
+    drained(found)
+    expected = once(*range(10), "new", *(["unread"] if matched else []))
+    assert book.ids == expected
+    append(log, lines(*(f"more {number}" for number in range(50))))
+    os.truncate(log, 0)
+    append(log, lines(*(f"again {number}" for number in range(60))))  # longer than before within one look
+    drained(found)
+    assert book.ids == expected + once(*(f"again {number}" for number in range(60)))
+
+
+def test_a_copy_of_a_log_that_is_never_cut_is_not_read(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "app.jsonl"
+    append(log, lines(1, 2))
+    found = tailer(tmp_path, book, clock, str(tmp_path / "app.jsonl*"))
+    drained(found)
+    shutil.copy(log, tmp_path / "app.jsonl.backup")
+    for _ in range(3):
+        clock.now += 2 * GRACE_SECONDS
+        drained(found)
+    assert book.ids == once(1, 2)
+
+
+def test_a_restart_goes_on_where_the_last_process_stopped(tmp_path: Path, book: Book, clock: Turned) -> None:
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    append(one, lines(1, 2) + line(3)[:9])
+    append(two, lines("a"))
+    first = tailer(tmp_path, book, clock)
+    drained(first)
+    first.close()
+    append(one, line(3)[9:])
+    append(two, lines("b"))
+    two.rename(tmp_path / "two.jsonl.1")  # rotated while nobody looked
+    append(two, lines("c"))
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(1, 2, 3, "a", "b", "c")
+
+
+def test_a_kill_after_a_poll_counts_nothing_twice(tmp_path: Path, book: Book, clock: Turned) -> None:
+    append(tmp_path / "one.jsonl", lines(*range(100)))
+    tailer(tmp_path, book, clock).poll()  # never closed
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(*range(100))
+
+
+def test_a_new_file_with_an_old_inode_is_read_from_its_beginning(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines("abc"))
+    first = tailer(tmp_path, book, clock)
+    drained(first)
+    first.close()
+    log.write_text(lines("xyz"))  # the same inode and the same size
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once("abc", "xyz")
+    clock.now += 2 * GRACE_SECONDS
+    drained(found)
+    log.write_text(lines("123"))  # while it is closed for being quiet
+    os.utime(log, ns=(1, 1))
+    drained(found)
+    assert book.ids == once("abc", "xyz", "123")
+
+
+def test_a_folder_that_goes_away_for_a_while_is_not_read_again(tmp_path: Path, book: Book, clock: Turned) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    append(volume / "one.jsonl", lines(1, 2))
+    found = tailer(tmp_path, book, clock, str(volume / "*.jsonl"))
+    drained(found)
+    volume.rename(tmp_path / "away")
+    for _ in range(3):
+        clock.now += 2 * GRACE_SECONDS
+        drained(found)
+    (tmp_path / "away").rename(volume)
+    append(volume / "one.jsonl", lines(3))
+    drained(found)
+    assert book.ids == once(1, 2, 3)
+
+
+def test_rows_that_cannot_be_counted_yet_are_kept_and_counted_once(tmp_path: Path, book: Book, clock: Turned) -> None:
+    book.later = {"slow"}
+    log = tmp_path / "one.jsonl"
+    append(log, line(1) + line(2, "slow") + line(3))
+    found = tailer(tmp_path, book, clock)
+    for _ in range(3):
+        found.poll()
+        append(log, line(f"later {_}"))
+    assert book.models == Counter(m=2)
+    book.later = set()
+    drained(found)
+    assert book.ids == once(1, 2, 3, "later 0", "later 1", "later 2")
+    assert found.lines["counted"] == 6
+
+
+def test_lines_that_are_no_rows_are_told_and_the_others_count(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "one.jsonl"
+    append(
+        log,
+        line(1) + "no json\n" + "5\n" + '{"features": {"x": 1}}\n\n' + '{"model": 3}\n' + line(2, "unknown") + line(3),
+    )
+    append(log, '{"model": "m", "id": 4}\n')
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once(1, 3, None)
+    assert book.rejected == 1, "a row without features is the model's, and rejected there"
+    assert found.lines == {"counted": 3, "nameless": 4, "too_long": 0, "unknown_model": 1}
+
+
+def test_a_line_of_any_length_is_skipped_in_bounded_steps(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, line(1))
+    append(log, "x" * (3 * STEP_BYTES + 7) + "\n")
+    append(log, line(2))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once(1, 2)
+    assert found.lines["too_long"] == 1
+
+
+def test_a_step_is_of_no_more_rows_than_a_table_may_have(tmp_path: Path, book: Book, clock: Turned) -> None:
+    append(tmp_path / "one.jsonl", '{"model":"m"}\n' * (2 * STEP_LINES + 5) + "\n" * (3 * STEP_LINES))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.models == Counter(m=2 * STEP_LINES + 5)
+
+
+def test_a_damaged_file_of_offsets_is_told_and_reading_starts_anew(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(tmp_path / "one.jsonl", lines(1))
+    for damage in (
+        "{",
+        "[]",
+        '{"format": "modelwatch.offsets/1"}',
+        '{"format": "modelwatch.offsets/1", "files": [{}]}',
+    ):
+        (tmp_path / "offsets.json").write_text(damage)
+        drained(tailer(tmp_path, book, clock))
+    assert caplog.text.count("are read from their beginning") == 4
+    assert positions.load(tmp_path / "offsets.json")[0].offset == len(line(1))
+
+
+def test_random_writing_and_rotation_count_every_line_once(tmp_path: Path, book: Book, clock: Turned) -> None:
+    """Twenty runs of writes in odd pieces, renames, restarts, pauses and looks in a random order."""
+    for run in range(20):
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        dice = random.Random(run)
+        rotations = written = 0
+        log = folder / "app.jsonl"
+        held = ""
+        book.ids.clear()
+        found = tailer(folder, book, clock)
+        for _ in range(300):
+            match dice.choice(["write"] * 5 + ["look"] * 4 + ["rename", "restart", "pause", "kill"]):
+                case "write":
+                    held += "".join(line(f"{run}-{written + number}") for number in range(5))
+                    written += 5
+                    cut = dice.randrange(len(held) + 1)
+                    append(log, held[:cut])
+                    held = held[cut:]
+                case "look":
+                    found.poll()
+                case "rename" if log.exists():
+                    found.poll()  # a file that comes and goes between two looks is never seen
+                    append(log, held + lines(f"{run}-{written}"))
+                    written += 1
+                    held = ""
+                    rotations += 1
+                    log.rename(folder / f"app.jsonl.{rotations}")
+                case "restart":
+                    found.close()
+                    found = tailer(folder, book, clock)
+                case "kill":
+                    found = tailer(folder, book, clock)
+                case "pause":
+                    clock.now += dice.random() * 2 * GRACE_SECONDS
+                    if not log.exists():
+                        found.poll()
+        append(log, held)
+        for _ in range(4):
+            drained(found)
+            clock.now += GRACE_SECONDS + 1
+        assert book.ids == once(*(f"{run}-{number}" for number in range(written))), run
+
+
+def test_it_stops_when_it_is_told(tmp_path: Path, book: Book, clock: Turned) -> None:
+    append(tmp_path / "one.jsonl", lines(1))
+    stop = threading.Event()
+    thread = threading.Thread(target=tailer(tmp_path, book, clock).run, args=(stop,))
+    thread.start()
+    while not book.ids:
+        pass
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert positions.load(tmp_path / "offsets.json")[0].offset == len(line(1))
