@@ -17,15 +17,14 @@ _EVERY = "30m"
 _DAY = 24 * 60
 
 
+# How likely equal answers are, the reference tells.
 CONDITIONS = {"ModelOutputConstant": Condition((BASELINE,), "baseline: {data: training.csv}")}
 
 
 def rules(scope: Scope) -> tuple[Alert, ...]:
-    """They stand on answers that the sidecar gets, so that batch models have them too.
-
-    How likely equal answers are, the reference tells: nothing of them without a baseline.
-    """
-    return (*((_constant(scope),) if BASELINE.met(scope.model) else ()), _unsure(scope))
+    """They stand on answers that the sidecar gets, so that batch models have them too."""
+    constant = CONDITIONS["ModelOutputConstant"].holds(scope.model)
+    return (*((_constant(scope),) if constant else ()), _unsure(scope))
 
 
 def _constant(scope: Scope) -> Alert:

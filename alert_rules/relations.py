@@ -19,19 +19,20 @@ def _numeric(model: Model) -> list[str]:
     return [feature.name for feature in model.features if feature.type == "numeric"]
 
 
-_NEEDED = Condition(
-    (Need("two numeric features", lambda model: len(_numeric(model)) >= 2), BASELINE),
-    "features: [{name: age, type: numeric}, {name: f, type: numeric}]\nbaseline: {data: training.csv}",
-)
-CONDITIONS = dict.fromkeys(("ModelCorrelationChanged", "ModelRowsUnusual"), _NEEDED)
+CONDITIONS = {
+    name: Condition(
+        (Need("two numeric features", lambda model: len(_numeric(model)) >= 2), BASELINE),
+        "features: [{name: age, type: numeric}, {name: f, type: numeric}]\nbaseline: {data: training.csv}",
+    )
+    for name in ("ModelCorrelationChanged", "ModelRowsUnusual")
+}
 
 
 def rules(scope: Scope) -> tuple[Alert, ...]:
-    """Both stand on correlations of numeric features: nothing with fewer than two, or without a baseline."""
-    if not _NEEDED.holds(scope.model):
+    if not all(condition.holds(scope.model) for condition in CONDITIONS.values()):
         return ()
-    numeric = _numeric(scope.model)
-    return (_correlation(scope, numeric[0], numeric[1]), _reconstruction(scope, numeric[0]))
+    one, other, *_ = _numeric(scope.model)
+    return (_correlation(scope, one, other), _reconstruction(scope, one))
 
 
 def _correlation(scope: Scope, one: str, other: str) -> Alert:

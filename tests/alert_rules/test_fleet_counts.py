@@ -231,3 +231,48 @@ def test_an_idle_model_has_no_score_and_no_verdict(count: Any) -> None:
 def test_without_sidecars_there_is_nothing(count: Any) -> None:
     every = (r.VALUES_STEP, r.FLEET_VALUES, r.FLEET_SAMPLES, r.FLEET_SCORE, r.FLEET_CRITICAL_VALUE, r.FLEET_DETECTED)
     count({}, {record.name: {} for record in every})
+
+
+@each_version
+def test_what_bins_cannot_tell_is_handed_on_from_the_sidecars(
+    part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, version: str
+) -> None:
+    """A feature that is watched by KS: the verdict and the highest score of its replicas, under the same names."""
+    ks = dataclasses.replace(model.features[0].drift, method="ks")
+    feature = dataclasses.replace(model.features[0], drift=ks)
+    recordings = drift_records.rules(Scope(dataclasses.replace(model, features=(feature,)), stack))
+    rules = [{"record": rule.record, "expr": rule.expr, "labels": dict(rule.labels)} for rule in recordings]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "drift", "rules": rules}]}), "utf-8")
+    series = []
+    for place, score in (('instance="a"', 0.2), ('instance="b"', 0.3)):
+        here = f'model="{model.name}",feature="{feature.name}",{place}'
+        for name, value in (
+            (f'model_drift_threshold{{{here},method="ks",level="warning"}}', 0.1),
+            (f'model_drift_score{{{here},method="ks",window="15m"}}', score),
+            (f'model_drift_score{{{here},method="psi",window="15m"}}', 9),
+            (f'model_drift_critical_value{{{here},method="ks",window="15m"}}', 0.05),
+            (f'model_drift_detected{{{here},window="15m"}}', 1),
+        ):
+            series.append({"series": name, "values": always(value)})
+    labels = f'feature="{feature.name}",model="{model.name}"'
+    by_method = f'{labels},method="ks",window="15m"'
+    expected = {
+        r.FLEET_SCORE.name: (by_method, 0.3),
+        r.FLEET_CRITICAL_VALUE.name: (by_method, 0.05),
+        r.FLEET_DETECTED.name: (f'{labels},window="15m"', 1),
+    }
+    tests = [
+        {"expr": name, "eval_time": "10m", "exp_samples": [{"labels": f"{name}{{{shown}}}", "value": value}]}
+        for name, (shown, value) in expected.items()
+    ]
+    test = {"interval": "15s", "input_series": series, "promql_expr_test": tests}
+    body = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(body), "utf-8")
+    done = subprocess.run(
+        [part("promtool", version), "test", "rules", "test.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -66,3 +66,16 @@ def test_every_expression_on_a_runbook_reads_the_contract(files: dict[str, str])
     assert len(queries) > 50
     for query in queries:
         assert not list(expression_faults(query)), query
+
+
+@pytest.mark.parametrize(
+    ("query", "faults"),
+    [
+        ("model_feature_values_total - last_over_time(model_feature_values_total[2m] offset 1m)", 0),
+        ("model_feature_values_total - 3", 1),
+        ("model_feature_values_total - model_predictions_total", 2),
+        ("model_drift_score - model_drift_score offset 1d", 0),
+    ],
+)
+def test_a_counter_may_be_read_as_it_stands_only_to_take_it_from_itself(query: str, faults: int) -> None:
+    assert len(list(expression_faults(query))) == faults
