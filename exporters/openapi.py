@@ -74,6 +74,12 @@ _WINDOW = _object(
         "missing_ratio": _nullable("number"),
         "out_of_range_ratio": _nullable("number"),
         "new_category_ratio": _nullable("number"),
+        "mismatched_ratio": {**_nullable("number"), "description": "Share of values of a wrong type."},
+        "scores": {
+            "type": "object",
+            "description": "Scores by method, of those that have one.",
+            "additionalProperties": {"type": "number"},
+        },
     },
     ["window", "samples", "score", "critical_value", "detected", "inactive"],
 )
@@ -87,6 +93,23 @@ _FEATURE = _object(
         "windows": _array({"$ref": "#/components/schemas/Window"}),
     },
     ["name", "type", "method", "warning", "critical", "windows"],
+)
+_CHANGE = _object(
+    {"feature": {"type": "string"}, "other": {"type": "string"}, "change": {"type": "number"}},
+    ["feature", "other", "change"],
+)
+_ANSWERS = _object(
+    {
+        "window": {"type": "string", "examples": ["15m"]},
+        "low_confidence_ratio": _nullable("number"),
+        "constant": {**_nullable("boolean"), "description": "Whether every answer was the same, and not by chance."},
+        "reconstruction_error_ratio": {
+            **_nullable("number"),
+            "description": "How far rows lie off the reference's principal components, over what they do in it.",
+        },
+        "correlation_changes": _array(_CHANGE),
+    },
+    ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
 )
 _MODEL = _object(
     {
@@ -103,7 +126,9 @@ _MODEL = _object(
             ]
         },
         "rows": _object({"accepted": {"type": "integer"}, "rejected": {"type": "integer"}}, ["accepted", "rejected"]),
+        "rejected_by_reason": {"type": "object", "additionalProperties": {"type": "integer"}},
         "last_row": {**_nullable("string"), "format": "date-time"},
+        "answers": _array({"$ref": "#/components/schemas/Answers"}),
         "features": _array({"$ref": "#/components/schemas/Feature"}),
     },
     ["name", "status"],
@@ -318,6 +343,7 @@ def document(
                 "Tensor": _TENSOR,
                 "Event": _EVENT,
                 "Window": _WINDOW,
+                "Answers": _ANSWERS,
                 "Feature": _FEATURE,
                 "Model": _MODEL,
                 "Models": _object({"models": _array({"$ref": "#/components/schemas/Model"})}, ["models"]),

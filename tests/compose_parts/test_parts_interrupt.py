@@ -19,7 +19,8 @@ from modelwatch.compose.parts.machine import Machine
 from modelwatch.compose.parts.status import Absent, Building, status
 from modelwatch.compose.parts.table import part_named
 
-PATIENCE = 60.0
+# A busy machine is no failure.
+PATIENCE = 180.0
 
 
 def until(path: Path) -> None:

@@ -100,7 +100,9 @@ def test_a_stack_without_routes_is_told_so(load: Load) -> None:
 
 
 def test_the_alert_that_is_named_is_of_severity_info(load: Load) -> None:
-    alerts = [alert for file in families.rule_files(load(churn=TEN_LINES).unwrap()) for alert in file.alerts]
+    Path("training.csv").write_text("age,plan\n1,a\n")
+    spec = TEN_LINES + "baseline: {data: ../training.csv}\n"
+    alerts = [alert for file in families.rule_files(load(churn=spec).unwrap()) for alert in file.alerts]
     assert {alert.severity for alert in alerts if alert.name == "ModelFeatureDrift"} == {"info"}
 
 
