@@ -151,10 +151,11 @@ def test_many_slow_senders_hold_a_bounded_amount_of_memory_and_others_are_served
             found.settimeout(0.2)
             slow.append(found)
             with contextlib.suppress(TimeoutError):  # where it is not read any further
-                found.sendall(head + b" " * (1 << 20))  # 250 MiB together, and none ever complete
+                found.sendall(head + b" " * (2 << 20))  # 500 MiB together, and none ever complete
         time.sleep(1)
         grown = process.memory_info().rss - before
-        assert grown < 200 << 20, f"{grown >> 20} MiB"
+        # 64 MiB of bodies, as much in buffers of 256 connections, and what the allocator makes of both.
+        assert grown < 320 << 20, f"{grown >> 20} MiB"
         refused = sum(b" 429 " in _first_bytes(found) for found in slow)
         assert refused > 100
     finally:
