@@ -234,6 +234,10 @@ class CategoricalBins:
         for category, number in list(known.items()):
             if category is not None and re.fullmatch(r"-?\d+\.0+", category):
                 known.setdefault(category.partition(".")[0], number)
+        # Booleans read "True" in a CSV that Python wrote, and true in a request.
+        for category, number in list(known.items()):
+            if category in ("True", "False", "TRUE", "FALSE"):
+                known.setdefault(category.lower(), number)
         known[None] = known[""] = self.missing
         return known
 

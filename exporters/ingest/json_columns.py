@@ -5,6 +5,7 @@ Several times as fast to read as objects: a name is read once for all rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -73,6 +74,9 @@ def columns_table(columns: object) -> Table:
     if not isinstance(features, dict):
         raise MalformedError(f"'columns.features' must be an object of arrays, found {shown(features)}")
     beside = {name: columns[name] for name in _BESIDE if columns.get(name) is not None}
+    if columns and not features and not beside:
+        sent = ", ".join(json.dumps(str(name)[:40]) for name in list(columns)[:5])
+        raise MalformedError(f"'columns' has no 'features', found {sent}: put the columns of features into 'features'")
     every = [(f"features.{name}", column) for name, column in features.items()] + list(beside.items())
     for name, column in every:
         if not isinstance(column, list):

@@ -274,3 +274,9 @@ def test_a_feature_that_is_called_prediction_is_read_from_the_features() -> None
     assert [watched.name for watched in found.watched] == ["prediction", "confidence"]
     counted = count(found, rows_table([{"features": {"prediction": 3}, "prediction": ["not", "read"]}]))
     assert named(found, "prediction", counted.counts) == {"present": 1, "missing": 0}
+
+
+def test_booleans_of_a_csv_are_those_of_a_request() -> None:
+    bins = CategoricalBins(("True", "False"))
+    assert [bins.lookup[text] for text in ("true", "True", "false", "False")] == [0, 0, 1, 1]
+    assert CategoricalBins(("True", "true")).lookup["true"] == 1

@@ -364,3 +364,9 @@ def test_an_odd_accept_header_still_gets_metrics(lasting: httpx2.Client, accept:
     answer = lasting.get("/metrics", headers={"Accept": accept})
     assert answer.status_code == 200
     assert "model_drift_threshold" in answer.text
+
+
+def test_columns_that_are_not_in_features_are_told(client: httpx2.Client) -> None:
+    answer = client.post(PATH, json={"columns": {"hour": [1, 2]}})
+    assert answer.status_code == 400
+    assert "'columns' has no 'features', found \"hour\"" in answer.json()["error"]
