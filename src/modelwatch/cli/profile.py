@@ -76,7 +76,7 @@ def _merge(args: argparse.Namespace, streams: Streams) -> int:
     if profile.model != args.model:
         return streams.fail(f"{names[0]}: is of model {profile.model!r}, not of {args.model!r}")
     _put(args.output, profile_to_json(profile).encode())
-    _told(streams, args.output, profile.rows, len(profile.features))
+    _told(streams, args, args.output, profile.rows, len(profile.features))
     return OK
 
 
@@ -101,14 +101,16 @@ def _build(args: argparse.Namespace, streams: Streams) -> int:
     output = args.output or first.with_suffix(".profile.json")
     profile = build_profile(model, args.data, progress, time=args.time, segment=args.segment)
     _put(output, profile_to_json(profile).encode())
-    _told(streams, output, profile.rows, len(profile.features))
+    _told(streams, args, output, profile.rows, len(profile.features))
     return OK
 
 
-def _told(streams: Streams, output: Path, rows: int, features: int) -> None:
+def _told(streams: Streams, args: argparse.Namespace, output: Path, rows: int, features: int) -> None:
+    # Specs name files from their own folder.
+    written = os.path.relpath(streams.cwd / output, specs.shown(args.models, streams))
     streams.say(
         f"{output}: {rows} rows, {features} features",
-        f"Name it in the spec: baseline: {{profile: {output}}} (a path from the spec's folder)",
+        f"Name it in the spec: baseline: {{profile: {written}}}",
         f"Look at it: modelwatch profile --show {output}",
     )
 
