@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 from modelwatch.compose import web
 
@@ -23,8 +24,8 @@ class ModelState:
 
 
 def states(url: str) -> tuple[ModelState, ...]:
-    """One for each model of the sidecar at ``url``; none while it does not answer."""
-    answer = web.ask(f"{url}/v1/models")
+    """One for each model of the sidecar that has the page ``url``; none while it does not answer."""
+    answer = web.ask(urljoin(url, "/v1/models"))
     if not answer.good:
         return ()
     try:

@@ -18,7 +18,7 @@ def sidecar(answer: bytes) -> Iterator[str]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(200 if self.path == "/v1/models" else 404)
             self.end_headers()
             self.wfile.write(answer)
 
@@ -26,7 +26,7 @@ def sidecar(answer: bytes) -> Iterator[str]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}/metrics"
         server.shutdown()
 
 
