@@ -323,7 +323,14 @@ def test_logs_show_what_a_part_said(fake_stack):
 def test_status_without_a_stack_says_how_to_start_one(fake_stack):
     done = fake_stack.run("status")
     assert done.returncode == 1
-    assert json.loads(done.stdout) == {"running": False, "ready": False, "runtime": None, "parts": [], "builds": []}
+    assert json.loads(done.stdout) == {
+        "running": False,
+        "ready": False,
+        "runtime": None,
+        "parts": [],
+        "builds": [],
+        "models": [],
+    }
 
 
 def test_only_the_user_reaches_the_folder_and_its_socket(fake_stack):
