@@ -12,10 +12,10 @@ from modelwatch.exporters.threads import one_thread
 one_thread()
 
 from modelwatch.exporters.app import DEFAULT_LISTEN, run  # noqa: E402  # it imports numpy
-from modelwatch.model import types as t  # noqa: E402
-from modelwatch.model.addresses import Addresses, PortError  # noqa: E402
-from modelwatch.model.diagnostics import SpecError  # noqa: E402
-from modelwatch.model.load import load_fleet  # noqa: E402
+from modelwatch.model import types as t  # noqa: E402  # after one_thread()
+from modelwatch.model.addresses import Addresses, PortError  # noqa: E402  # after one_thread()
+from modelwatch.model.diagnostics import SpecError  # noqa: E402  # after one_thread()
+from modelwatch.model.load import load_fleet  # noqa: E402  # after one_thread()
 
 
 def main(arguments: list[str] | None = None) -> int:
