@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
-from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments, ReferenceCells
 
 Places = NDArray[np.int64]
 # Windows of more rows are seldom, and worked out when somebody asks.
@@ -93,22 +93,15 @@ class Comparison:
         return _joined(places), _joined(cells)
 
     @cached_property
-    def _cell_reference(self) -> Counts:
-        return _padded(
+    def _cell_reference(self) -> ReferenceCells:
+        counts = _padded(
             [np.array(w.cells.counts, dtype=np.int64) if w.cells else None for w in self.numeric], self._cells
         )
-
-    @cached_property
-    def _widths(self) -> Floats:
-        found = np.zeros((len(self.numeric), self._cells))
+        widths = np.zeros((len(self.numeric), self._cells))
         for row, w in enumerate(self.numeric):
             if w.cells is not None:
-                found[row, : len(w.cells)] = w.cells.widths
-        return found
-
-    @cached_property
-    def _std(self) -> Floats:
-        return np.array([(w.profile and w.profile.std) or 0.0 for w in self.numeric])
+                widths[row, : len(w.cells)] = w.cells.widths
+        return ReferenceCells(counts, widths, np.array([(w.profile and w.profile.std) or 0.0 for w in self.numeric]))
 
     def cells(self, total: Counts, sums: Floats) -> Cells:
         """Cells of ``total``, shape (layout.width,), and ``sums``, shape (layout.float_width,)."""
@@ -117,7 +110,7 @@ class Comparison:
         counts.reshape(-1)[cells] = total[places]
         n = np.maximum(counts.sum(axis=1), 1)
         below, above = (sums[self._sums + place] / n for place in (BELOW, ABOVE))
-        return Cells(counts, self._cell_reference, self._widths, below, above, self._std)
+        return Cells(counts, below, above, self._cell_reference)
 
     # --- moments ---
 
@@ -127,14 +120,55 @@ class Comparison:
 
     @cached_property
     def _moments(self) -> tuple[Counts, Floats]:
-        m = self._cell_reference.sum(axis=1)
-        return m, np.array([(w.profile and w.profile.kurtosis) or np.nan for w in self.numeric])
+        return self._cell_reference.m, np.array([(w.profile and w.profile.kurtosis) or np.nan for w in self.numeric])
 
     def moments(self, cells: Cells, sums: Floats) -> Moments:
         m, kurtosis = self._moments
         return Moments.standardised(cells.n, sums[self._sums + SUM_Z], sums[self._sums + SUM_Z2], m, kurtosis)
 
     # --- one place each ---
+
+    @cached_property
+    def _ends(self) -> Places:
+        return np.array([(w.block.start, w.block.start + w.size) for w in self.layout.watched]).reshape(-1)
+
+    def rows(self, total: Counts) -> Counts:
+        """Rows that ``total`` holds of each of ``layout.watched``, missing values included."""
+        return np.asarray(np.add.reduceat(total, self._ends)[::2])
+
+    @cached_property
+    def bounded(self) -> NDArray[np.bool_]:
+        """Which of ``layout.watched`` have a range."""
+        return np.array([w.subject.feature.range is not None for w in self.layout.watched], dtype=bool)
+
+    @cached_property
+    def features(self) -> NDArray[np.bool_]:
+        """Which of ``layout.watched`` are features."""
+        return np.array([w.subject.role == "feature" for w in self.layout.watched], dtype=bool)
+
+    @cached_property
+    def compared(self) -> NDArray[np.bool_]:
+        """Which of ``layout.watched`` have a reference."""
+        return np.array([w.profile is not None for w in self.layout.watched], dtype=bool)
+
+    def places(self, which: str) -> Places:
+        """Where ``missing``, ``outside`` or ``mismatched`` values of each of ``layout.watched`` stand."""
+        return self._places[which]
+
+    @cached_property
+    def _places(self) -> dict[str, Places]:
+        return {
+            which: np.array([getattr(w, which) for w in self.layout.watched], dtype=np.int64)
+            for which in ("missing", "outside", "mismatched")
+        }
+
+    def by_bin(self, total: Counts) -> Counts:
+        """Counts by bin of all of ``layout.compared``, one after the other."""
+        return self.histograms(total).counts[self._filled]
+
+    @cached_property
+    def _filled(self) -> NDArray[np.bool_]:
+        return np.array([[i < len(w.bins.labels) for i in range(self._bins)] for w in self.layout.compared], dtype=bool)
 
     @cached_property
     def numeric_rows(self) -> Places:

@@ -49,6 +49,7 @@ def judge_relations(layout: Layout, total: Vectors, alpha: float, min_samples: i
     bar = 2 * moved.critical_value(alpha / (size * (size - 1) / 2))
     change = now - relations.correlations
     told = (np.abs(moved.change) > bar) & (np.abs(change) > LEAST_CHANGE)
-    worst = [pair for pair in moved.worst(size * size) if told[pair]][:MOST_CHANGES]
-    changes = tuple((relations.names[i], relations.names[j], float(change[i, j])) for i, j in worst)
+    changes = tuple(
+        (relations.names[i], relations.names[j], float(change[i, j])) for i, j in moved.worst(MOST_CHANGES, told)
+    )
     return Related(changes, error_ratio(error * rows, int(rows), usual))

@@ -24,6 +24,7 @@ from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
 from modelwatch.exporters.verdicts import Judgement, alpha, judge
 from modelwatch.model import types as t
+from modelwatch.model.units import Duration
 
 # A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
 SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 8 << 20
@@ -66,6 +67,7 @@ class Sidecar:
         self._missing: dict[str, str] = {}
         self._load_lock = threading.Lock()
         self._comparisons: dict[str, Comparison] = {}
+        self._judgements: dict[tuple[str, Duration], tuple[tuple[Layout, int, int], Judgement]] = {}
         # When, by the monotonic clock, each model's next snapshot is to be saved.
         self._next: dict[str, float] = {}
 
@@ -157,6 +159,8 @@ class Sidecar:
                 self._state.save(tally, name)
 
         self._monitors[name].retire(forget)
+        self._judgements = {key: known for key, known in self._judgements.items() if key[0] != name}
+        self._comparisons.pop(name, None)
 
     # --- counting ---
 
@@ -198,8 +202,16 @@ class Sidecar:
         return [(snapshot, self._judge(snapshot)) for snapshot in self.snapshots()]
 
     def _judge(self, snapshot: Snapshot) -> list[Judgement]:
-        comparison = self.comparison(snapshot.layout)
-        return [judge(comparison, window, snapshot.total(window.milliseconds)) for window in snapshot.layout.windows]
+        comparison, tally, found = self.comparison(snapshot.layout), snapshot.tally, []
+        for window in snapshot.layout.windows:
+            # Neither rows that came nor time that went by since: a window says what it said.
+            now = (snapshot.layout, tally.sequence, tally.windows[window.milliseconds].newest)
+            before, judgement = self._judgements.get((snapshot.layout.model.name, window), (None, None))
+            if judgement is None or before != now:
+                judgement = judge(comparison, window, snapshot.total(window.milliseconds))
+                self._judgements[snapshot.layout.model.name, window] = now, judgement
+            found.append(judgement)
+        return found
 
     def comparison(self, layout: Layout) -> Comparison:
         """How the vectors over ``layout`` are compared; made once."""

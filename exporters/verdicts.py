@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
-from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS
+from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, TESTS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.looks import per_look
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
@@ -79,13 +79,12 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
     rate = alpha(layout)
     counts, sums = total.counts, total.sums
     watched = layout.watched
-    rows = np.array([counts[w.block.start : w.block.start + w.size].sum() for w in watched], dtype=np.int64)
-    missing = counts[[w.missing for w in watched]]
+    rows = comparison.rows(counts)
+    missing, outside, wrong = (counts[comparison.places(which)] for which in ("missing", "outside", "mismatched"))
     here = rows - missing
-    outside, wrong = counts[[w.outside for w in watched]], counts[[w.mismatched for w in watched]]
     inactive = tuple(_inactive(layout, w, int(n)) for w, n in zip(watched, rows, strict=True))
     active = np.array([why is None for why in inactive], dtype=bool)
-    comparable = np.array([w.profile is not None for w in watched], dtype=bool)
+    comparable = comparison.compared
 
     scores: dict[str, Floats] = {}
     critical: dict[str, Floats] = {}
@@ -122,8 +121,8 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
             p_values=p_values,
             drifted=drifted,
             inactive=inactive,
-            missing=np.where([w.subject.role == "feature" for w in watched], missing / rows, np.nan),
-            outside=np.where([w.subject.feature.range is not None for w in watched], outside / here, np.nan),
+            missing=np.where(comparison.features, missing / rows, np.nan),
+            outside=np.where(comparison.bounded, outside / here, np.nan),
             new=_new(watched, counts) / here,
             mismatched=wrong / (rows + wrong),
             answers=judge_answers(layout, total, rate, layout.model.drift.min_samples),
@@ -147,8 +146,9 @@ class _Teller:
         active = self.active[places]
         self.scores[name] = self._spread(places, np.where(active, method.score(data), np.nan))
         self.critical[name] = self._spread(places, method.critical_value(data, self.waited[places], self.alpha))
-        if isinstance(method, WithPValue):
-            self.p_values[name] = self._spread(places, np.where(active, method.p_value(data), np.nan))
+        if name in TESTS:
+            test = cast("WithPValue[D]", method)
+            self.p_values[name] = self._spread(places, np.where(active, test.p_value(data), np.nan))
 
     def _spread(self, places: Places, values: Floats) -> Floats:
         found = np.full(len(self.active), np.nan)

@@ -66,6 +66,12 @@ class Page:
         """Add a single number."""
         self._lines[metric.name].append(start(metric, labels) + repr(float(value)))
 
+    def take(self, other: Page) -> None:
+        """Add all lines of another page."""
+        for name, lines in other._lines.items():
+            if lines:
+                self._lines[name] += lines
+
     def text(self, openmetrics: bool = False) -> str:
         """The page. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""
         parts: list[str] = []

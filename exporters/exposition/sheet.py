@@ -11,8 +11,8 @@ from modelwatch.exporters.exposition.page import Page, Series
 from modelwatch.exporters.ingest.table import REASONS
 from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.monitor import Snapshot
-from modelwatch.exporters.statistics import METHODS
-from modelwatch.exporters.statistics.method import Counts, Floats, WithPValue
+from modelwatch.exporters.statistics import METHODS, TESTS
+from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.verdicts import Judgement, alpha
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import metrics as m
@@ -25,7 +25,8 @@ class Sheet:
     """For one layout; ``fill`` writes a snapshot of it onto a page."""
 
     def __init__(self, comparison: Comparison) -> None:
-        self._layout = layout = comparison.layout
+        self._comparison, self._layout = comparison, comparison.layout
+        layout = comparison.layout
         self._quantile = comparison.likelihood_quantile(alpha(layout))
         self._name = layout.model.name
         features = [w.name for w in layout.watched]
@@ -36,6 +37,14 @@ class Sheet:
         self._reference = np.concatenate([np.empty(0), *map(_reference_shares, compared)])
         self._quantiles = Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, [(self._name, w.name) for w in compared])
         self._mismatched = Series.of(m.FEATURE_MISMATCHED, [(self._name, name) for name in features])
+        drifts = [(w.name, w.subject.feature.drift) for w in compared]
+        self._thresholds = Series.of(
+            m.DRIFT_THRESHOLD,
+            [(self._name, n, d.method, level) for n, d in drifts for level in ("warning", "critical")],
+        )
+        self._levels = np.array([float(level) for _, drift in drifts for level in (drift.warning, drift.critical)])
+        self._known = Series.of(m.REFERENCE_ROWS, [(self._name, w.name) for w in compared])
+        self._rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
         """``judgements`` are one for each window of the layout."""
@@ -56,19 +65,14 @@ class Sheet:
             window.fill(page, judgement)
 
     def _counts(self, page: Page, counters: Counts) -> None:
-        binned = [w.counts(counters) for w in self._layout.compared]
-        page.whole(self._values, np.concatenate([np.empty(0, dtype=np.int64), *binned]))
+        page.whole(self._values, self._comparison.by_bin(counters))
         page.real(self._shares, self._reference)
-        page.whole(self._mismatched, counters[[w.mismatched for w in self._layout.watched]])
+        page.whole(self._mismatched, counters[self._comparison.places("mismatched")])
 
     def _settings(self, page: Page) -> None:
         page.real(self._quantiles, self._quantile)
-        for watched in self._layout.compared:
-            drift = watched.subject.feature.drift
-            page.add(m.DRIFT_THRESHOLD, float(drift.warning), self._name, watched.name, drift.method, "warning")
-            page.add(m.DRIFT_THRESHOLD, float(drift.critical), self._name, watched.name, drift.method, "critical")
-            if watched.reference is not None:
-                page.add(m.REFERENCE_ROWS, int(watched.reference.sum()), self._name, watched.name)
+        page.real(self._thresholds, self._levels)
+        page.whole(self._known, self._rows)
 
 
 class _Window:
@@ -76,6 +80,8 @@ class _Window:
 
     def __init__(self, model: str, features: Sequence[str], window: Duration) -> None:
         self._model, self._window, self._features = model, window.text, features
+
+        self._filled: tuple[Judgement | None, Page] = (None, Page())
 
         def each(metric: m.Metric) -> Series:
             return Series.of(metric, [(model, feature, window.text) for feature in features])
@@ -88,10 +94,18 @@ class _Window:
         self._new, self._mismatched = each(m.FEATURE_NEW_CATEGORY), each(m.FEATURE_MISMATCHED_RATIO)
         self._scores = {name: by_method(m.DRIFT_SCORE, name) for name in METHODS}
         self._critical = {name: by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS}
-        tests = [name for name, method in METHODS.items() if isinstance(method, WithPValue)]
-        self._p_values = {name: by_method(m.DRIFT_P_VALUE, name) for name in tests}
+        self._p_values = {name: by_method(m.DRIFT_P_VALUE, name) for name in TESTS}
 
     def fill(self, page: Page, found: Judgement) -> None:
+        """Add the lines of ``found``; those of the last one are kept for when it comes again."""
+        known, lines = self._filled
+        if known is not found:
+            lines = Page()
+            self._fill(lines, found)
+            self._filled = found, lines
+        page.take(lines)
+
+    def _fill(self, page: Page, found: Judgement) -> None:
         page.whole(self._samples, found.samples)
         for name, values in found.scores.items():
             page.real(self._scores[name], values)

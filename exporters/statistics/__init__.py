@@ -13,7 +13,7 @@ from modelwatch.exporters.statistics.jensen_shannon import JensenShannon
 from modelwatch.exporters.statistics.kolmogorov_smirnov import KolmogorovSmirnov
 from modelwatch.exporters.statistics.kullback_leibler import KullbackLeibler
 from modelwatch.exporters.statistics.mean_shift import MeanShift
-from modelwatch.exporters.statistics.method import Cells, Counts, Histograms, Method, Moments
+from modelwatch.exporters.statistics.method import Cells, Counts, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.statistics.psi import Psi
 from modelwatch.exporters.statistics.std_shift import StdShift
 from modelwatch.exporters.statistics.total_variation import TotalVariation
@@ -40,4 +40,18 @@ METHODS: Mapping[str, Method[Histograms] | Method[Cells] | Method[Moments]] = {
     **OF_MOMENTS,
 }
 
-__all__ = ["METHODS", "OF_CELLS", "OF_HISTOGRAMS", "OF_MOMENTS", "Cells", "Counts", "Histograms", "Method", "Moments"]
+# Those that have a p-value.
+TESTS = frozenset(name for name, method in METHODS.items() if isinstance(method, WithPValue))
+
+__all__ = [
+    "METHODS",
+    "OF_CELLS",
+    "OF_HISTOGRAMS",
+    "OF_MOMENTS",
+    "TESTS",
+    "Cells",
+    "Counts",
+    "Histograms",
+    "Method",
+    "Moments",
+]

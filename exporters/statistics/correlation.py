@@ -28,10 +28,10 @@ class CorrelationChange:
     change: Floats
     standard_error: Floats
 
-    def worst(self, most: int) -> list[tuple[int, int]]:
+    def worst(self, most: int, among: NDArray[np.bool_] | None = None) -> list[tuple[int, int]]:
         """The pairs (i < j) that changed most, in standard errors, ``most`` of them at the most; unknown ones left
-        out."""
-        first, second = np.triu_indices(len(self.change), 1)
+        out. ``among``, shape (features, features), says which pairs are asked for."""
+        first, second = np.triu_indices(len(self.change), 1) if among is None else np.nonzero(np.triu(among, 1))
         size = np.abs(self.change[first, second]) / self.standard_error[first, second]
         known = np.flatnonzero(np.isfinite(size))
         order = known[np.argsort(-size[known], kind="stable")][:most]

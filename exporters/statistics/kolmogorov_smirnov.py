@@ -26,7 +26,7 @@ class KolmogorovSmirnov:
     unit = ""
 
     def score(self, data: Cells) -> Floats:
-        gap: Floats = np.abs(data.window_cdf - data.reference_cdf).max(axis=1)
+        gap: Floats = np.abs(data.gap).max(axis=1)
         return gap
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:

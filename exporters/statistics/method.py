@@ -54,39 +54,76 @@ class Histograms:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
-    """Rows by fine bin in the order of their values, without the missing ones, shape (features, cells).
+class ReferenceCells:
+    """The reference by fine bin in the order of its values, without the missing ones, shape (features, cells).
 
-    ``widths``, shape (features, cells), are the cells' widths in the feature's unit. The first and the last cell reach
-    beyond the reference's minimum and maximum; their width is 0, and ``below`` and ``above``, shape (features,), are
-    what the window's values lie beyond these two: the sums of (minimum - x)+ and of (x - maximum)+ over all n values,
-    divided by n. ``std``, shape (features,), are the reference's standard deviations (ddof 0).
+    ``widths``, shape (features, cells), are the cells' widths in the feature's unit, and ``std``, shape (features,),
+    the standard deviations (ddof 0). What follows from these alone is worked out once, for all windows.
     """
 
     counts: Counts
-    reference: Counts
     widths: Floats
+    std: Floats
+
+    @cached_property
+    def m(self) -> Counts:
+        return np.asarray(self.counts.sum(axis=1))
+
+    @cached_property
+    def cdf(self) -> Floats:
+        """Share at or below each cell's upper edge, shape (features, cells)."""
+        return np.cumsum(_shares(self.counts, self.m), axis=1)
+
+    @cached_property
+    def shape(self) -> tuple[Floats, Floats]:
+        """Skewness and kurtosis, every value at its cell's middle; those of a normal distribution without spread."""
+        position = np.cumsum(self.widths, axis=1) - self.widths / 2
+        share = self.counts / np.maximum(self.m, 1)[:, None]
+        offset = position - (share * position).sum(axis=1, keepdims=True)
+        second, third, fourth = ((share * offset**power).sum(axis=1) for power in (2, 3, 4))
+        safe = np.where(second > 0, second, 1.0)
+        return np.where(second > 0, third / safe**1.5, 0.0), np.where(second > 0, fourth / safe**2, 3.0)
+
+    @cached_property
+    def spread(self) -> Floats:
+        """Integral over x of sqrt(F (1 - F)), shape (features,)."""
+        upper = self.cdf
+        lower = np.concatenate([np.zeros((len(upper), 1)), upper[:, :-1]], axis=1)
+        ends = np.sqrt(np.maximum(upper * (1 - upper), 0)) + np.sqrt(np.maximum(lower * (1 - lower), 0))
+        return np.asarray((ends * self.widths / 2).sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Rows by the fine bins of ``reference``, shape (features, cells).
+
+    The first and the last cell reach beyond the reference's minimum and maximum; their width is 0, and ``below`` and
+    ``above``, shape (features,), are what the window's values lie beyond these two: the sums of (minimum - x)+ and of
+    (x - maximum)+ over all n values, divided by n.
+    """
+
+    counts: Counts
     below: Floats
     above: Floats
-    std: Floats
+    reference: ReferenceCells
 
     @cached_property
     def n(self) -> Counts:
         return np.asarray(self.counts.sum(axis=1))
 
-    @cached_property
+    @property
     def m(self) -> Counts:
-        return np.asarray(self.reference.sum(axis=1))
+        return self.reference.m
 
     @cached_property
-    def window_cdf(self) -> Floats:
+    def cdf(self) -> Floats:
         """Share of the window at or below each cell's upper edge, shape (features, cells)."""
         return np.cumsum(_shares(self.counts, self.n), axis=1)
 
     @cached_property
-    def reference_cdf(self) -> Floats:
-        """Share of the reference at or below each cell's upper edge, shape (features, cells)."""
-        return np.cumsum(_shares(self.reference, self.m), axis=1)
+    def gap(self) -> Floats:
+        """The window's cdf less the reference's."""
+        return self.cdf - self.reference.cdf
 
 
 @dataclass(frozen=True, eq=False)

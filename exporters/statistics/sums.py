@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,10 +58,8 @@ class SumOverBins(ABC):
         In its natural unit the quantile changes little between them: towards a constant as the rows grow.
         """
         inverse = inverse_rows(n, data.m)
-        known = np.flatnonzero(np.isfinite(inverse))
-        power = np.log2(np.maximum(n[known], 1)).astype(np.int64)
-        found = np.full(len(n), np.nan)
-        found[known] = np.maximum(*(_kept(type(self), data.reference[known], power + more, alpha) for more in (0, 1)))
+        power = np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
+        found = _recent(type(self), data.reference.shape, _bytes(data.reference), power.tobytes(), alpha)
         return self.finish(found * self.natural(inverse))
 
 
@@ -69,6 +68,24 @@ _quantiles: dict[tuple[type[SumOverBins], bytes, int, float], float] = {}
 _MOST_KEPT = 100_000
 # Who asks for what somebody else is working out waits for it: two at a time would both take twice as long.
 _working_out = threading.Lock()
+
+
+@lru_cache(maxsize=512)
+def _recent(method: type[SumOverBins], shape: tuple[int, int], reference: bytes, power: bytes, alpha: float) -> Floats:
+    """The quantile for windows of 2^power to 2^(power + 1) rows, (features,); NaN where the power is -1.
+
+    From one scrape to the next it is asked for the same features and powers all at once.
+    """
+    every, powers = np.frombuffer(reference, dtype=np.int64).reshape(shape), np.frombuffer(power, dtype=np.int64)
+    known = np.flatnonzero(powers >= 0)
+    found = np.full(len(powers), np.nan)
+    found[known] = np.maximum(*(_kept(method, every[known], powers[known] + more, alpha) for more in (0, 1)))
+    found.flags.writeable = False
+    return found
+
+
+def _bytes(counts: Counts) -> bytes:
+    return counts.astype(np.int64, copy=False).tobytes()
 
 
 def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: float) -> Floats:

@@ -31,24 +31,22 @@ class Wasserstein:
     unit = "the feature's own"
 
     def score(self, data: Cells) -> Floats:
-        gap = data.window_cdf - data.reference_cdf
+        gap = data.gap
         left = np.concatenate([np.zeros((len(gap), 1)), gap[:, :-1]], axis=1)
         ends = np.abs(left) + np.abs(gap)
         # Where the sign changes within a cell: two triangles instead of a trapezium.
         with np.errstate(divide="ignore", invalid="ignore"):
             crossed = (left**2 + gap**2) / ends
-        area = np.where(left * gap < 0, crossed, ends) * data.widths / 2
+        area = np.where(left * gap < 0, crossed, ends) * data.reference.widths / 2
         found: Floats = area.sum(axis=1) + data.below + data.above
         return found
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:
-        inverse = inverse_rows(n, data.m)
-        upper = data.reference_cdf
-        lower = np.concatenate([np.zeros((len(upper), 1)), upper[:, :-1]], axis=1)
-        spread = np.sqrt(np.maximum(upper * (1 - upper), 0)) + np.sqrt(np.maximum(lower * (1 - lower), 0))
-        mean = math.sqrt(2 / math.pi) * (spread * data.widths / 2).sum(axis=1) * np.sqrt(inverse)
-        skewness, kurtosis = _shape(data)
-        found: Floats = mean + quantile(alpha, n, data.m, np.abs(skewness), kurtosis) * data.std * np.sqrt(inverse)
+        known = data.reference
+        skewness, kurtosis = known.shape
+        mean = math.sqrt(2 / math.pi) * known.spread
+        deviation = quantile(alpha, n, data.m, np.abs(skewness), kurtosis) * known.std
+        found: Floats = (mean + deviation) * np.sqrt(inverse_rows(n, data.m))
         return found
 
 
@@ -59,21 +57,11 @@ class WassersteinScaled(Wasserstein):
     unit = "reference standard deviations"
 
     def score(self, data: Cells) -> Floats:
-        return _scaled(super().score(data), data.std)
+        return _scaled(super().score(data), data.reference.std)
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:
-        return _scaled(super().critical_value(data, n, alpha), data.std)
+        return _scaled(super().critical_value(data, n, alpha), data.reference.std)
 
 
 def _scaled(values: Floats, std: Floats) -> Floats:
     return np.where(std > 0, values / np.where(std > 0, std, 1.0), np.nan)
-
-
-def _shape(data: Cells) -> tuple[Floats, Floats]:
-    """Skewness and kurtosis of the reference, every value at its cell's middle; those of a normal without spread."""
-    position = np.cumsum(data.widths, axis=1) - data.widths / 2
-    share = data.reference / np.maximum(data.m, 1)[:, None]
-    offset = position - (share * position).sum(axis=1, keepdims=True)
-    second, third, fourth = ((share * offset**power).sum(axis=1) for power in (2, 3, 4))
-    safe = np.where(second > 0, second, 1.0)
-    return np.where(second > 0, third / safe**1.5, 0.0), np.where(second > 0, fourth / safe**2, 3.0)

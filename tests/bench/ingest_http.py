@@ -90,6 +90,12 @@ def _arrow(rows: int, narrow: bool) -> bytes:
     return bytes(sink.getvalue())
 
 
+def columns_document(rows: int) -> dict[str, object]:
+    """What a request of JSON columns holds."""
+    features = {name: values.tolist() for name, values in _columns(rows, 2).items()}
+    return {"features": features} | {name: values.tolist() for name, values in _answers(rows, 2).items()}
+
+
 def payloads(rows: int = ROWS) -> list[Payload]:
     features = {name: values.tolist() for name, values in _columns(rows, 2).items()}
     answers = {name: values.tolist() for name, values in _answers(rows, 2).items()}
@@ -118,9 +124,8 @@ def payloads(rows: int = ROWS) -> list[Payload]:
     ]
 
 
-@contextmanager
-def sidecar(root: Path) -> Iterator[tuple[psutil.Process, int]]:
-    """The sidecar as users run it, on core 0: its process and its port."""
+def write_wide(root: Path) -> None:
+    """The spec and the reference of the model that the benchmarks send rows to."""
     pq.write_table(pa.table(_columns(50_000, 1) | _answers(50_000, 1)), root / "reference.parquet")
     features = [f"  - {{name: n{number:02}, type: numeric}}" for number in range(NUMERIC)]
     features += [f"  - {{name: c{number}, type: categorical}}" for number in range(CATEGORICAL)]
@@ -130,6 +135,12 @@ def sidecar(root: Path) -> Iterator[tuple[psutil.Process, int]]:
         'task: {type: classification, classes: ["no", "yes"], positive_class: "yes"}\n'
         "features:\n" + "\n".join(features) + "\nbaseline: {data: ../reference.parquet}\n"
     )
+
+
+@contextmanager
+def sidecar(root: Path) -> Iterator[tuple[psutil.Process, int]]:
+    """The sidecar as users run it, on core 0: its process and its port."""
+    write_wide(root)
     command = [sys.executable, "-m", "modelwatch.exporters", "--models", str(root / "models")]
     port = _free_port()
     with _pinned(

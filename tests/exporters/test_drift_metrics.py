@@ -91,6 +91,27 @@ def test_every_metric_is_in_the_contract_with_its_type_help_and_labels(sidecar: 
     assert seen | _RELATED | {"model_drift_inactive", "modelwatch_exporter_last_snapshot_timestamp_seconds"} == expected
 
 
+def test_what_a_window_says_is_judged_again_when_rows_come_and_when_time_goes_by(sidecar: Sidecar, clock) -> None:  # type: ignore[no-untyped-def]
+    scrape = Scrape(sidecar)
+
+    def samples() -> list[str]:
+        lines = scrape.page().text().splitlines()
+        return [line.split()[-1] for line in lines if line.startswith("model_drift_samples{") and '"hour"' in line]
+
+    def judgements() -> list[object]:
+        return sidecar.judged()[0][1]  # type: ignore[return-value]
+
+    assert samples() == ["0.0", "0.0"]
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 600)))
+    assert samples() == ["600.0", "600.0"]
+    assert judgements() == judgements()
+    assert samples() == ["600.0", "600.0"]
+    clock.pass_(15 * 60)
+    assert samples() == ["0.0", "600.0"]
+    sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 1)))
+    assert samples() == ["1.0", "601.0"]
+
+
 def test_counters_begin_at_zero_and_what_is_not_known_yet_is_absent(sidecar: Sidecar) -> None:
     series = _scrape(sidecar)
     for outcome in ("accepted", "rejected"):

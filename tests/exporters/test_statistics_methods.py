@@ -18,6 +18,7 @@ from modelwatch.exporters.statistics import METHODS, OF_CELLS, OF_HISTOGRAMS, OF
 from modelwatch.exporters.statistics.chi_squared import ChiSquared
 from modelwatch.exporters.statistics.kolmogorov_smirnov import KolmogorovSmirnov
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
+from modelwatch.exporters.statistics.method import ReferenceCells
 
 SUMS = {**OF_HISTOGRAMS, "g": LikelihoodRatio()}
 
@@ -61,11 +62,9 @@ def cells(window: np.ndarray, reference: np.ndarray, edges: np.ndarray | None = 
 
     return Cells(
         count(window)[None],
-        count(reference)[None],
-        widths[None],
         np.array([np.maximum(low - window, 0).mean()]),
         np.array([np.maximum(window - high, 0).mean()]),
-        np.array([reference.std()]),
+        ReferenceCells(count(reference)[None], widths[None], np.array([reference.std()])),
     )
 
 
@@ -197,7 +196,7 @@ def test_ks_equals_scipy_with_ties(window: list[int], reference: list[int]) -> N
 def test_wasserstein_equals_scipy_up_to_the_width_of_a_cell(window: list[int], reference: list[int]) -> None:
     w, r = np.array(window, dtype=float), np.array(reference, dtype=float)
     data = cells(w, r)
-    limit = float((np.abs(np.diff(data.window_cdf - data.reference_cdf, prepend=0)) * data.widths).sum()) / 2
+    limit = float((np.abs(np.diff(data.gap, prepend=0)) * data.reference.widths).sum()) / 2
     found = float(OF_CELLS["wasserstein"].score(data)[0])
     assert found == pytest.approx(scipy.stats.wasserstein_distance(w, r), abs=limit + 1e-9)
 
@@ -208,11 +207,9 @@ def test_wasserstein_of_values_spread_evenly_in_cells_is_exact(start: float, wid
     window, reference = np.arange(1, 11), np.arange(10, 0, -1)
     data = Cells(
         np.pad(window, 1)[None],
-        np.pad(reference, 1)[None],
-        np.pad(np.full(10, width), 1)[None],
         np.zeros(1),
         np.zeros(1),
-        np.ones(1),
+        ReferenceCells(np.pad(reference, 1)[None], np.pad(np.full(10, width), 1)[None], np.ones(1)),
     )
     fine = np.linspace(0, 10, 100_001)
     gap = np.interp(fine, np.arange(11), np.concatenate([[0], np.cumsum(window - reference)]) / 55)
@@ -303,7 +300,7 @@ def test_numeric_methods_tell_nothing_without_rows_and_a_single_row_is_a_window(
     reference = np.linspace(0, 1, 50)
     one = cells(np.array([0.5]), reference)
     assert np.isfinite(OF_CELLS[name].score(one)).all()
-    none = Cells(0 * one.counts, one.reference, one.widths, one.below, one.above, one.std)
+    none = Cells(0 * one.counts, one.below, one.above, one.reference)
     assert np.isnan(OF_CELLS[name].score(none)).all()
     assert np.isnan(OF_CELLS[name].critical_value(none, none.n, 1e-3)).all()
 

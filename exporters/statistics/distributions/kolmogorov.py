@@ -6,6 +6,7 @@ P(K > x) = 2 sum over j >= 1 of (-1)^(j - 1) exp(-2 j^2 x^2)
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,6 +33,7 @@ def survival(x: ArrayLike) -> Floats:
     return np.where(np.isnan(value), np.nan, np.where(value < _LEAST, 1.0, np.clip(found, 0, 1)))
 
 
+@lru_cache(maxsize=64)
 def quantile(alpha: float) -> float:
     """The value that K exceeds with probability ``alpha`` (0 < alpha < 1), by bisection."""
     low, high = 0.0, math.sqrt(-math.log(alpha / 2) / 2) + 1e-9

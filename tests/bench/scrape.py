@@ -1,0 +1,88 @@
+"""What a scrape costs the sidecar: a model of 40 features, whose windows have changed since the last one.
+
+Beside it, in the same run, what the client library needs to write the same series from objects that a collector hands
+it, which is how exporters are usually written.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families as parse
+from prometheus_client.registry import Collector
+
+from modelwatch.exporters.exposition import Scrape
+from modelwatch.exporters.ingest.json_columns import columns_table
+from modelwatch.exporters.sidecar import Sidecar
+from modelwatch.model.load import load_fleet
+from tests.bench import ingest_http as wide
+
+SCRAPES, ROWS = 60, 500
+
+
+def _cpu(work: Callable[[], object], before: Callable[[], object] = lambda: None) -> tuple[float, float]:
+    """Median and largest milliseconds of CPU of ``work``, after ``before`` each time."""
+    found = []
+    for _ in range(SCRAPES):
+        before()
+        start = time.process_time()
+        work()
+        found.append((time.process_time() - start) * 1e3)
+    return sorted(found)[SCRAPES // 2], max(found)
+
+
+class _Same(Collector):
+    """Hands on what has been parsed."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._series = [
+            (family.name, family.documentation, [(s.labels, s.value) for s in family.samples]) for family in families
+        ]
+
+    def collect(self) -> Iterable[Metric]:
+        for name, text, series in self._series:
+            family = GaugeMetricFamily(name, text, labels=sorted(series[0][0]) if series else ())
+            for labels, value in series:
+                family.add_metric([labels[key] for key in sorted(labels)], value)
+            yield family
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        wide.write_wide(Path(folder))
+        sidecar = Sidecar(load_fleet(Path(folder) / "models").unwrap())
+        sidecar.load()
+        sidecar.warm()
+        scrape = Scrape(sidecar)
+        table = columns_table(wide.columns_document(ROWS))
+        rows = iter(range(10**9))
+
+        def come() -> None:
+            next(rows)
+            sidecar.ingest("wide", table)
+
+        come()
+        text = scrape.page().text()
+        series = sum(1 for line in text.splitlines() if not line.startswith("#"))
+        registry = CollectorRegistry()
+        registry.register(_Same(parse(text)))
+        print(
+            f"\na scrape of {series:,} series, 40 features, {len(sidecar.snapshots()[0].layout.windows)} windows, ms of CPU"
+        )
+        print(f"{'':<44}{'median':>8}{'most':>8}")
+        for what, (median, most) in {
+            "after rows came: judged and written": _cpu(lambda: scrape.answer(openmetrics=False), come),
+            "nothing new": _cpu(lambda: scrape.answer(openmetrics=False)),
+            "the client library, writing alone": _cpu(lambda: generate_latest(registry)),
+        }.items():
+            print(f"{what:<44}{median:>8.2f}{most:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
