@@ -200,7 +200,8 @@ def _new(model: str) -> str:
 
 
 def _handed_on(metric: Metric, methods: str, model: str) -> str:
-    return f"max by (feature, method, window) ({q.selector(metric, methods, model=model)})"
+    # A shift may be negative, and is as far.
+    return f"max by (feature, method, window) (abs({q.selector(metric, methods, model=model)}))"
 
 
 def _critical(v: _Vectors, others: str) -> str:

@@ -33,11 +33,10 @@ class Subject:
 
 def subjects(model: t.Model) -> tuple[Subject, ...]:
     """Features first. A feature called ``prediction`` or ``confidence`` takes the place of the pseudo-feature."""
-    warning, critical = defaults.DRIFT_THRESHOLDS[defaults.DRIFT_METHOD]
     answer = t.Feature(
         name=PREDICTION,
         type="categorical" if model.task.type == "classification" else "numeric",
-        drift=t.Drift(defaults.DRIFT_METHOD, warning, critical),
+        drift=model.drift.answers,
         missing_max_ratio=Decimal(1),
         max_categories=max(defaults.MAX_CATEGORIES, len(model.task.classes)),
     )

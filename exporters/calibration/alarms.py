@@ -14,7 +14,7 @@ import numpy as np
 
 from modelwatch.exporters.calibration.history import History
 from modelwatch.exporters.calibration.setting import Setting, Watch
-from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
+from modelwatch.exporters.statistics import Histograms
 from modelwatch.exporters.statistics.method import Counts
 
 SLOTS = 60
@@ -76,6 +76,5 @@ def bootstrapped(setting: Setting, history: History, window: float, rows: int) -
 
 
 def _highest(watch: Watch, counts: Counts) -> float:
-    method = OF_HISTOGRAMS.get(watch.subject.feature.drift.method, OF_HISTOGRAMS["psi"])
     base = np.broadcast_to(watch.reference, counts.shape)
-    return float(np.nanmax(method.score(Histograms(counts, base))))
+    return float(np.nanmax(watch.method.score(Histograms(counts, base))))

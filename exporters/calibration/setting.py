@@ -12,9 +12,12 @@ from modelwatch.exporters.reference import Profile
 from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
 from modelwatch.exporters.statistics.detection import detected
 from modelwatch.exporters.statistics.looks import per_look
-from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.statistics.method import Counts, Method
 from modelwatch.exporters.subjects import Subject, subjects
+from modelwatch.model import defaults
 from modelwatch.model import types as t
+
+DRIFT_PSI: t.DriftMethod = "psi"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +36,19 @@ class Watch:
         return self.subject.numeric
 
     @property
+    def method(self) -> Method[Histograms]:
+        """PSI stands for methods that bins alone do not tell."""
+        return OF_HISTOGRAMS.get(self.subject.feature.drift.method, OF_HISTOGRAMS["psi"])
+
+    @property
     def warning(self) -> float:
-        return float(self.subject.feature.drift.warning)
+        """A score of ``method``: as much drift as the spec's threshold."""
+        drift = self.subject.feature.drift
+        if drift.method == self.method.name:
+            return float(drift.warning)
+        # For small drifts PSI grows with the square of a distance or shift.
+        usual, psi = (float(defaults.DRIFT_THRESHOLDS[method][0]) for method in (drift.method, DRIFT_PSI))
+        return psi * (float(drift.warning) / usual) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +66,12 @@ class Setting:
 
     def drifted(self, watch: Watch, counts: Counts) -> NDArray[np.bool_]:
         """Whether windows with ``counts``, shape (windows, bins), are called drifted."""
-        method = OF_HISTOGRAMS.get(watch.subject.feature.drift.method, OF_HISTOGRAMS["psi"])
         found = np.zeros(len(counts), dtype=bool)
         enough = np.flatnonzero(counts.sum(axis=1) >= self.least)
         if len(enough):
             base = np.broadcast_to(watch.reference, (len(enough), len(watch.reference)))
             found[enough] = detected(
-                method, Histograms(counts[enough], base), np.full(len(enough), watch.warning), self.alpha
+                watch.method, Histograms(counts[enough], base), np.full(len(enough), watch.warning), self.alpha
             )
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ FEATURES: dict[str, tuple[dict[str, float], tuple[int, ...]]] = {
     "carrier": ({"UA": 0.8, "AA": 0.0, "other": 0.15, "new": 0.05, "missing": 0.0}, (900, 100, 233, 0, 0)),
     "rare": ({"a": 0.995, "b": 0.003, "c": 0.002, "d": 0.0, "new": 0.0, "missing": 0.0}, (1_000_000, 1, 0, 7, 0, 0)),
 }
+# A feature whose own method needs more than bins: what each replica says of it over an hour.
+SPEED = "speed"
+SHIFTS = {"a:9180": (-0.6, 0.2, 1), "b:9180": (0.1, 0.3, 0)}
 QUANTILE = 31.5
 METHODS = {"psi": Psi(), "js": JensenShannon(), "hellinger": Hellinger(), "chi2": ChiSquared(), "g": LikelihoodRatio()}
 
@@ -73,6 +77,14 @@ def exposed(replicas: Mapping[str, Counts]) -> Iterator[str]:
         place = {"model": MODEL, "job": "sidecar", "instance": replica}
         for at in times:
             yield line(m.REFERENCE_INFO.name, {**place, "reference": "abc", "rows": "9"}, 1, at)
+        score, critical, detected = SHIFTS[replica]
+        shift = {**place, "feature": SPEED, "window": "1h"}
+        yield line(m.DRIFT_SCORE.name, {**shift, "method": "mean_shift"}, score, END)
+        yield line(m.DRIFT_CRITICAL_VALUE.name, {**shift, "method": "mean_shift"}, critical, END)
+        yield line(m.DRIFT_DETECTED.name, shift, detected, END)
+        yield line(
+            m.DRIFT_THRESHOLD.name, {**place, "feature": SPEED, "method": "mean_shift", "level": "warning"}, 0.3, END
+        )
         for name, (shares, reference) in FEATURES.items():
             here = {**place, "feature": name}
             for at in (END - 60, END):
@@ -109,7 +121,9 @@ def recorder(
     recorder = Recorder(part("prometheus", request.param), part("promtool", request.param), folder, END)
     recorder.store(exposed(replicas))
     policy = t.DriftPolicy(tuple(map(Duration.parse, WINDOWS)), MIN_SAMPLES, model.drift.false_alarm_rate)
-    rules = drift_records.rules(Scope(dataclasses.replace(model, drift=policy), stack))
+    speed = t.Feature(SPEED, "numeric", t.Drift("mean_shift", Decimal("0.3"), Decimal("0.5")), Decimal(1))
+    watched = dataclasses.replace(model, drift=policy, features=(*model.features, speed))
+    rules = drift_records.rules(Scope(watched, stack))
     recorder.record(rules, over_time=(r.VALUES_STEP.name, r.VALUES_SLICE.name), start=START)
     return recorder
 
@@ -150,6 +164,7 @@ def test_scores_equal_numpys_on_the_same_counts(recorder: Recorder, replicas: di
             data = Histograms(counted(replicas, name, window)[None, :], np.array([reference], dtype=np.int64))
             for method, of in METHODS.items():
                 expected[name, method, window] = float(of.score(data)[0])
+    expected[SPEED, "mean_shift", "1h"] = 0.6
     assert scores.keys() == expected.keys()
     for key, score in expected.items():
         assert scores[key] == pytest.approx(score, rel=1e-9, abs=1e-12), key
@@ -175,3 +190,9 @@ def test_verdicts_stand_on_critical_values_at_the_sidecars_quantile(
             drifts = scores[name, "js", window] > max(0.13, expected["js"]) and scores[name, "g", window] > QUANTILE
             assert detected[name, window] == drifts
     assert set(detected.values()) == {0.0, 1.0}
+
+
+def test_a_method_that_bins_do_not_tell_is_told_by_the_replica_that_drifts_furthest(recorder: Recorder) -> None:
+    scores, critical, detected = recorder.read(r.FLEET_SCORE, r.FLEET_CRITICAL_VALUE, r.FLEET_DETECTED)
+    key = (SPEED, "mean_shift", "1h")
+    assert (scores[key], critical[key], detected[SPEED, "1h"]) == (0.6, 0.3, 1.0)

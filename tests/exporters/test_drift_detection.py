@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -217,3 +218,47 @@ def test_hardly_any_rows_do_no_harm(profile: Profile, clock, count: int) -> None
     monitor.ingest(rows_table(specs.rows(1, count)))
     assert {found.samples for found in _verdicts(monitor)} == {count}
     assert np.isfinite([found.critical_value for found in _verdicts(monitor) if found.critical_value is not None]).all()
+
+
+@pytest.mark.parametrize("method", get_args(t.DriftMethod))
+def test_every_method_that_a_spec_may_name_tells_a_shift_and_its_absence(
+    profile: Profile,
+    clock,
+    method: t.DriftMethod,  # type: ignore[no-untyped-def]
+) -> None:
+    """Also a shift to lower values, whose score is negative where it has a sign."""
+    features = (
+        specs.feature("hour"),
+        specs.feature("distance", method=method),
+        specs.feature("carrier", "categorical"),
+    )
+    for size, drifts in ((0.0, False), (-0.7, True), (0.7, True)):
+        monitor = Monitor(layout(specs.model(features=features), profile), clock)
+        rows = specs.rows(3, 3000)
+        for row in rows:
+            found = row["features"]
+            assert isinstance(found, dict)
+            # A wider spread too, which is all that std_shift looks at.
+            found["distance"] = (found["distance"] - 1000) * (1 + abs(size)) + 1000 + 200 * size
+        monitor.ingest(rows_table(rows))
+        assert _by_name(monitor)["distance"].detected is drifts
+
+
+def test_a_warning_of_zero_tells_whatever_chance_does_not_explain(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    drift = {"zero": Decimal(0), "usual": Decimal("0.1")}
+    found = {}
+    for name, warning in drift.items():
+        features = (
+            specs.feature("hour"),
+            specs.feature("distance", drift=t.Drift("psi", warning, Decimal("0.25"))),
+            specs.feature("carrier", "categorical"),
+        )
+        monitor = Monitor(layout(specs.model(features=features), profile), clock)
+        rows = specs.rows(3, 5000)
+        for row in rows:
+            row["features"]["distance"] += 50  # type: ignore[index]
+        monitor.ingest(rows_table(rows))
+        verdicts = _by_name(monitor)
+        found[name] = verdicts["distance"].detected
+        assert verdicts["hour"].detected is False
+    assert found == {"zero": True, "usual": False}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modelwatch.model import defaults
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.load import load_fleet
 
@@ -259,7 +260,7 @@ def test_every_duplicate_of_one_file_is_told(load: Load) -> None:
         ),
         (
             "{method: js, warning: 1, critical: 1.2}",
-            "9:74 MW017 error no Jensen-Shannon distance is ever above 1, found 1.2 -- "
+            "9:74 MW017 error no score of js is ever above 1, found 1.2 -- "
             "thresholds of psi are not those of js; 0.13 and 0.21 are as much drift as psi's 0.1 and 0.25",
         ),
     ],
@@ -267,6 +268,32 @@ def test_every_duplicate_of_one_file_is_told(load: Load) -> None:
 def test_drift_thresholds_make_sense_together(load: Load, drift: str, line: str) -> None:
     text = TEN_LINES.replace("type: numeric", f"type: numeric, drift: {drift}")
     assert lines(load(churn=text).diagnostics) == [line]
+
+
+@pytest.mark.parametrize(
+    ("drift", "policy", "expected"),
+    [
+        ("{warning: 0.3}", "{critical: 0.2}", ["warning 0.3 is above critical 0.2 (the model's own)"]),
+        ("{warning: 0.3}", "{critical: 0.4}", []),
+        ("{method: js, warning: 0.2}", "{critical: 0.15}", []),
+        ("{warning: 0}", "{warning: 0}", []),
+        ("{method: mean_shift}", "{warning: 2, critical: 3}", []),
+        ("{method: js}", "{warning: 0.3}", ["warning 0.3 is above critical 0.25 (psi's default)"]),
+    ],
+)
+def test_thresholds_of_the_model_are_those_of_features_without_a_method(
+    load: Load, drift: str, policy: str, expected: list[str]
+) -> None:
+    text = TEN_LINES.replace("type: numeric", f"type: numeric, drift: {drift}") + f"drift: {policy}\n"
+    assert [found.message for found in load(churn=text).diagnostics] == expected
+
+
+@pytest.mark.parametrize("method", sorted(defaults.NUMERIC_METHODS))
+def test_methods_that_need_an_order_of_values_are_not_for_categories(load: Load, method: str) -> None:
+    text = TEN_LINES.replace("type: numeric", f"type: categorical, drift: {{method: {method}}}")
+    (found,) = load(churn=text).diagnostics
+    assert found.code == "MW035"
+    assert f"{method} needs numbers in their order" in found.message
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from statistics import NormalDist
+from typing import get_args
 
+import numpy as np
 import pytest
 
 from modelwatch.model import defaults
@@ -69,17 +73,48 @@ def test_numbers_are_exactly_what_is_written(load: Load) -> None:
     assert first.error_budget == Decimal("0.001")
 
 
-@pytest.mark.parametrize(("method", "warning", "critical"), [("psi", "0.1", "0.25"), ("js", "0.13", "0.21")])
-def test_each_drift_method_has_thresholds_of_its_own(load: Load, method: str, warning: str, critical: str) -> None:
+@pytest.mark.parametrize("method", get_args(t.DriftMethod))
+def test_each_drift_method_has_thresholds_of_its_own(load: Load, method: t.DriftMethod) -> None:
     text = TEN_LINES.replace("type: numeric", f"type: numeric, drift: {{method: {method}}}")
     drift = load(churn=text).unwrap().models[0].features[0].drift
-    assert drift == t.Drift(method, Decimal(warning), Decimal(critical))  # type: ignore[arg-type]  # from parametrize
+    assert drift == t.Drift(method, *defaults.DRIFT_THRESHOLDS[method])
 
 
-def test_js_thresholds_are_as_much_drift_as_those_of_psi() -> None:
-    """distance = sqrt(psi / (8 ln 2)) for small changes."""
-    for psi, js in zip(defaults.DRIFT_THRESHOLDS["psi"], defaults.DRIFT_THRESHOLDS["js"], strict=True):
-        assert (float(psi) / (8 * 0.6931472)) ** 0.5 == pytest.approx(float(js), abs=0.005)
+def test_thresholds_of_the_model_are_those_of_answers_and_of_features_that_name_no_method(load: Load) -> None:
+    text = TEN_LINES.replace("type: numeric", "type: numeric, drift: {critical: 2}") + "drift: {warning: 0}\n"
+    model = load(churn=text).unwrap().models[0]
+    assert model.features[0].drift == t.Drift("psi", Decimal(0), Decimal(2))
+    assert model.drift.answers == t.Drift("psi", Decimal(0), Decimal("0.25"))
+
+
+def test_default_thresholds_are_as_much_drift_as_those_of_psi() -> None:
+    """On the bins of a normal feature that shifts, or whose deviation grows, until its PSI is that of the default."""
+    normal, edges = NormalDist(), [NormalDist().inv_cdf(k / 2000) for k in range(1, 2000)]
+    p = np.full(2000, 1 / 2000)
+
+    def q(mean: float, std: float) -> np.ndarray:
+        return np.diff([0.0, *(normal.cdf((edge - mean) / std) for edge in edges), 1.0])
+
+    for level in (0, 1):
+        wanted = {method: float(levels[level]) for method, levels in defaults.DRIFT_THRESHOLDS.items()}
+        shift = math.sqrt(wanted["psi"])
+        moved = q(shift, 1.0)
+        assert ((moved - p) * np.log(moved / p)).sum() == pytest.approx(wanted["psi"], rel=0.02)
+        middle = (moved + p) / 2
+        nats = (moved * np.log(moved / middle) + p * np.log(p / middle)).sum() / 2
+        found = {
+            "js": math.sqrt(nats / math.log(2)),
+            "kl": (moved * np.log(moved / p)).sum(),
+            "hellinger": math.sqrt(((np.sqrt(moved) - np.sqrt(p)) ** 2).sum() / 2),
+            "tv": np.abs(moved - p).sum() / 2,
+            "ks": np.abs(np.cumsum(moved - p)).max(),
+            "wasserstein_scaled": shift,
+            "mean_shift": shift,
+        }
+        for method, score in found.items():
+            assert wanted[method] == pytest.approx(score, rel=0.06), method
+        wide = q(0.0, math.exp(wanted["std_shift"]))
+        assert ((wide - p) * np.log(wide / p)).sum() == pytest.approx(wanted["psi"], rel=0.1)
 
 
 def test_a_batch_model_has_no_default_slos_and_may_miss_one_run(load: Load) -> None:

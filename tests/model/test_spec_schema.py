@@ -109,6 +109,8 @@ def test_the_defaults_that_editors_show_of_a_model_are_those_of_the_code() -> No
         ("drift", "windows"): model.drift.windows,
         ("drift", "min_samples"): model.drift.min_samples,
         ("drift", "false_alarm_rate"): model.drift.false_alarm_rate,
+        ("drift", "warning"): model.drift.answers.warning,
+        ("drift", "critical"): model.drift.answers.critical,
         ("slos", 0, "window"): defaults.SLO_WINDOW,
         **{("limits", field.name): getattr(model.limits, field.name) for field in fields(t.Limits)},
         ("performance", "label_delay"): model.performance.label_delay,

@@ -19,6 +19,7 @@ def model(data: Data, source: Path) -> t.Model:
     metadata = data["metadata"]
     serving = _serving(data["serving"])
     slos = _slos(data, serving.mode)
+    drift = _drift_policy(data.get("drift", {}))
     return t.Model(
         name=metadata["name"],
         owner=metadata["owner"],
@@ -27,8 +28,8 @@ def model(data: Data, source: Path) -> t.Model:
         links=t.Links(**metadata.get("links", {})),
         serving=serving,
         task=_task(data["task"]),
-        features=tuple(_feature(item) for item in data.get("features", ())),
-        drift=_drift_policy(data.get("drift", {})),
+        features=tuple(_feature(item, drift.answers) for item in data.get("features", ())),
+        drift=drift,
         baseline=_baseline(data.get("baseline"), source),
         slos=slos,
         limits=_limits(data.get("limits", {}), serving.every),
@@ -69,15 +70,20 @@ def _task(data: Data) -> t.Task:
     )
 
 
-def _feature(data: Data) -> t.Feature:
+def _drift(data: Data, usual: t.Drift) -> t.Drift:
+    """``usual`` is what is not written; a method of its own brings its own thresholds."""
+    method: t.DriftMethod = data.get("method", usual.method)
+    warning, critical = defaults.DRIFT_THRESHOLDS[method] if "method" in data else (usual.warning, usual.critical)
+    return t.Drift(method, _number(data, "warning", warning), _number(data, "critical", critical))
+
+
+def _feature(data: Data, usual: t.Drift) -> t.Feature:
     drift: Data = data.get("drift", {})
-    method: t.DriftMethod = drift.get("method", defaults.DRIFT_METHOD)
-    warning, critical = defaults.DRIFT_THRESHOLDS[method]
     span = data.get("range")
     return t.Feature(
         name=data["name"],
         type=data["type"],
-        drift=t.Drift(method, _number(drift, "warning", warning), _number(drift, "critical", critical)),
+        drift=_drift(drift, usual),
         missing_max_ratio=_number(data.get("missing", {}), "max_ratio", defaults.MISSING_MAX_RATIO),
         range=(span[0], span[1]) if span else None,
         max_categories=int(data.get("max_categories", defaults.MAX_CATEGORIES)),
@@ -90,6 +96,7 @@ def _drift_policy(data: Data) -> t.DriftPolicy:
         windows=tuple(Duration.parse(text) for text in data["windows"]) if "windows" in data else default.windows,
         min_samples=int(data.get("min_samples", default.min_samples)),
         false_alarm_rate=_number(data, "false_alarm_rate", default.false_alarm_rate),
+        answers=_drift({key: data[key] for key in ("warning", "critical") if key in data}, default.answers),
     )
 
 

@@ -30,7 +30,23 @@ DRIFT_METHOD: t.DriftMethod = "psi"
 DRIFT_THRESHOLDS: dict[t.DriftMethod, tuple[Decimal, Decimal]] = {
     "psi": (Decimal("0.1"), Decimal("0.25")),
     "js": (Decimal("0.13"), Decimal("0.21")),
+    # Half of PSI, which sums both directions.
+    "kl": (Decimal("0.05"), Decimal("0.12")),
+    # sqrt(psi / 8).
+    "hellinger": (Decimal("0.11"), Decimal("0.18")),
+    # A shift of d standard deviations has a PSI of about d^2, so PSI's 0.1 and 0.25 are shifts of 0.32 and 0.5. For a
+    # normal feature: TV = KS = 2 Phi(d / 2) - 1.
+    "tv": (Decimal("0.12"), Decimal("0.2")),
+    "ks": (Decimal("0.12"), Decimal("0.2")),
+    "wasserstein_scaled": (Decimal("0.32"), Decimal("0.5")),
+    "mean_shift": (Decimal("0.32"), Decimal("0.5")),
+    # A normal feature whose deviation grows by the factor e^s has a PSI of cosh(2 s) - 1.
+    "std_shift": (Decimal("0.22"), Decimal("0.34")),
 }
+# Methods that need the order of values.
+NUMERIC_METHODS: frozenset[t.DriftMethod] = frozenset({"ks", "wasserstein_scaled", "mean_shift", "std_shift"})
+# Those whose score never passes 1.
+BOUNDED_METHODS: frozenset[t.DriftMethod] = frozenset({"js", "hellinger", "tv", "ks"})
 
 DRIFT = t.DriftPolicy(
     # An incident, an hour with enough rows for rare categories, and a whole day, which evens out daily rhythms.

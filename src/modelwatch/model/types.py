@@ -14,7 +14,7 @@ Tier = Literal["critical", "standard", "low"]
 TaskType = Literal["classification", "regression", "ranking"]
 ServingMode = Literal["online", "batch"]
 FeatureType = Literal["numeric", "categorical"]
-DriftMethod = Literal["psi", "js"]
+DriftMethod = Literal["psi", "js", "kl", "hellinger", "tv", "ks", "wasserstein_scaled", "mean_shift", "std_shift"]
 SliKind = Literal["errors", "latency", "valid_rows"]
 ReceiverType = Literal["pagerduty", "slack", "webhook", "none"]
 Severity = Literal["page", "ticket", "info"]
@@ -76,11 +76,15 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class DriftPolicy:
-    """How drift is judged: windows, samples a window needs, and the false-alarm rate across all features."""
+    """How drift is judged: windows, samples a window needs, and the false-alarm rate across all features.
+
+    ``answers`` is what predictions and their confidence are judged by.
+    """
 
     windows: tuple[Duration, ...]
     min_samples: int
     false_alarm_rate: Decimal
+    answers: Drift = Drift("psi", Decimal("0.1"), Decimal("0.25"))
 
 
 @dataclass(frozen=True, slots=True)

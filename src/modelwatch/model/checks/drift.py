@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelwatch.model import codes, defaults
+from modelwatch.model.checks import thresholds
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document
 from modelwatch.model.units import Duration
@@ -16,6 +17,7 @@ ROWS_IN_A_BIN = 20
 def check(document: Document) -> Iterator[Diagnostic]:
     yield from _windows(document)
     yield from _samples(document)
+    yield from thresholds.check(document, ("drift",), "psi", defaults.DRIFT_THRESHOLDS["psi"])
 
 
 def _windows(document: Document) -> Iterator[Diagnostic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelwatch.model import codes, defaults
-from modelwatch.model import types as t
+from modelwatch.model.checks import thresholds
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document
 
@@ -41,29 +41,12 @@ def _thresholds(document: Document, index: int) -> Iterator[Diagnostic]:
     written = document.text(*drift, "method")
     if document.has(*drift, "method") and written is None:
         return
-    method: t.DriftMethod = "js" if written == "js" else "psi"
-    wanted = [document.number(*drift, level) for level in ("warning", "critical")]
-    found = [
-        default if not document.has(*drift, level) else number
-        for level, default, number in zip(
-            ("warning", "critical"), defaults.DRIFT_THRESHOLDS[method], wanted, strict=True
-        )
-    ]
-    warning, critical = found
-    if warning is None or critical is None:
-        return
-    if warning > critical:
-        level = "warning" if wanted[0] is not None else "critical"
-        given = "" if wanted[0] is not None and wanted[1] is not None else f" ({method}'s default)"
-        message = f"warning {warning:f} is above critical {critical:f}{given}"
-        help = (
-            "give both, the smaller as warning"
-            if given
-            else f"did you mean warning: {critical:f}, critical: {warning:f}?"
-        )
-        yield document.diagnostic(codes.DRIFT_ORDER, document.span(*drift, level), message, help)
-    if method == "js" and critical > 1:
-        level = "critical" if wanted[1] is not None else "warning"
-        message = f"no Jensen-Shannon distance is ever above 1, found {critical:f}"
-        help = "thresholds of psi are not those of js; 0.13 and 0.21 are as much drift as psi's 0.1 and 0.25"
-        yield document.diagnostic(codes.OUT_OF_BOUNDS, document.span(*drift, level), message, help)
+    method = next((known for known in defaults.DRIFT_THRESHOLDS if known == written), defaults.DRIFT_METHOD)
+    if method in defaults.NUMERIC_METHODS and document.text("features", index, "type") == "categorical":
+        message = f"{method} needs numbers in their order, and the feature is categorical"
+        help = "use psi, js, kl, hellinger or tv, or make the feature numeric"
+        yield document.diagnostic(codes.NOT_FOR_FEATURE, document.span(*drift, "method"), message, help)
+    usual: thresholds.Thresholds = defaults.DRIFT_THRESHOLDS[method]
+    if written is None:
+        usual = thresholds.written(document, ("drift",), usual)
+    yield from thresholds.check(document, drift, method, usual)
