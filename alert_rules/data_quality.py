@@ -175,7 +175,7 @@ def _of_fleet(scope: Scope, share: _Share, record: r.Record, metric: Metric, bin
     place = {"model": name, "feature": feature, "window": quick(scope)}
 
     def told(part: float, *, idle: bool = False, starts_again: bool = False) -> dict[str, str]:
-        made = sidecars(name, Told(feature, least, extra=(bin, part), idle=idle, starts_again=starts_again))
+        made = sidecars(scope, Told(feature, least, extra=(bin, part), idle=idle, starts_again=starts_again))
         # Whether new categories can be told at all, the sidecars say.
         return {**made, series(metric, **place): flat(part, MINUTES)}
 

@@ -20,6 +20,11 @@ def _runbook(model: Model, what: str, window: str) -> Runbook:
     score, critical = (record.select(model=name, window=window) for record in (r.FLEET_SCORE, r.FLEET_CRITICAL_VALUE))
     samples = r.FLEET_SAMPLES.select(model=name, window=window)
     values = r.FLEET_VALUES.select(model=name, window=window)
+    usual = (
+        r.FLEET_REFERENCE.select(model=name)
+        if model.drift.same is None
+        else r.FLEET_EXPECTED.select(model=name, window=window)
+    )
     return Runbook(
         meaning=f"{what} no longer looks like the reference profile. The score of all replicas together is above its threshold and above the value that chance alone would reach.",
         impact="Answers may be worse without any error being raised. Nobody needs to get up for it.",
@@ -27,7 +32,7 @@ def _runbook(model: Model, what: str, window: str) -> Runbook:
             ("Scores above their critical value, by method", f"{score} > {critical}"),
             (
                 "Share of each bin now, less its share in the reference",
-                f"{values} / on (model, feature, window) group_left () ({samples} > 0) - on (model, feature, bin) group_left () {r.FLEET_REFERENCE.select(model=name)}",
+                f"{values} / on (model, feature, window) group_left () ({samples} > 0) - on (model, feature, bin) group_left () {usual}",
             ),
             ("Does it drift in other windows?", r.FLEET_DETECTED.select(model=name)),
         ),
@@ -67,7 +72,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
     feature = model.features[0].name if model.features else "any"
 
     def told(halves: tuple[float, float] = LOPSIDED, **more: object) -> dict[str, str]:
-        return sidecars(name, Told(feature, rows, halves, **more))  # type: ignore[arg-type]  # fields by name
+        return sidecars(scope, Told(feature, rows, halves, **more))  # type: ignore[arg-type]  # fields by name
 
     late = partial(at_the_end, scope)
     strong = Alert(
@@ -88,7 +93,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
             ),
             late("stays quiet between warning and critical", told(LEANING)),
             late("stays quiet above the threshold but within chance", told(quantile=NEVER)),
-            late("stays quiet on few rows", sidecars(name, Told(feature, least // 4, LOPSIDED, burst=True))),
+            late("stays quiet on few rows", sidecars(scope, Told(feature, least // 4, LOPSIDED, burst=True))),
             late("stays quiet when idle", told(idle=True)),
             late("stays quiet without data", {}),
         ),
@@ -105,12 +110,12 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         scenarios=(
             late(
                 "fires for the feature that drifted",
-                sidecars(name, Told(feature, rows, LEANING), Told("steady", rows)),
+                sidecars(scope, Told(feature, rows, LEANING), Told("steady", rows)),
                 {"feature": feature},
             ),
             late(
                 "stays quiet while nothing drifts and a replica starts to count again",
-                sidecars(name, Told(feature, rows, starts_again=True)),
+                sidecars(scope, Told(feature, rows, starts_again=True)),
             ),
             late("stays quiet without data", {}),
         ),
@@ -127,7 +132,7 @@ def rules(scope: Scope) -> tuple[Alert, ...]:
         scenarios=(
             late(
                 "fires when predictions drift far",
-                sidecars(name, Told("prediction", rows, LOPSIDED)),
+                sidecars(scope, Told("prediction", rows, LOPSIDED)),
                 {"feature": "prediction"},
             ),
             late("stays quiet when only a feature drifts", told()),

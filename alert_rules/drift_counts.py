@@ -31,7 +31,15 @@ from modelwatch.alert_rules.rules import Recording, Scope
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
-from modelwatch.telemetry.metrics import FEATURE_REFERENCE, FEATURE_VALUES, REFERENCE_INFO, REFERENCE_ROWS
+from modelwatch.telemetry.metrics import (
+    FEATURE_EXPECTED,
+    FEATURE_REFERENCE,
+    FEATURE_VALUES,
+    REFERENCE_EFFECTIVE_ROWS,
+    REFERENCE_INFO,
+    REFERENCE_ROWS,
+    Metric,
+)
 
 # A minute for windows of five, else two, which costs half: `python -m tests.bench fleet_rules` tells what.
 _SHORT, _USUAL = Duration.parse("1m"), Duration.parse("2m")
@@ -79,17 +87,61 @@ def windows(scope: Scope) -> tuple[Window, ...]:
     return tuple(out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """A counter by bin, and the records that windows of it are summed up from."""
+
+    metric: Metric
+    step: r.Record
+    slice: r.Record
+
+
+_VALUES = _Counter(FEATURE_VALUES, r.VALUES_STEP, r.VALUES_SLICE)
+_EXPECTED = _Counter(FEATURE_EXPECTED, r.EXPECTED_STEP, r.EXPECTED_SLICE)
+
+
 def counts(scope: Scope) -> tuple[Recording, ...]:
-    """In order: rows of the reference, its shares, steps, slices where a window needs them, counts of all windows."""
-    name, every, interval = scope.model.name, windows(scope), step(scope)
-    parts = [part for part in SLICES if any(window.part == part for window in every)]
-    slices = " or ".join(_slice(name, Window(part.text, part, interval, interval)) for part in parts)
+    """In order: rows of the reference, its shares, steps, slices where a window needs them, counts of all windows.
+
+    Where rows are compared with those of the same hour, weekday or segment, also what was to be expected of them.
+    """
+    name, every = scope.model.name, windows(scope)
     return (
         scope.recording(r.FLEET_REFERENCE_ROWS.name, _reference_rows(name)),
         scope.recording(r.FLEET_REFERENCE.name, _reference_shares(name)),
-        scope.recording(r.VALUES_STEP.name, _step(name, interval.text)),
-        *((scope.recording(r.VALUES_SLICE.name, slices),) if slices else ()),
-        scope.recording(r.FLEET_VALUES.name, " or ".join(_counted(name, window) for window in every)),
+        *_parts(scope, _VALUES),
+        scope.recording(
+            r.FLEET_VALUES.name, " or ".join(named(_summed(name, _VALUES, w), "window", w.text) for w in every)
+        ),
+        *(_expected(scope) if scope.model.drift.same is not None else ()),
+    )
+
+
+def _parts(scope: Scope, counter: _Counter) -> tuple[Recording, ...]:
+    name, every, interval = scope.model.name, windows(scope), step(scope)
+    parts = [part for part in SLICES if any(window.part == part for window in every)]
+    slices = " or ".join(_slice(name, counter, Window(part.text, part, interval, interval)) for part in parts)
+    return (
+        scope.recording(counter.step.name, _step(name, counter, interval.text)),
+        *((scope.recording(counter.slice.name, slices),) if slices else ()),
+    )
+
+
+def _expected(scope: Scope) -> tuple[Recording, ...]:
+    name = scope.model.name
+
+    def share(window: Window) -> str:
+        values = _summed(name, _EXPECTED, window)
+        return named(f"{values} / on (feature) group_left () (sum by (feature) ({values}) > 0)", "window", window.text)
+
+    rows = f"min by (feature, window) ({q.selector(REFERENCE_EFFECTIVE_ROWS, model=name)})"
+    return (
+        *_parts(scope, _EXPECTED),
+        scope.recording(r.FLEET_EXPECTED.name, " or ".join(map(share, windows(scope)))),
+        # Of the replica that it is worth least to: all have nearly the same mixture of rows.
+        scope.recording(
+            r.FLEET_EFFECTIVE_ROWS.name, f"{rows} and on (feature) {r.FLEET_REFERENCE_ROWS.select(model=name)}"
+        ),
     )
 
 
@@ -120,8 +172,8 @@ def _reference_shares(model: str) -> str:
     return f"max by (feature, bin) ({every} and on (feature, reference) {chosen})"
 
 
-def _step(model: str, interval: str) -> str:
-    values, info = q.selector(FEATURE_VALUES, model=model), q.selector(REFERENCE_INFO, model=model)
+def _step(model: str, counter: _Counter, interval: str) -> str:
+    values, info = q.selector(counter.metric, model=model), q.selector(REFERENCE_INFO, model=model)
 
     def last(series: str, ago: str = "") -> str:
         return f"last_over_time({series}[{BRIDGE}]{ago and f' offset {ago}'})"
@@ -136,17 +188,16 @@ def _step(model: str, interval: str) -> str:
     return f"sum by (feature, bin, reference) ({_with_reference(whole, same, 'feature', 'bin')})"
 
 
-def _slice(model: str, part: Window) -> str:
-    steps = f"sum_over_time({r.VALUES_STEP.select(model=model)}[{part.range}])"
+def _slice(model: str, counter: _Counter, part: Window) -> str:
+    steps = f"sum_over_time({counter.step.select(model=model)}[{part.range}])"
     due = f"vector(time()) % {q.number(part.length.seconds)} < {q.number(part.step.seconds)}"
     return named(f"({steps} and on () ({due}))", "part", part.text)
 
 
-def _counted(model: str, window: Window) -> str:
+def _summed(model: str, counter: _Counter, window: Window) -> str:
     if window.part == window.step:
-        parts = r.VALUES_STEP.select(model=model)
+        parts = counter.step.select(model=model)
     else:
-        parts = r.VALUES_SLICE.select(model=model, part=window.part.text)
+        parts = counter.slice.select(model=model, part=window.part.text)
     compared = f"and on (feature, reference) {r.FLEET_REFERENCE_ROWS.select(model=model)}"
-    summed = f"sum by (feature, bin) (sum_over_time({parts}[{window.range}]) {compared})"
-    return named(summed, "window", window.text)
+    return f"sum by (feature, bin) (sum_over_time({parts}[{window.range}]) {compared})"

@@ -50,14 +50,18 @@ class Told:
     quantile: float = RARELY
 
 
-def sidecars(model: str, *told: Told) -> dict[str, str]:
+def sidecars(scope: Scope, *told: Told) -> dict[str, str]:
     """Series of two replicas, with a step of a minute."""
+    model = scope.model.name
     out: dict[str, str] = {}
     for replica in REPLICAS:
         place = {"model": model, "instance": replica}
         out[series(m.REFERENCE_INFO, **place, reference="r", rows=str(REFERENCE))] = flat(1, MINUTES)
         for one in told:
-            out.update(_distribution(one, {**place, "feature": one.feature}, replica))
+            here = {**place, "feature": one.feature}
+            out.update(_distribution(one, here, replica))
+            if scope.model.drift.same is not None:
+                out.update(_parted(scope, one, here, replica))
     return out
 
 
@@ -75,6 +79,21 @@ def _distribution(told: Told, place: Mapping[str, str], replica: str) -> dict[st
         out[series(m.FEATURE_REFERENCE, **place, bin=bin)] = flat(reference, MINUTES)
         out[series(m.FEATURE_VALUES, **place, bin=bin)] = _counter(told, told.rows * part, replica)
     return out
+
+
+def _parted(scope: Scope, told: Told, place: Mapping[str, str], replica: str) -> dict[str, str]:
+    """What is to be expected where rows are compared with a part of the reference: here, equal halves too."""
+    expected = {bin: 0.5 if bin in _HALVES else 0.0 for bin in (*_HALVES, told.extra[0])}
+    return {
+        **{
+            series(m.FEATURE_EXPECTED, **place, bin=bin): _counter(told, told.rows * share, replica)
+            for bin, share in expected.items()
+        },
+        **{
+            series(m.REFERENCE_EFFECTIVE_ROWS, **place, window=window.text): flat(REFERENCE, MINUTES)
+            for window in scope.model.drift.windows
+        },
+    }
 
 
 def _counter(told: Told, rows: float, replica: str) -> str:

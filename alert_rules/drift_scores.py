@@ -27,7 +27,7 @@ from modelwatch.telemetry.metrics import (
     Metric,
 )
 
-_BIN, _WINDOW, _FEATURE = "(feature, bin)", "(feature, window)", "(feature)"
+_WINDOW, _FEATURE = "(feature, window)", "(feature)"
 # Shares count as this much at the least, or as half a row (exporters/statistics/sums.py).
 _FLOOR, _LEAST_ROWS = "0.0001", "0.5"
 # The likelihood ratio statistic: not a method that a spec may choose, but what every verdict rests on.
@@ -36,10 +36,13 @@ _G = "g"
 
 @dataclass(frozen=True, slots=True)
 class _Vectors:
-    """The five vectors of one model as expressions."""
+    """The five vectors of one model as expressions. With ``parted``, ``p`` and ``m`` are those of the rows of the
+    reference that are like the window's, so that there is one for each window.
+    """
 
     model: str
     min_samples: int
+    parted: bool
 
     @property
     def c(self) -> str:
@@ -51,11 +54,16 @@ class _Vectors:
 
     @property
     def m(self) -> str:
-        return r.FLEET_REFERENCE_ROWS.select(model=self.model)
+        return (r.FLEET_EFFECTIVE_ROWS if self.parted else r.FLEET_REFERENCE_ROWS).select(model=self.model)
 
     @property
     def p(self) -> str:
-        return r.FLEET_REFERENCE.select(model=self.model)
+        return (r.FLEET_EXPECTED if self.parted else r.FLEET_REFERENCE).select(model=self.model)
+
+    @property
+    def of_reference(self) -> str:
+        """Labels that tell one ``m`` from another."""
+        return _WINDOW if self.parted else _FEATURE
 
     @property
     def q(self) -> str:
@@ -64,7 +72,7 @@ class _Vectors:
     @property
     def r(self) -> str:
         """Rows of the reference by bin."""
-        return self.by_feature(self.p, "*", self.m)
+        return self.by_reference(self.p, "*", self.m)
 
     @property
     def both(self) -> str:
@@ -79,10 +87,14 @@ class _Vectors:
     def by_feature(left: str, operator: str, right: str) -> str:
         return f"({left} {operator} on {_FEATURE} group_left () {right})"
 
-    @staticmethod
-    def by_bin(left: str, operator: str, right: str) -> str:
-        """``left`` is of windows and bins, ``right`` of bins."""
-        return f"({left} {operator} on {_BIN} group_left () {right})"
+    def by_reference(self, left: str, operator: str, right: str) -> str:
+        """``right`` is of the reference, like ``m``."""
+        return f"({left} {operator} on {self.of_reference} group_left () {right})"
+
+    def by_bin(self, left: str, operator: str, right: str) -> str:
+        """``left`` is of windows and bins, ``right`` of the reference's bins."""
+        labels = "(feature, bin, window)" if self.parted else "(feature, bin)"
+        return f"({left} {operator} on {labels} group_left () {right})"
 
 
 def _total(expression: str) -> str:
@@ -95,7 +107,7 @@ def _psi(v: _Vectors) -> str:
         # The greater of two vectors.
         return f"(clamp_min({shares} / on {join} group_left () {least}, 1) * on {join} group_left () {least})"
 
-    now, then = floored(v.q, v.n, _WINDOW), floored(v.p, v.m, _FEATURE)
+    now, then = floored(v.q, v.n, _WINDOW), floored(v.p, v.m, v.of_reference)
     terms = f"{v.by_bin(now, '-', then)} * ln{v.by_bin(now, '/', then)}"
     return _total(f"{terms} and on (feature, bin, window) ({v.by_bin(v.c, '+', v.p)} > 0)")
 
@@ -116,16 +128,16 @@ def _hellinger(v: _Vectors) -> str:
 def _chi_squared(v: _Vectors) -> str:
     # (n + m) / (1/n + 1/m) is n m.
     shares = f"{v.by_bin(v.q, '-', v.p)} ^ 2 / ({v.both} > 0)"
-    return f"{_total(shares)} * on {_WINDOW} {v.by_feature(v.n, '*', v.m)}"
+    return f"{_total(shares)} * on {_WINDOW} {v.by_reference(v.n, '*', v.m)}"
 
 
 def _likelihood_ratio(v: _Vectors) -> str:
     # The sizes n and m stand before the sums, so that these are of c / (c + r) and r / (c + r).
     of_window = _total(f"({v.c} > 0) * ln({v.c} / {v.both})")
     of_reference = _total(v.by_bin(f"ln({v.by_bin(v.both, '/', f'({v.r} > 0)')})", "*", v.r))
-    every = v.by_feature(v.n, "+", v.m)
+    every = v.by_reference(v.n, "+", v.m)
     of_n = f"{v.n} * ln({every} / {v.n})"
-    of_m = v.by_feature(f"ln{v.by_feature(every, '/', v.m)}", "*", v.m)
+    of_m = v.by_reference(f"ln{v.by_reference(every, '/', v.m)}", "*", v.m)
     return f"clamp_min(2 * ({of_window} - {of_reference} + on {_WINDOW} ({of_n} + {of_m})), 0)"
 
 
@@ -155,18 +167,25 @@ OF_BINS: Mapping[str, _Method] = {
 def records(scope: Scope) -> tuple[Recording, ...]:
     """In order: rows, shares of missing values and new categories, scores, critical values, verdicts."""
     name = scope.model.name
-    v = _Vectors(name, scope.model.drift.min_samples)
+    v = _Vectors(name, scope.model.drift.min_samples, scope.model.drift.same is not None)
     others = _others(scope)
     return (
         scope.recording(r.FLEET_SAMPLES.name, _total(v.c)),
         scope.recording(r.FLEET_MISSING.name, _missing(name)),
         *((scope.recording(r.FLEET_NEW_CATEGORY.name, _new(name)),) if _categorical(scope) else ()),
-        *(scope.recording(r.FLEET_SCORE.name, method.score(v), method=key) for key, method in OF_BINS.items()),
-        scope.recording(r.FLEET_SCORE.name, _likelihood_ratio(v), method=_G),
-        *((scope.recording(r.FLEET_SCORE.name, _handed_on(DRIFT_SCORE, others, name)),) if others else ()),
+        scope.recording(r.FLEET_SCORE.name, _scores(v, others)),
         scope.recording(r.FLEET_CRITICAL_VALUE.name, _critical(v, others)),
         scope.recording(r.FLEET_DETECTED.name, _detected(v, others)),
     )
+
+
+def _scores(v: _Vectors, others: str) -> str:
+    """One rule for all, since Mimir takes twenty rules a group."""
+    parts = [named(method.score(v), "method", key) for key, method in OF_BINS.items()]
+    parts.append(named(_likelihood_ratio(v), "method", _G))
+    if others:
+        parts.append(_handed_on(DRIFT_SCORE, others, v.model))
+    return " or ".join(parts)
 
 
 def _categorical(scope: Scope) -> bool:
@@ -177,6 +196,8 @@ def _categorical(scope: Scope) -> bool:
 def _others(scope: Scope) -> str:
     """A matcher of the methods in use that bins alone do not tell; empty where there is none."""
     wanted = {feature.drift.method for feature in scope.model.features} - set(OF_BINS)
+    if len(wanted) == 1:
+        return f'method="{wanted.pop()}"'
     return f'method=~"{"|".join(sorted(wanted))}"' if wanted else ""
 
 
@@ -208,7 +229,7 @@ def _critical(v: _Vectors, others: str) -> str:
     quantile = f"max by {_FEATURE} ({q.selector(DRIFT_CHI_SQUARED_QUANTILE, model=v.model)})"
     # With too few rows, what the score will have to pass as soon as there are enough.
     rows = f"clamp_min({r.FLEET_SAMPLES.select(model=v.model)}, {v.min_samples})"
-    inverse = v.by_feature(f"1 / {rows}", "+", f"1 / {v.m}")
+    inverse = v.by_reference(f"1 / {rows}", "+", f"1 / {v.m}")
     psi = v.by_feature(inverse, "*", quantile)
     plain = v.by_feature(f"0 * {rows}", "+", quantile)
     parts = [

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
+from modelwatch.exporters.slices import Mixture
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments, ReferenceCells
@@ -56,7 +57,21 @@ class Comparison:
         rows = len(self.layout.compared)
         # Weights are float64: exact below 2**53 rows.
         flat = np.bincount(bins, weights=total[places], minlength=rows * self._bins)
-        return Histograms(flat.astype(np.int64).reshape(rows, self._bins), self._reference)
+        counts = flat.astype(np.int64).reshape(rows, self._bins)
+        if self.mixture is None:
+            return Histograms(counts, self._reference)
+        return Histograms(counts, self.mixture.reference(self._sliced(total)), self._reference)
+
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """Where rows are compared with their own part of the reference."""
+        slices = self.layout.slices
+        return None if slices is None else Mixture.of(slices, self.layout.compared, self._reference)
+
+    def _sliced(self, total: Counts) -> Counts:
+        slices = self.layout.slices
+        assert slices is not None
+        return total[slices.block.start : slices.block.start + slices.block.width]
 
     def warm(self, alpha: float) -> None:
         """Work out the critical values of windows of all usual sizes, smaller ones first, so that no scrape has to."""
@@ -165,6 +180,10 @@ class Comparison:
     def by_bin(self, total: Counts) -> Counts:
         """Counts by bin of all of ``layout.compared``, one after the other."""
         return self.histograms(total).counts[self._filled]
+
+    def expected(self, total: Counts) -> Floats:
+        """What ``by_bin`` would be, were the rows as in their parts of the reference; empty where it has none."""
+        return np.empty(0) if self.mixture is None else self.mixture.expected(self._sliced(total))[self._filled]
 
     @cached_property
     def _filled(self) -> NDArray[np.bool_]:

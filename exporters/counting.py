@@ -32,10 +32,11 @@ class Counted:
     newest: float | None = None
 
 
-def count(layout: Layout, rows: Table | Decoded, relate: bool = True) -> Counted:
+def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float = 0.0) -> Counted:
     """Count every row that agrees with the spec. A row with any wrong value counts nowhere.
 
-    Without ``relate``, nothing is counted of features together.
+    Without ``relate``, nothing is counted of features together. ``now``, in seconds since the epoch, is the time of
+    rows that do not tell theirs.
     """
     decoded = Decoded.of(rows)
     table = decoded.table
@@ -65,6 +66,9 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True) -> Counted
     for watched in layout.answered:
         # A row that does not say what the model answered is no row of the distribution of answers.
         counts[watched.missing] = 0
+    if layout.slices is not None:
+        block = layout.slices.block
+        counts[block.start : block.start + block.width] = layout.slices.count(decoded, keep, now)
     sure = layout.role(CONFIDENCE)
     if sure is not None:
         limit = float(layout.model.tracing.low_confidence)

@@ -19,6 +19,7 @@ from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Unbin
 from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.reference import FeatureProfile, Profile
 from modelwatch.exporters.relations import Relations, relations
+from modelwatch.exporters.slices import Slices, slices
 from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
@@ -107,12 +108,14 @@ class Layout:
     watched: tuple[Watched, ...]
     relations: Relations | None
     answers: Block
+    slices: Slices | None
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Every block, in the order of the vectors."""
         every = [watched.block for watched in self.watched]
-        return (*every, self.answers, *((self.relations.block,) if self.relations else ()))
+        optional = (part.block for part in (self.slices, self.relations) if part is not None)
+        return (*every, self.answers, *optional)
 
     @cached_property
     def width(self) -> int:
@@ -177,8 +180,13 @@ def layout(model: t.Model, profile: Profile | None, without: str = "") -> Layout
         start += watched[-1].block.width
         float_start += watched[-1].block.float_width
     answers = Block("answers", _signature(str(model.tracing.low_confidence)), start, 1, float_start, 0)
-    related = relations(profile, tuple(watched), start + 1, float_start) if profile else None
-    return Layout(model, profile, tuple(watched), related, answers)
+    start += answers.width
+    same, parted = model.drift.same, None
+    if same is not None and profile is not None:
+        parted = slices(same, profile, watched, start, float_start)
+        start += parted.block.width if parted else 0
+    related = relations(profile, tuple(watched), start, float_start) if profile else None
+    return Layout(model, profile, tuple(watched), related, answers, parted)
 
 
 def _watched(subject: Subject, profile: Profile | None, without: str, start: int, float_start: int) -> Watched:

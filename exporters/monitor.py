@@ -68,6 +68,7 @@ class Monitor:
         """
         self.layout = layout
         self._lock = threading.Lock()
+        self._clock = clock
         self._line = TimeLine(clock, None if before is None else before.moment)
         self._ledger = Ledger(shape_of(layout), before)
         self._retired = False
@@ -79,7 +80,7 @@ class Monitor:
     def ingest(self, table: Table | Decoded) -> Counted:
         """Count the rows of ``table`` that agree with the spec, as of now. Raises RetiredError and NotKeptError."""
         decoded = Decoded.of(table)
-        counted = count(self.layout, decoded, self._relate(decoded.table.rows))
+        counted = count(self.layout, decoded, self._relate(decoded.table.rows), self._clock.wall())
         self.add(counted)
         return counted
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelwatch.exporters import slices
 from modelwatch.exporters.baseline import NO_BASELINE, find_profile
 from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
@@ -122,7 +123,11 @@ class Sidecar:
         without = NO_BASELINE
         self._missing.pop(model.name, None)
         try:
-            profile = find_profile(model, self._state.root / "profiles" if self._state else None)
+            found = find_profile(model, self._state.root / "profiles" if self._state else None)
+            if found is not None:
+                # Compared with all of it, what the spec calls no drift would be told as one.
+                slices.required(model, found)
+            profile = found
         except ProfileError as error:
             without = str(error)
             self._missing[model.name] = without

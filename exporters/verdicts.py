@@ -47,7 +47,8 @@ class Judgement:
 
     ``samples`` are the rows in the window. ``scores``, ``critical`` and ``p_values`` are by method. ``drifted`` is 1 or
     0 after every guard. ``missing`` is a share of the rows, ``outside`` and ``new`` are shares of the values, and
-    ``mismatched`` is one of the values and the rejected ones together.
+    ``mismatched`` is one of the values and the rejected ones together. ``effective`` are the rows that the reference
+    is worth where it is a mixture of parts.
     """
 
     layout: Layout
@@ -65,6 +66,7 @@ class Judgement:
     mismatched: Floats
     answers: Answers
     relations: Related
+    effective: Floats
 
 
 def alpha(layout: Layout) -> float:
@@ -89,7 +91,7 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
     scores: dict[str, Floats] = {}
     critical: dict[str, Floats] = {}
     p_values: dict[str, Floats] = {}
-    drifted = np.where(comparable, 0.0, np.nan)
+    drifted, effective = np.where(comparable, 0.0, np.nan), np.full(len(watched), np.nan)
     if layout.compared:
         histograms = comparison.histograms(counts)
         cells = comparison.cells(counts, sums)
@@ -101,11 +103,14 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
         tell = _Teller(active, waited, rate, scores, critical, p_values)
         for name, of_histograms in OF_HISTOGRAMS.items():
             tell.method(name, of_histograms, histograms, every)
-        if len(numeric):
+        # A mixture of parts of the reference is one of bins only.
+        if len(numeric) and comparison.mixture is None:
             for name, of_cells in OF_CELLS.items():
                 tell.method(name, of_cells, cells, numeric)
             for name, of_moments in OF_MOMENTS.items():
                 tell.method(name, of_moments, moments, numeric)
+        if comparison.mixture is not None:
+            effective[every] = histograms.m
         real = np.zeros(len(watched), dtype=bool)
         ratio = LikelihoodRatio()
         real[every] = ratio.score(histograms) > ratio.critical_value(histograms, waited[every], rate)
@@ -127,6 +132,7 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
             mismatched=wrong / (rows + wrong),
             answers=judge_answers(layout, total, rate, layout.model.drift.min_samples),
             relations=judge_relations(layout, total, rate, layout.model.drift.min_samples),
+            effective=effective,
         )
 
 

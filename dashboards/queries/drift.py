@@ -103,7 +103,9 @@ def fewest_samples() -> str:
 
 
 def bin_reference() -> str:
-    return fleet(r.FLEET_REFERENCE, "feature", "bin")
+    """Where rows are compared with those of the same hour, what was to be expected of the window."""
+    expected = fleet(r.FLEET_EXPECTED, "feature", "bin")
+    return f"({expected} or {fleet(r.FLEET_REFERENCE, 'feature', 'bin')})"
 
 
 def bin_now() -> str:

@@ -34,6 +34,7 @@ class Sheet:
         compared = layout.compared
         bins = [(self._name, w.name, label) for w in compared for label in w.bins.labels]
         self._values, self._shares = Series.of(m.FEATURE_VALUES, bins), Series.of(m.FEATURE_REFERENCE, bins)
+        self._expected = Series.of(m.FEATURE_EXPECTED, bins if layout.slices is not None else [])
         self._reference = np.concatenate([np.empty(0), *map(_reference_shares, compared)])
         self._quantiles = Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, [(self._name, w.name) for w in compared])
         self._mismatched = Series.of(m.FEATURE_MISMATCHED, [(self._name, name) for name in features])
@@ -66,6 +67,7 @@ class Sheet:
 
     def _counts(self, page: Page, counters: Counts) -> None:
         page.whole(self._values, self._comparison.by_bin(counters))
+        page.real(self._expected, self._comparison.expected(counters))
         page.real(self._shares, self._reference)
         page.whole(self._mismatched, counters[self._comparison.places("mismatched")])
 
@@ -92,6 +94,7 @@ class _Window:
         self._samples, self._detected = each(m.DRIFT_SAMPLES), each(m.DRIFT_DETECTED)
         self._missing, self._outside = each(m.FEATURE_MISSING), each(m.FEATURE_OUT_OF_RANGE)
         self._new, self._mismatched = each(m.FEATURE_NEW_CATEGORY), each(m.FEATURE_MISMATCHED_RATIO)
+        self._effective = each(m.REFERENCE_EFFECTIVE_ROWS)
         self._scores = {name: by_method(m.DRIFT_SCORE, name) for name in METHODS}
         self._critical = {name: by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS}
         self._p_values = {name: by_method(m.DRIFT_P_VALUE, name) for name in TESTS}
@@ -114,6 +117,7 @@ class _Window:
         for name, values in found.p_values.items():
             page.real(self._p_values[name], values)
         page.real(self._detected, found.drifted)
+        page.real(self._effective, found.effective)
         page.real(self._missing, found.missing)
         page.real(self._outside, found.outside)
         page.real(self._new, found.new)

@@ -24,10 +24,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Histograms:
-    """Rows by coarse bin, shape (features, bins), missing, other and new among the bins."""
+    """Rows by coarse bin, shape (features, bins), missing, other and new among the bins.
+
+    ``reference`` need not be whole numbers where it is a mixture of parts. Critical values are then those of ``law``,
+    rows of a plain reference, for as many rows.
+    """
 
     counts: Counts
-    reference: Counts
+    reference: Counts | Floats
+    law: Counts | None = None
 
     @cached_property
     def n(self) -> Counts:
@@ -185,7 +190,7 @@ class WithPValue(Protocol[DataT_contra]):
         """Probability that rows without drift score as high or higher, shape (features,)."""
 
 
-def _shares(counts: Counts, total: Counts) -> Floats:
+def _shares(counts: Counts | Floats, total: Counts | Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return counts / total[:, None]
 

@@ -59,7 +59,8 @@ class SumOverBins(ABC):
         """
         inverse = inverse_rows(n, data.m)
         power = np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
-        found = _recent(type(self), data.reference.shape, _bytes(data.reference), power.tobytes(), alpha)
+        law = data.reference if data.law is None else data.law
+        found = _recent(type(self), law.shape, _bytes(law), power.tobytes(), alpha)
         return self.finish(found * self.natural(inverse))
 
 
@@ -84,7 +85,7 @@ def _recent(method: type[SumOverBins], shape: tuple[int, int], reference: bytes,
     return found
 
 
-def _bytes(counts: Counts) -> bytes:
+def _bytes(counts: Counts | Floats) -> bytes:
     return counts.astype(np.int64, copy=False).tobytes()
 
 

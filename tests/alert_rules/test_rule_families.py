@@ -109,3 +109,22 @@ def test_models_share_no_series(files: tuple[RuleFile, ...]) -> None:
     ]
     assert len(recorded) == len(set(recorded))
     assert all(len(list(group)) >= 1 for _, group in itertools.groupby(sorted(recorded)))
+
+
+@pytest.mark.parametrize("methods", [("kl",), ("ks", "tv")])
+def test_a_model_that_is_compared_hour_by_hour_with_any_methods_has_groups_that_mimir_takes(
+    fleet: t.Fleet, methods: tuple[t.DriftMethod, ...]
+) -> None:
+    drift = dataclasses.replace(
+        fleet.models[0].drift, same="hour", windows=(Duration.parse("5m"), Duration.parse("7d"))
+    )
+    watched = tuple(
+        dataclasses.replace(feature, drift=t.Drift(methods[place % len(methods)], Decimal("0.1"), Decimal("0.2")))
+        for place, feature in enumerate(fleet.models[0].features)
+    )
+    model = dataclasses.replace(fleet.models[0], drift=drift, features=watched)
+    files = families.rule_files(dataclasses.replace(fleet, models=(model,)))
+    assert max(len(group.rules) for file in files for group in file.groups) <= 20
+    text = "\n".join(rule.expr for file in files for group in file.groups for rule in group.rules)
+    # What is read as a pattern has something to choose from.
+    assert re.findall(r'method=~"[^|"]*"', text) == []

@@ -96,6 +96,7 @@ def _drift_policy(data: Data) -> t.DriftPolicy:
         windows=tuple(Duration.parse(text) for text in data["windows"]) if "windows" in data else default.windows,
         min_samples=int(data.get("min_samples", default.min_samples)),
         false_alarm_rate=_number(data, "false_alarm_rate", default.false_alarm_rate),
+        same=data.get("same"),
         answers=_drift({key: data[key] for key in ("warning", "critical") if key in data}, default.answers),
     )
 

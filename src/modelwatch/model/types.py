@@ -13,6 +13,7 @@ from modelwatch.model.units import Duration
 Tier = Literal["critical", "standard", "low"]
 TaskType = Literal["classification", "regression", "ranking"]
 ServingMode = Literal["online", "batch"]
+Same = Literal["hour", "weekday", "segment"]
 FeatureType = Literal["numeric", "categorical"]
 DriftMethod = Literal["psi", "js", "kl", "hellinger", "tv", "ks", "wasserstein_scaled", "mean_shift", "std_shift"]
 SliKind = Literal["errors", "latency", "valid_rows"]
@@ -78,13 +79,15 @@ class Feature:
 class DriftPolicy:
     """How drift is judged: windows, samples a window needs, and the false-alarm rate across all features.
 
-    ``answers`` is what predictions and their confidence are judged by.
+    ``answers`` is what predictions and their confidence are judged by. ``same`` is what a row has in common with the
+    rows of the baseline that it is compared with; with all of them where it is None.
     """
 
     windows: tuple[Duration, ...]
     min_samples: int
     false_alarm_rate: Decimal
     answers: Drift = Drift("psi", Decimal("0.1"), Decimal("0.25"))
+    same: Same | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,6 +305,24 @@ REFERENCE_ROWS = Metric(
     "features",
     _SIDECAR,
 )
+FEATURE_EXPECTED = Metric(
+    "model_feature_expected_total",
+    _C,
+    "values",
+    "Values that a bin would have, were every row as in the reference at the same hour, weekday or segment.",
+    ("model", "feature", "bin"),
+    "features x (bins + 4) where the spec has drift.same",
+    _SIDECAR,
+)
+REFERENCE_EFFECTIVE_ROWS = Metric(
+    "model_reference_effective_rows",
+    _G,
+    "rows",
+    "Rows that the parts of the reference are worth which the window is compared with.",
+    ("model", "feature", "window"),
+    "features x windows where the spec has drift.same",
+    _SIDECAR,
+)
 FEATURE_MISSING = Metric(
     "model_feature_missing_ratio",
     _G,

@@ -58,6 +58,18 @@ VALUES_SLICE = Record(
     "Values counted in a whole ten minutes or hour, written when it ends: what long windows are summed up from",
     (*_FEATURE, "bin", "reference", "part"),
 )
+EXPECTED_STEP = Record(
+    "model_feature:expected_values:step",
+    "values",
+    "Values that were to be expected since the evaluation before, by what the rows have in common with the reference",
+    (*_FEATURE, "bin", "reference"),
+)
+EXPECTED_SLICE = Record(
+    "model_feature:expected_values:slice",
+    "values",
+    "Values that were to be expected in a whole ten minutes or hour, written when it ends",
+    (*_FEATURE, "bin", "reference", "part"),
+)
 FLEET_VALUES = Record(
     "model_feature:values:sum", "values", "Values counted in a window, by bin", (*_FEATURE, "bin", "window")
 )
@@ -69,6 +81,18 @@ FLEET_REFERENCE_ROWS = Record(
 )
 FLEET_REFERENCE = Record(
     "model_feature:reference:ratio", "ratio", "Share of that reference in a bin", (*_FEATURE, "bin")
+)
+FLEET_EXPECTED = Record(
+    "model_feature:expected:ratio",
+    "ratio",
+    "Share of a bin in those rows of that reference which are like the window's",
+    (*_FEATURE, "bin", "window"),
+)
+FLEET_EFFECTIVE_ROWS = Record(
+    "model_feature:reference_effective_rows:min",
+    "rows",
+    "Rows that those of the reference are worth",
+    (*_FEATURE, "window"),
 )
 FLEET_SAMPLES = Record("model_feature:drift_samples:sum", "rows", "Rows in a window", (*_FEATURE, "window"))
 FLEET_SCORE = Record(

@@ -17,6 +17,7 @@ ROWS_IN_A_BIN = 20
 def check(document: Document) -> Iterator[Diagnostic]:
     yield from _windows(document)
     yield from _samples(document)
+    yield from _same(document)
     yield from thresholds.check(document, ("drift",), "psi", defaults.DRIFT_THRESHOLDS["psi"])
 
 
@@ -29,6 +30,26 @@ def _windows(document: Document) -> Iterator[Diagnostic]:
             help = "write every window once, the shortest first"
             yield document.diagnostic(codes.WINDOW_ORDER, document.span("drift", "windows", index), message, help)
         before = window or before
+
+
+def _same(document: Document) -> Iterator[Diagnostic]:
+    """What rows are to have in common, the baseline must tell; and parts of it are known by bins only."""
+    same = document.text("drift", "same")
+    if same is None:
+        return
+    field = "segment" if same == "segment" else "time"
+    if not document.has("baseline", "profile") and not document.has("baseline", field):
+        what = f"names no column for {field}" if document.has("baseline") else "is not there"
+        message = f"drift.same is {same}, and the baseline {what}"
+        help = f"add baseline.{field}: COLUMN, or remove drift.same"
+        yield document.diagnostic(codes.NOT_THE_SAME, document.span("drift", "same"), message, help)
+    for index in range(document.count("features")):
+        method = document.text("features", index, "drift", "method")
+        if method in defaults.NUMERIC_METHODS:
+            message = f"{method} needs all values, and drift.same compares bins"
+            help = "use psi, js, kl, hellinger or tv, or remove drift.same"
+            span = document.span("features", index, "drift", "method")
+            yield document.diagnostic(codes.NOT_THE_SAME, span, message, help)
 
 
 def _samples(document: Document) -> Iterator[Diagnostic]:
