@@ -323,9 +323,7 @@ def test_a_step_is_of_no_more_rows_than_a_table_may_have(tmp_path: Path, book: B
     assert book.models == Counter(m=2 * STEP_LINES + 5)
 
 
-def test_a_damaged_file_of_offsets_is_told_and_reading_starts_anew(
-    tmp_path: Path, book: Book, clock: Turned
-) -> None:
+def test_a_damaged_file_of_offsets_is_told_and_reading_starts_anew(tmp_path: Path, book: Book, clock: Turned) -> None:
     append(tmp_path / "one.jsonl", lines(1))
     damages = ["{", "[]", "{}", '{"format": "modelwatch.offsets/1", "files": [{}]}', '{"format": "a.b/9", "files": []}']
     for damage in damages:
