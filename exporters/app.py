@@ -23,7 +23,7 @@ from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
 from modelwatch.exporters.monitor import NotKeptError
 from modelwatch.exporters.server import create_app
-from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
+from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 from modelwatch.exporters.state import State, StateError
 from modelwatch.exporters.tailing.tailer import LaterError, Tailer
 from modelwatch.model import types as t
@@ -111,7 +111,10 @@ class _Book:
 
     def count(self, model: str, table: Table, mark: Mark) -> object:
         with self._later():
-            return self._sidecar.ingest(model, table, mark)
+            try:
+                return self._sidecar.ingest(model, table, mark)
+            except UnknownModelError:
+                raise LaterError(f"{model} has just been taken out of the specs") from None
 
     def flush(self) -> bool:
         return self._sidecar.keep()

@@ -39,7 +39,7 @@ class Step(NamedTuple):
 class Follower:
     """Holds the file open, so that one that is renamed or removed can be read to its end.
 
-    ``file`` is 0 until ``begin``; before that there is nothing to read.
+    ``file`` is 0 until ``begin``; before that nothing is read.
     """
 
     def __init__(self, path: Path, before: Position | None = None) -> None:
@@ -49,15 +49,13 @@ class Follower:
         found = os.fstat(self._fd)
         self.identity: Identity = (found.st_dev, found.st_ino)
         self.start_again()
-        if before is not None and is_still(self._fd, before):
+        if before is not None and before.file and is_still(self._fd, before):
             self.file, self.offset = before.file, before.offset
             self._head, self._tail = os.pread(self._fd, before.head, 0), bytes_before(self._fd, before.offset)
             self._whole = self.offset, self._tail
 
-    def position(self) -> Position | None:
-        """Where reading goes on after a restart: at the beginning of a line. None before it has begun."""
-        if not self.file:
-            return None
+    def position(self) -> Position:
+        """Where reading goes on after a restart: at the beginning of a line."""
         offset, tail = self._whole
         head = len(self._head)
         return Position(str(self.path), *self.identity, offset, head, digest(self._head), self.file, check_of(tail))
@@ -75,12 +73,18 @@ class Follower:
         # Behind the last line that was read to its end.
         self._whole = 0, b""
 
-    def begin(self, file: int) -> bool:
-        """Call it ``file``, if it has not begun and there is something to know it by."""
+    def begin(self, file: int, last: bool = False) -> bool:
+        """Call it ``file``, if it has not begun and there is something to know it by: a line, or many bytes.
+
+        Less, an open brace, would be taken for the beginning of whatever is written there after it has been cut.
+        """
         if self.file:
             return False
-        self._head = os.pread(self._fd, HEAD_BYTES, 0)
-        self.file = file if self._head else 0
+        found = os.pread(self._fd, HEAD_BYTES, 0)
+        end = found.rfind(b"\n") + 1
+        whole = last or len(found) == HEAD_BYTES
+        self._head = found[:end] if end and not whole else found
+        self.file = file if found and (end or whole) else 0
         return bool(self.file)
 
     def state(self) -> os.stat_result:

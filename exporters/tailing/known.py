@@ -58,8 +58,10 @@ class Known:
         self._closed.pop(identity, None)
         found = self._positions.pop(identity, None)
         if found is None:
-            found = next((cut for cut in self._cut if _copies(path, cut, wholly=True)), None)
-            if found is not None:
+            cuts = [cut for cut in self._cut if _copies(path, cut, wholly=True)]
+            if cuts:
+                # Of several that begin so, the one that is known best.
+                found = max(cuts, key=lambda cut: (cut.offset, cut.head))
                 self._cut.remove(found)
         return found
 
@@ -88,4 +90,9 @@ class Known:
 
 def _copies(path: Path, original: Position, wholly: bool = False) -> bool:
     name = str(path)
-    return name != original.path and name.startswith(original.path) and begins_alike(path, original, wholly)
+    return (
+        bool(original.file)
+        and name != original.path
+        and name.startswith(original.path)
+        and begins_alike(path, original, wholly)
+    )

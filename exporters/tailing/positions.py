@@ -30,8 +30,8 @@ TAIL_BYTES = 1024
 class Position:
     """``offset`` is behind the last line that was counted; ``digest`` is of the first ``head`` bytes.
 
-    ``file`` is what marks call it by: another one once the file was cut to nothing and begun anew. ``check`` is of the
-    bytes before ``offset``, None where nobody has kept it.
+    ``file`` is what marks call it by: another one once it was cut to nothing and begun anew, and 0 before it has a line.
+    ``check`` is of the bytes before ``offset``, None where nobody has kept it.
     """
 
     path: str

@@ -14,9 +14,9 @@ from typing import Protocol
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
-from modelwatch.exporters.tailing.follower import Follower, Identity, Step
+from modelwatch.exporters.tailing.follower import Follower, Identity
 from modelwatch.exporters.tailing.known import Known, identity_of
-from modelwatch.exporters.tailing.lines import Read, read_lines
+from modelwatch.exporters.tailing.lines import read_lines
 from modelwatch.exporters.tailing.positions import Kept, Position
 
 _log = logging.getLogger(__name__)
@@ -46,13 +46,16 @@ class ReplacedError(Exception):
 
 
 class Book(Protocol):
-    """Where rows are counted. A model that it does not know raises KeyError, one that is not ready LaterError."""
+    """Where rows are counted."""
 
     def mark(self, model: str, file: int) -> Mark | None:
-        """Up to where the rows of ``model`` in ``file`` have been counted."""
+        """Up to where the rows of ``model`` in ``file`` have been counted.
+
+        Raises KeyError for a model that it does not know, and LaterError for one that is not ready.
+        """
 
     def count(self, model: str, table: Table, mark: Mark) -> object:
-        """Count rows and have them kept, and ``mark`` with them: both or neither."""
+        """Count rows and have them kept, and ``mark`` with them: both or neither. Raises LaterError."""
 
     def flush(self) -> bool:
         """Make all that was counted outlive the machine; False when it could not be done."""
@@ -84,7 +87,7 @@ class Tailer:
         self._looked_for_renamed = -GRACE_SECONDS
         self._saved = Kept([], [])
         self._save_again = 0.0
-        self._keeps, self._begun = True, False
+        self._keeps, self._new = True, False
         self._told: dict[str, int] = {}
         self.lines = {"counted": 0, "nameless": 0, "too_long": 0, "unknown_model": 0}
 
@@ -118,9 +121,9 @@ class Tailer:
     def poll(self) -> bool:
         """Look at every log once, and read one step of each; whether there was anything to read."""
         named = self._find()
-        # What a file is called by is written down before any of its rows count. While that cannot be done nothing is
-        # read: after a kill, nobody would know what the marks are of.
-        if (self._begun or not self._keeps) and not self._save():
+        # Which files there are is written down before any of their rows count, and what marks call them by. While that
+        # cannot be done nothing is read: after a kill, nobody would know what the marks are of.
+        if (self._new or not self._keeps) and not self._save():
             return False
         busy = False
         for identity, follower in list(self._followers.items()):
@@ -152,8 +155,8 @@ class Tailer:
 
     def _find(self) -> set[Identity]:
         """Open what is new or has grown; the identities of files that have a name of the patterns."""
-        for identity, follower in list(self._followers.items()):
-            self._begin(identity, follower)
+        for identity in list(self._followers):
+            self._begin(identity)
         named = set()
         for path, found in self._names():
             identity = identity_of(found)
@@ -173,7 +176,7 @@ class Tailer:
         return named
 
     def _open_positions(self) -> Iterator[Position]:
-        return (found for follower in self._followers.values() if (found := follower.position()))
+        return (follower.position() for follower in self._followers.values())
 
     def _names(self) -> Iterator[tuple[Path, os.stat_result]]:
         for pattern in self._patterns:
@@ -199,16 +202,18 @@ class Tailer:
             if before is not None:
                 self._known.keep(before, _UNKNOWN)
             return
-        if before is not None and not follower.file:
+        if before is not None and before.file and not follower.file:
             self._known.cut(before)
         self._followers[follower.identity] = follower
         self._quiet_since[follower.identity] = self._now()
-        self._begin(follower.identity, follower)
+        self._new = True
+        self._begin(follower.identity)
 
-    def _begin(self, identity: Identity, follower: Follower) -> None:
-        """Give a file that is not empty what marks call it by, at once: from then on its copies are known as such."""
+    def _begin(self, identity: Identity, last: bool = False) -> None:
+        """Give a file that has a line what marks call it by, at once: from then on its copies are known as such."""
+        follower = self._followers[identity]
         try:
-            self._begun |= follower.begin(positions.new_file())
+            self._new |= follower.begin(positions.new_file(), last)
         except OSError as error:
             self._tell(f"{follower.path}: cannot be read ({error.strerror}): it is tried again")
             self._drop(identity, _UNKNOWN)
@@ -228,7 +233,13 @@ class Tailer:
         if step.end == follower.offset:
             return False
         batch = read_lines(step.text, follower.offset)
-        unknown = [model for model, read in batch.models.items() if not self._take(model, read, step, follower)]
+        # Every model is asked before any of its rows counts.
+        known = {model: self._counted_to(model, follower) for model in batch.models}
+        unknown = [model for model, start in known.items() if start is None]
+        for model, start in known.items():
+            if start is not None and (table := batch.models[model].after(start)).rows:
+                self._book.count(model, table, follower.mark(step))
+                self.lines["counted"] += table.rows
         follower.advance(step)
         self.lines["too_long"] += step.too_long
         if batch.nameless:
@@ -239,33 +250,32 @@ class Tailer:
             self._tell(f"{follower.path}: rows of {model[:100]!a}, which no spec describes, are not counted")
         return True
 
-    def _take(self, model: str, read: Read, step: Step, follower: Follower) -> bool:
-        """Count the rows that have not been counted. False when nobody knows the model."""
+    def _counted_to(self, model: str, follower: Follower) -> int | None:
+        """The offset up to which the rows of ``model`` have been counted; None when nobody knows it.
+
+        Raises ReplacedError, LaterError and OSError.
+        """
         try:
             done = self._book.mark(model, follower.file)
-            start = follower.offset
-            if done is not None and done.offset > start:
-                if not follower.holds(done):
-                    raise ReplacedError
-                start = done.offset
-            table = read.after(start)
-            if table.rows:
-                self._book.count(model, table, follower.mark(step))
         except KeyError:
-            return False
-        self.lines["counted"] += table.rows
-        return True
+            return None
+        if done is None or done.offset <= follower.offset:
+            return follower.offset
+        if not follower.holds(done):
+            raise ReplacedError
+        return done.offset
 
     def _cut(self, follower: Follower) -> None:
         """The file begins anew, as another one; a copy of what it was goes on where it was cut."""
-        before = follower.position()
-        if before is not None:
-            self._known.cut(before)
+        self._known.cut(follower.position())
         follower.start_again()
 
     def _settle(self, identity: Identity, follower: Follower, named: bool) -> None:
         """Close what has been quiet; to its very last line where its name has gone to another file."""
         if not named:
+            self._begin(identity, last=True)
+            if self._new and not self._save():
+                return
             while self._step(follower, last=True):
                 pass
         if not named or not follower.behind():
@@ -275,9 +285,7 @@ class Tailer:
         follower = self._followers.pop(identity)
         self._quiet_since.pop(identity, None)
         self._again.pop(identity, None)
-        position = follower.position()
-        if position is not None:
-            self._known.keep(position, state or follower.state())
+        self._known.keep(follower.position(), state or follower.state())
         follower.close()
 
     # --- keeping and telling ---
@@ -285,11 +293,11 @@ class Tailer:
     def _save(self) -> bool:
         """Keep where reading goes on, when all that was counted up to there is on disk; False when it could not be."""
         if self._kept is None:
-            self._begun = False
+            self._new = False
             return True
         found = Kept([*self._open_positions(), *self._known.positions()], [*self._known.cuts()])
         if found == self._saved and self._keeps and self._kept.exists():
-            self._begun = False
+            self._new = False
             return True
         if not self._keeps and self._now() < self._save_again:
             return False
@@ -303,7 +311,7 @@ class Tailer:
         except OSError as error:
             self._book.failed("save", self._kept, f"cannot be written ({error.strerror}); logs wait")
             return False
-        self._saved, self._keeps, self._begun = found, True, False
+        self._saved, self._keeps, self._new = found, True, False
         return True
 
     def _tell(self, message: str) -> None:

@@ -222,6 +222,91 @@ def test_requests_that_hold_nothing_write_nothing(tmp_path: Path, clock) -> None
     assert _sidecar(tmp_path, clock).snapshots()[0].tally.rejected == 1
 
 
+# --- snapshots that cannot be saved ---
+
+
+@pytest.fixture
+def small_journal(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(journals, "MOST_BYTES", 20_000)
+    return 20_000
+
+
+def _until_refused(sidecar: Sidecar, clock) -> tuple[int, NotKeptError]:  # type: ignore[no-untyped-def]
+    """Ten rows a second, and the call that comes once a second: what was accepted, and why no more is."""
+    kept = 0
+    for seed in range(2000):
+        clock.pass_(1)
+        sidecar.keep()
+        try:
+            kept += _send(sidecar, seed)
+        except NotKeptError as error:
+            return kept, error
+    raise AssertionError("nothing was refused")
+
+
+def test_a_journal_that_no_snapshot_relieves_is_bounded_told_and_relieved_by_the_next_one(  # type: ignore[no-untyped-def]
+    tmp_path: Path, clock, small_journal: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar = _sidecar(tmp_path, clock)
+    (tmp_path / f"{specs.NAME}.new").mkdir()  # as good as a full disk, also for root
+    kept, refused = _until_refused(sidecar, clock)
+    assert "no snapshot could be saved, and the journal has grown to" in str(refused)
+    assert "rows are refused until it can be kept" in caplog.text
+    assert small_journal <= sidecar.health().journal_bytes < small_journal + 2000
+    for _ in range(5):
+        clock.pass_(1)
+        sidecar.keep()
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert small_journal <= sidecar.health().journal_bytes < small_journal + 2000
+    assert sidecar.snapshots()[0].tally.accepted == kept
+    # A restart is refused as well, has all that was accepted, and takes up counting by itself once there is room.
+    again = _sidecar(tmp_path, clock)
+    assert again.snapshots()[0].tally.accepted == kept
+    with pytest.raises(NotKeptError):
+        _send(again)
+    (tmp_path / f"{specs.NAME}.new").rmdir()
+    clock.pass_(10)
+    again.keep()
+    assert _send(again) == 10
+    for seed in range(100):
+        clock.pass_(61)
+        again.keep()
+        assert _send(again, seed) == 10
+    assert again.health().journal_bytes < small_journal
+    assert _accepted(tmp_path, clock) == kept + 1010
+
+
+def test_a_profile_that_is_replaced_does_not_make_room_in_the_journal(
+    tmp_path: Path, clock, small_journal: int
+) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _sidecar(tmp_path, clock)
+    (tmp_path / f"{specs.NAME}.new").mkdir()
+    kept, _ = _until_refused(sidecar, clock)
+    for features in (specs.FEATURES[:2], specs.FEATURES):
+        sidecar.load(specs.fleet(specs.model(features=features)))
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert sidecar.health().journal_bytes < small_journal + 2000
+    assert _accepted(tmp_path, clock) == kept
+
+
+def test_half_a_snapshot_takes_no_room_from_the_journal(  # type: ignore[no-untyped-def]
+    tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = _sidecar(tmp_path, clock)
+    _send(sidecar)
+
+    def broken(file: int) -> None:
+        if Path(f"/proc/self/fd/{file}").readlink().suffix == ".new":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    sidecar.save()
+    assert sidecar.failures()["save"] == 1
+    assert not list(tmp_path.glob("*.new"))
+
+
 # --- a monitor that is replaced while rows come in ---
 
 
