@@ -44,33 +44,55 @@ class Known:
         """Of the files that have no name of the patterns any more, all but so many of the last ones."""
         gone = [identity for identity in self._positions if identity not in named]
         for identity in gone[:-_MOST_GONE]:
-            del self._positions[identity]
-            self._closed.pop(identity, None)
+            self._forget(identity)
 
     def unchanged(self, found: stat_result) -> bool:
         return self._closed.get(identity_of(found)) == (found.st_size, found.st_mtime_ns)
 
-    def has(self, identity: Identity) -> bool:
-        return identity in self._positions
+    def has(self, identity: Identity, path: Path) -> bool:
+        """Whether the file at ``path`` is known. Raises OSError.
 
-    def take(self, identity: Identity, path: Path) -> Position | None:
-        """How far the file had been read that is opened now; a copy goes on where its original was cut."""
+        One whose inode alone is known was cut to nothing, or has that of a file that is gone: which is at an end now.
+        """
+        position = self._positions.get(identity)
+        if position is None:
+            return False
+        if begins_alike(path, position, wholly=True):
+            return True
+        self._forget(identity)
+        self.cut(position)
+        return False
+
+    def before(self, identity: Identity, path: Path) -> Position | None:
+        """How far a file had been read; a copy goes on where its original was cut. Raises OSError."""
+        found = self._positions.get(identity)
+        if found is not None:
+            return found
+        cuts = [cut for cut in self._cut if _copies(path, cut, wholly=True)]
+        # Of several that begin so, the one that is known best.
+        return max(cuts, key=lambda cut: (cut.offset, cut.head), default=None)
+
+    def take(self, position: Position) -> None:
+        """Its file is open now."""
+        if position in self._cut:
+            self._cut.remove(position)
+        else:
+            self._forget((position.device, position.inode))
+
+    def _forget(self, identity: Identity) -> None:
+        del self._positions[identity]
         self._closed.pop(identity, None)
-        found = self._positions.pop(identity, None)
-        if found is None:
-            cuts = [cut for cut in self._cut if _copies(path, cut, wholly=True)]
-            if cuts:
-                # Of several that begin so, the one that is known best.
-                found = max(cuts, key=lambda cut: (cut.offset, cut.head))
-                self._cut.remove(found)
-        return found
 
     def cut(self, position: Position) -> None:
-        """The file of ``position`` begins anew."""
-        self._cut.append(position)
+        """The file of ``position`` is no more: it begins anew, or another has its inode."""
+        if position.file:
+            self._cut.append(position)
 
     def may_copy(self, path: Path, others: Iterable[Position]) -> bool:
-        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that."""
+        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that.
+
+        Raises OSError.
+        """
         return any(_copies(path, original) for original in (*others, *self._positions.values()))
 
     def renamed(self, named: Collection[Identity]) -> Iterator[Path]:

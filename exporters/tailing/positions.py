@@ -30,8 +30,8 @@ TAIL_BYTES = 1024
 class Position:
     """``offset`` is behind the last line that was counted; ``digest`` is of the first ``head`` bytes.
 
-    ``file`` is what marks call it by: another one once it was cut to nothing and begun anew, and 0 before it has a line.
-    ``check`` is of the bytes before ``offset``, None where nobody has kept it.
+    ``file`` is what marks call it by: another one once it was cut to nothing, and 0 before it has a line. ``check`` is
+    of the bytes before ``offset``, None where nobody has kept it.
     """
 
     path: str
@@ -79,17 +79,15 @@ def is_still(fd: int, position: Position) -> bool:
 
 
 def begins_alike(path: Path, position: Position, wholly: bool = False) -> bool:
-    """Whether the file at ``path`` begins as the one of ``position`` did; ``wholly`` up to its offset."""
+    """Whether the file at ``path`` begins as the one of ``position`` did; ``wholly`` up to its offset.
+
+    Raises OSError: who cannot be looked at is not known to be another.
+    """
     if not position.head:
         return False
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return False
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return is_still(fd, position) if wholly else digest(os.pread(fd, position.head, 0)) == position.digest
-    except OSError:
-        return False
     finally:
         os.close(fd)
 

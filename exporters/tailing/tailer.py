@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import logging
 import os
@@ -159,21 +160,30 @@ class Tailer:
             self._begin(identity)
         named = set()
         for path, found in self._names():
-            identity = identity_of(found)
-            named.add(identity)
-            if identity in self._followers:
-                self._followers[identity].path = path
-            elif self._known.has(identity):
-                if not self._known.unchanged(found):
-                    self._open(path, identity)
-            elif found.st_size and not self._known.may_copy(path, self._open_positions()):
-                self._open(path, identity)
+            named.add(identity_of(found))
+            try:
+                self._look_at(path, found)
+            except OSError as error:
+                self._tell(f"{path}: cannot be read ({error.strerror}): it is tried again")
         if self._now() - self._looked_for_renamed >= GRACE_SECONDS:
             self._looked_for_renamed = self._now()
             for path in list(self._known.renamed(named)):
-                self._open(path, identity_of(path.stat()))
+                with contextlib.suppress(OSError):  # it is looked for again
+                    self._open(path, identity_of(path.stat()))
             self._known.forget(named)
         return named
+
+    def _look_at(self, path: Path, found: os.stat_result) -> None:
+        """Raises OSError."""
+        identity = identity_of(found)
+        if identity in self._followers:
+            self._followers[identity].path = path
+            return
+        if self._known.unchanged(found):
+            return
+        known = self._known.has(identity, path)
+        if known or (found.st_size and not self._known.may_copy(path, self._open_positions())):
+            self._open(path, identity)
 
     def _open_positions(self) -> Iterator[Position]:
         return (follower.position() for follower in self._followers.values())
@@ -191,23 +201,23 @@ class Tailer:
                     self._tell(f"{path}: cannot be looked at ({error.strerror}): it is tried again")
 
     def _open(self, path: Path, identity: Identity) -> None:
+        """Raises OSError."""
         if len(self._followers) >= MOST_FILES:
             self._tell(f"more than {MOST_FILES} logs grow at once; the others wait")
             return
-        before = self._known.take(identity, path)
-        try:
-            follower = Follower(path, before)
-        except OSError as error:
-            self._tell(f"{path}: cannot be read ({error.strerror}): it is tried again")
-            if before is not None:
-                self._known.keep(before, _UNKNOWN)
+        before = self._known.before(identity, path)
+        follower = Follower(path, before)
+        if follower.identity != identity:  # rotated just now
+            follower.close()
             return
-        if before is not None and before.file and not follower.file:
-            self._known.cut(before)
-        self._followers[follower.identity] = follower
-        self._quiet_since[follower.identity] = self._now()
+        if before is not None:
+            self._known.take(before)
+            if not follower.file:
+                self._known.cut(before)
         self._new = True
-        self._begin(follower.identity)
+        self._followers[identity] = follower
+        self._quiet_since[identity] = self._now()
+        self._begin(identity)
 
     def _begin(self, identity: Identity, last: bool = False) -> None:
         """Give a file that has a line what marks call it by, at once: from then on its copies are known as such."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -530,6 +531,42 @@ def test_packed_copies_and_files_that_took_over_an_inode_are_not_read(
         drained(found)
     assert book.ids == once(1, 2)
     assert found.lines["nameless"] == 0
+
+
+def test_a_copy_that_took_over_the_inode_of_a_log_that_is_gone_goes_on_where_its_original_was_cut(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log, copy = tmp_path / "one.jsonl", tmp_path / "one.jsonl.1"
+    append(log, lines(1, 2))
+    first = tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*"))
+    drained(first)
+    first.close()
+    append(log, lines(3))
+    shutil.copy(log, copy)
+    log.write_text(lines(4))
+    (known,) = kept_positions(tmp_path)
+    gone = dataclasses.replace(known, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
+    positions.save(tmp_path / "offsets.json", [known, gone], [])
+    drained(tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*")))
+    assert book.ids == once(1, 2, 3, 4)
+
+
+def test_a_log_that_cannot_be_opened_for_a_while_is_not_taken_for_another(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1, 2))
+    first = tailer(tmp_path, book, clock)
+    drained(first)
+    first.close()
+    append(log, lines(3))
+    found = tailer(tmp_path, book, clock)
+    with monkeypatch.context() as patched:
+        open_ = os.open
+        patched.setattr(os, "open", lambda path, *rest: open_("/nowhere" if path == log else path, *rest))
+        assert not found.poll()
+    drained(found)
+    assert book.ids == once(1, 2, 3)
 
 
 def test_a_kill_in_the_middle_of_a_line_that_is_too_long_skips_all_of_it(
