@@ -28,6 +28,7 @@ from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.records import Header
 from modelwatch.exporters.recovery import recover
 from modelwatch.exporters.shape import Shape
+from modelwatch.exporters.telling import Telling
 
 _OTHER = ".other"
 # What the first versions kept in a file by the name of the model and this ending, which nothing here reads any more.
@@ -71,6 +72,7 @@ class State:
         self.root = root
         self.failures = {"load": 0, "save": 0}
         self._lock, self._count_lock = threading.Lock(), threading.Lock()
+        self._telling = Telling()
         self._saved: dict[str, _Saved] = {}
         self._last_snapshot: float | None = None
         self._held: int | None = None
@@ -274,7 +276,6 @@ class State:
         """Something could not be loaded or saved: count it, and tell."""
         with self._count_lock:
             self.failures[operation] += 1
-            count = self.failures[operation]
-        # A full disk fails at every request; each power of two is often enough to be told.
-        if operation == "load" or count & (count - 1) == 0:
+            count, told = self.failures[operation], self._telling.times(f"{operation} {path}: {reason}")
+        if told:
             _log.error("%s: %s (%s failures so far: %d)", path, reason, operation, count)

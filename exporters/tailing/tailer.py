@@ -19,6 +19,7 @@ from modelwatch.exporters.tailing.follower import Follower, Identity
 from modelwatch.exporters.tailing.known import Known, identity_of
 from modelwatch.exporters.tailing.lines import read_lines
 from modelwatch.exporters.tailing.positions import Kept, Position
+from modelwatch.exporters.telling import Telling
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ MOST_FILES = 200
 _PATTERNS = ("*.jsonl", "*.ndjson")
 # What rotation leaves of a log that was read.
 _PACKED = frozenset((".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip"))
-_MOST_TOLD = 1000
 # The state of a file that could not be looked at.
 _UNKNOWN = os.stat_result([0] * 10)
 
@@ -89,7 +89,7 @@ class Tailer:
         self._saved = Kept([], [])
         self._save_again = 0.0
         self._keeps, self._new = True, False
-        self._told: dict[str, int] = {}
+        self._telling = Telling(now)
         self.lines = {"counted": 0, "nameless": 0, "too_long": 0, "unknown_model": 0}
 
     def _loaded(self) -> Kept:
@@ -325,9 +325,6 @@ class Tailer:
         return True
 
     def _tell(self, message: str) -> None:
-        """Each power of two is often enough."""
-        if len(self._told) > _MOST_TOLD:
-            self._told.clear()
-        count = self._told[message] = self._told.get(message, 0) + 1
-        if count & (count - 1) == 0:
-            _log.warning("%s (%d times so far)", message, count)
+        times = self._telling.times(message)
+        if times:
+            _log.warning("%s (%d times so far)", message, times)

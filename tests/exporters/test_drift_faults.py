@@ -26,6 +26,7 @@ from modelwatch.exporters.journal import segments
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 from modelwatch.exporters.state import State
+from modelwatch.exporters.telling import Telling
 
 PATH = f"/v1/models/{specs.NAME}/predictions"
 
@@ -305,6 +306,24 @@ def test_half_a_snapshot_takes_no_room_from_the_journal(  # type: ignore[no-unty
     sidecar.save()
     assert sidecar.failures()["save"] == 1
     assert not list(tmp_path.glob("*.new"))
+
+
+def test_what_happens_again_after_a_while_is_told_again_however_often_it_was_before() -> None:
+    now = [0.0]
+    telling = Telling(lambda: now[0])
+
+    def told(times: int) -> list[int]:
+        return [found for found in (telling.times("full") for _ in range(times)) if found]
+
+    assert told(100) == [1, 2, 4, 8, 16, 32, 64]
+    assert telling.times("something else") == 1
+    now[0] += 599
+    assert told(28) == [128]
+    now[0] += 600
+    assert told(5) == [1, 2, 4]
+    for number in range(5000):
+        telling.times(str(number))
+    assert len(telling._seen) <= 1000
 
 
 # --- a monitor that is replaced while rows come in ---

@@ -48,7 +48,8 @@ class Writer:
 
     def stop(self) -> None:
         self._end.set()
-        self._thread.join()
+        if self._thread.ident:
+            self._thread.join()
 
     def _run(self) -> None:
         ways = [self._rename, self._copy, self._job, *[self._write] * 30]
@@ -161,15 +162,28 @@ def _equal(sidecar: Sidecar, written: Counts) -> None:
 
 
 def _soak(tmp_path: Path, kills: int, seed: int) -> Figures:
+    with contextlib.ExitStack() as ended:
+        return _soaked(tmp_path, kills, seed, ended)
+
+
+def _soaked(tmp_path: Path, kills: int, seed: int, ended: contextlib.ExitStack) -> Figures:
+    """Whatever fails, what ``ended`` holds is ended."""
     reference = specs.write_reference(tmp_path / "reference.csv", 2000)
     logs, state = tmp_path / "logs", tmp_path / "state"
     logs.mkdir()
     chances, figures = random.Random(seed), Figures()
     writer = Writer(logs, random.Random(seed + 1))
+    ended.callback(writer.stop)
+
+    def started() -> Sidecar:
+        sidecar = Sidecar(state, reference, logs)
+        ended.callback(sidecar.process.kill)
+        return sidecar
+
     while figures.kills < kills:
         writer.start()
         for _ in range(3):
-            sidecar = Sidecar(state, reference, logs)
+            sidecar = started()
             if chances.random() < 0.8:
                 sidecar.ready()
             time.sleep(chances.uniform(0, 1.5))
@@ -177,7 +191,7 @@ def _soak(tmp_path: Path, kills: int, seed: int) -> Figures:
             figures.kills += 1
         if chances.random() < 0.5:
             writer.stop()
-        sidecar = Sidecar(state, reference, logs)
+        sidecar = started()
         sidecar.ready()
         writer.stop()
         _equal(sidecar, writer.written)
