@@ -71,7 +71,9 @@ class Journal:
     def append(self, record: Record, body: bytes) -> None:
         """Write a record; ``body`` is ``body_bytes`` of its delta. Raises OSError, and then nothing is written."""
         if self._unsaved + self.written >= MOST_BYTES:
-            raise JournalFullError(f"no snapshot could be saved, and the journal has grown to {MOST_BYTES >> 20} MiB")
+            raise JournalFullError(
+                f"no snapshot could be saved, and the journal has grown to its bound, {MOST_BYTES} bytes"
+            )
         content = record_bytes(record, body, self._seed)
         if self._file is None:
             self._begin(record.sequence)

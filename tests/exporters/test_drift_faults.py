@@ -251,7 +251,7 @@ def test_a_journal_that_no_snapshot_relieves_is_bounded_told_and_relieved_by_the
     sidecar = _sidecar(tmp_path, clock)
     (tmp_path / f"{specs.NAME}.new").mkdir()  # as good as a full disk, also for root
     kept, refused = _until_refused(sidecar, clock)
-    assert "no snapshot could be saved, and the journal has grown to" in str(refused)
+    assert "no snapshot could be saved, and the journal has grown to its bound" in str(refused)
     assert "rows are refused until it can be kept" in caplog.text
     assert small_journal <= sidecar.health().journal_bytes < small_journal + 2000
     for _ in range(5):
@@ -482,6 +482,25 @@ def test_a_disk_that_is_really_full_costs_nothing_that_was_acknowledged(  # type
     finally:
         second.process.kill()
         second.process.communicate()
+
+
+def test_a_disk_with_room_for_the_journal_but_for_no_snapshot_refuses_rows_in_time_and_heals(  # type: ignore[no-untyped-def]
+    small_disk: Path, reference: Path, wait
+) -> None:
+    first = Process(small_disk, reference, "127.0.0.1:0", "small")
+    try:
+        wait(lambda: first.client.get("/readyz").status_code == 200)
+        (small_disk / f"{specs.NAME}.new").mkdir()
+        kept = _full(first, (small_disk / f"{specs.NAME}.new").rmdir, wait)
+        assert 20_000 < first.metric("modelwatch_exporter_journal_bytes") < 25_000
+        wait(lambda: first.metric("modelwatch_exporter_last_snapshot_timestamp_seconds") > time.time() - 60)
+    finally:
+        first.process.kill()
+        log = first.process.communicate()[1]
+    assert "no snapshot could be saved, and the journal has grown to its bound" in log
+    assert "flight-delay.state: cannot be saved" in log and "Traceback" not in log
+    again = State(small_disk).load(specs.NAME)
+    assert again is not None and again.accepted == kept
 
 
 def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path, reference: Path, wait) -> None:  # type: ignore[no-untyped-def]
