@@ -19,10 +19,11 @@ from starlette.applications import Starlette
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.connections import GuardedProtocol
 from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
 from modelwatch.exporters.monitor import NotKeptError
 from modelwatch.exporters.server import create_app
-from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
+from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 from modelwatch.exporters.state import State, StateError
 from modelwatch.exporters.tailing.tailer import LaterError, Tailer
 from modelwatch.model import types as t
@@ -68,7 +69,7 @@ def run(
             sidecar = Sidecar(fleet, state)
             app = functools.partial(create_app, sidecar, tokens=tokens, protect_metrics=protect_metrics)
             tailer = (
-                Tailer(logs, _counting(sidecar), state_dir / "offsets.json" if state_dir else None) if logs else None
+                Tailer(logs, _Book(sidecar, state), state_dir / "offsets.json" if state_dir else None) if logs else None
             )
             _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
             sidecar.save()
@@ -98,18 +99,38 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _counting(sidecar: Sidecar) -> Callable[[str, Table], object]:
+class _Book:
     """What the tailer hands its rows to."""
 
-    def count(model: str, table: Table) -> object:
+    def __init__(self, sidecar: Sidecar, state: State | None) -> None:
+        self._sidecar, self._state = sidecar, state
+
+    def mark(self, model: str, file: int) -> Mark | None:
+        with self._later():
+            return self._sidecar.mark(model, file)
+
+    def count(self, model: str, table: Table, mark: Mark) -> object:
+        with self._later():
+            try:
+                return self._sidecar.ingest(model, table, mark)
+            except UnknownModelError:
+                raise LaterError(f"{model} has just been taken out of the specs") from None
+
+    def flush(self) -> bool:
+        return self._sidecar.keep()
+
+    def failed(self, operation: str, path: Path, reason: str) -> None:
+        if self._state:
+            self._state.failed(operation, path, reason)
+
+    @contextlib.contextmanager
+    def _later(self) -> Iterator[None]:
         try:
-            return sidecar.ingest(model, table)
+            yield
         except NotLoadedError as error:
             raise LaterError(f"the reference profile of {error} is being loaded") from None
         except NotKeptError as error:
             raise LaterError(str(error)) from None
-
-    return count
 
 
 def _serve(

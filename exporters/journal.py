@@ -21,6 +21,8 @@ from modelwatch.exporters.ledger import Record
 from modelwatch.exporters.records import Header, header_bytes, record_bytes
 
 SUFFIX = ".log"
+# A journal that no snapshot relieves grows no further: a start reads it into memory, and the disk has other uses.
+MOST_BYTES = 64 << 20
 
 
 def segments(folder: Path) -> list[Path]:
@@ -45,10 +47,15 @@ def prune(folder: Path, sequence: int) -> None:
                 path.unlink(missing_ok=True)
 
 
+class JournalFullError(OSError):
+    """The journal has grown to its bound, because no snapshot could be saved."""
+
+
 class Journal:
     """Writes for one process and one shape. ``append`` and ``rest`` are for one caller at a time."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
+    def __init__(self, folder: Path, header: Header, unsaved: int = 0) -> None:
+        """``unsaved`` are the bytes of earlier segments that no snapshot holds."""
         self.folder = folder
         self._header, self._seed = header_bytes(header)
         self._file: int | None = None
@@ -59,9 +66,14 @@ class Journal:
         self._unsynced: list[int] = []
         self._dirty = self._made = False
         self.written = 0
+        self._unsaved = unsaved
 
     def append(self, record: Record, body: bytes) -> None:
         """Write a record; ``body`` is ``body_bytes`` of its delta. Raises OSError, and then nothing is written."""
+        if self._unsaved + self.written >= MOST_BYTES:
+            raise JournalFullError(
+                f"no snapshot could be saved, and the journal has grown to its bound, {MOST_BYTES} bytes"
+            )
         content = record_bytes(record, body, self._seed)
         if self._file is None:
             self._begin(record.sequence)
@@ -92,6 +104,7 @@ class Journal:
                 self._path.unlink()
             raise
         self._made = True
+        self.written += len(self._header)
 
     def _names(self, sequence: int) -> Iterator[Path]:
         # A process that was killed before its first record was whole has left a segment of the same beginning.
@@ -124,7 +137,11 @@ class Journal:
     def rest(self) -> None:
         """The next record begins a segment; so all that there are now can be deleted together."""
         self._leave()
-        self.written = 0
+        self._unsaved, self.written = self._unsaved + self.written, 0
+
+    def saved(self) -> None:
+        """A snapshot holds all that was written before the last ``rest``."""
+        self._unsaved = 0
 
     def sync(self) -> None:
         """Make what has been written outlive the machine. May be called beside ``append``. Raises OSError.

@@ -16,14 +16,33 @@ from modelwatch.exporters.clock import Moment
 from modelwatch.exporters.shape import Delta, Move, Shape
 from modelwatch.exporters.windows import Floats, Ints, Slot, Window
 
+# A mark is needed until the place that reading goes on from is kept, which is a second. So long a reader has at most
+# 200 files open, and may open as many others.
+MOST_MARKS = 512
+
+
+class Mark(NamedTuple):
+    """The rows of a model in the file ``file`` that end at ``offset``, or before it, have been counted.
+
+    ``check`` is of the bytes before ``offset``: they tell whether the file is still the one that the mark is of.
+    """
+
+    file: int
+    offset: int
+    check: int
+
 
 class Record(NamedTuple):
-    """What one request added: the ``sequence``-th of its model, at ``time`` of its time line."""
+    """What one request added: the ``sequence``-th of its model, at ``time`` of its time line.
+
+    ``mark`` is where its rows end, where they were read from a file: what counts them counts it.
+    """
 
     sequence: int
     time: int
     wall: float
     delta: Delta
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +61,7 @@ class Tally:
 
     ``sequence`` numbers the last request in it. ``counters`` and ``sums`` have the shapes (shape.width,) and
     (shape.float_width,). ``reasons`` counts rejected rows. ``last_row`` is when the last row was accepted, in seconds
-    since the epoch, and ``lag`` how old the newest row of the last request was that said so.
+    since the epoch, and ``lag`` how old the newest row of the last request was that said so. ``marks`` are by file.
     """
 
     shape: Shape
@@ -55,6 +74,7 @@ class Tally:
     counters: Ints
     sums: Floats
     windows: Mapping[int, Kept]
+    marks: Mapping[int, Mark]
 
     @property
     def rejected(self) -> int:
@@ -71,6 +91,8 @@ class Ledger:
         self.reasons: dict[str, int] = {}
         self.last_row: float | None = None
         self.lag: float | None = None
+        # The one that was moved last stands last.
+        self.marks: dict[int, Mark] = {}
         rows = 1 + len(shape.windows)
         self._counts: Ints = np.zeros((rows, shape.width), dtype=np.int64)
         self._sums: Floats = np.zeros((rows, shape.float_width))
@@ -84,7 +106,7 @@ class Ledger:
 
     def _restore(self, before: Tally) -> None:
         self.sequence, self.accepted, self.reasons = before.sequence, before.accepted, dict(before.reasons)
-        self.last_row, self.lag = before.last_row, before.lag
+        self.last_row, self.lag, self.marks = before.last_row, before.lag, dict(before.marks)
         move = None if before.shape.blocks == self.shape.blocks else Move(before.shape, self.shape)
         self._counts[0] = before.counters if move is None else move.counts(before.counters)
         self._sums[0] = before.sums if move is None else move.sums(before.sums)
@@ -123,6 +145,14 @@ class Ledger:
             self.last_row = record.wall
             if delta.newest is not None:
                 self.lag = record.wall - delta.newest
+        if record.mark is not None:
+            self._mark(record.mark)
+
+    def _mark(self, mark: Mark) -> None:
+        self.marks.pop(mark.file, None)
+        self.marks[mark.file] = mark
+        if len(self.marks) > MOST_MARKS:
+            del self.marks[next(iter(self.marks))]
 
     def totals(self) -> dict[int, Ints]:
         """Counts within each window, by its length in milliseconds."""
@@ -148,4 +178,5 @@ class Ledger:
                 window.milliseconds: Kept(window.newest, counts[row], sums[row], tuple(window.earlier))
                 for row, window in enumerate(self._windows, start=1)
             },
+            marks=dict(self.marks),
         )

@@ -12,7 +12,7 @@ from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.journal import Journal
 from modelwatch.exporters.layout import Layout
-from modelwatch.exporters.ledger import Ledger, Record, Tally
+from modelwatch.exporters.ledger import Ledger, Mark, Record, Tally
 from modelwatch.exporters.records import Header, body_bytes
 from modelwatch.exporters.shape import delta_of, shape_of
 from modelwatch.exporters.vectors import Vectors
@@ -77,11 +77,14 @@ class Monitor:
         if journal is not None:
             self.journal = journal(Header(layout.model.name, self._ledger.shape, self._line.now()))
 
-    def ingest(self, table: Table | Decoded) -> Counted:
-        """Count the rows of ``table`` that agree with the spec, as of now. Raises RetiredError and NotKeptError."""
+    def ingest(self, table: Table | Decoded, mark: Mark | None = None) -> Counted:
+        """Count the rows of ``table`` that agree with the spec, as of now. Raises RetiredError and NotKeptError.
+
+        ``mark`` is where they end in the file that they were read from: it is kept if they are, and only then.
+        """
         decoded = Decoded.of(table)
         counted = count(self.layout, decoded, self._relate(decoded.table.rows), self._clock.wall())
-        self.add(counted)
+        self.add(counted, mark)
         return counted
 
     def _relate(self, rows: int) -> bool:
@@ -95,7 +98,7 @@ class Monitor:
         self._unrelated = 0
         return True
 
-    def add(self, counted: Counted) -> None:
+    def add(self, counted: Counted, mark: Mark | None = None) -> None:
         """Add what ``count`` has found over this layout. Raises RetiredError and NotKeptError."""
         delta = delta_of(counted)
         body = body_bytes(delta) if self.journal is not None else b""
@@ -105,14 +108,19 @@ class Monitor:
             if delta.empty:
                 return
             now = self._line.now()
-            record = Record(self._ledger.sequence + 1, now.time, now.wall, delta)
+            record = Record(self._ledger.sequence + 1, now.time, now.wall, delta, mark)
             if self.journal is not None:
                 try:
                     self.journal.append(record, body)
                 except OSError as error:
-                    reason = (error.strerror or str(error)).lower()
+                    reason = error.strerror.lower() if error.strerror else str(error)
                     raise NotKeptError(f"the rows cannot be kept on disk ({reason}): send them again later") from error
             self._ledger.apply(record)
+
+    def mark(self, file: int) -> Mark | None:
+        """How far ``file`` has been counted."""
+        with self._lock:
+            return self._ledger.marks.get(file)
 
     @property
     def sequence(self) -> int:

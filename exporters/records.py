@@ -2,7 +2,8 @@
 
     frame    length of the payload, CRC-32 of the payload, CRC-32 of these eight bytes; then the payload
     header   JSON: format, model, shape of the vectors, and where the time line stood when the segment was begun
-    record   sequence, time, wall clock, newest row's time, accepted rows, rejected rows by reason, counts, sums
+    record   sequence, time, wall clock, newest row's time, accepted rows, rejected rows by reason, counts, sums, and
+             where the rows were read from a file, how far it was read
 
 The checksums of records go on from the header's, so a record is only ever read with the shape that it was written for.
 The frame has a checksum of its own: what a kill has cut short has a whole frame, or less than one, and nothing after
@@ -21,16 +22,19 @@ from zlib import crc32
 import orjson
 
 from modelwatch.exporters.clock import Moment
-from modelwatch.exporters.ledger import Record
+from modelwatch.exporters.formats import OtherFormatError, checked_format
+from modelwatch.exporters.ledger import Mark, Record
 from modelwatch.exporters.packed import from_bytes, to_bytes
 from modelwatch.exporters.shape import Delta, Shape
 
-FORMAT = "modelwatch.journal/1"
+# The first has no marks.
+FORMATS = ("modelwatch.journal/1", "modelwatch.journal/2")
 
 _FRAME, _FRAME_CHECK = struct.Struct("<II"), struct.Struct("<I")
 FRAME_SIZE = _FRAME.size + _FRAME_CHECK.size
 _RECORD = struct.Struct("<QqddIB")
 _COUNT = struct.Struct("<I")
+_MARK = struct.Struct("<QQQ")
 # A record of nothing at all: no fewer bytes hold one.
 LEAST_SIZE = FRAME_SIZE + _RECORD.size
 
@@ -54,7 +58,7 @@ def header_bytes(header: Header) -> tuple[bytes, int]:
     moment = header.moment
     payload = orjson.dumps(
         {
-            "format": FORMAT,
+            "format": FORMATS[-1],
             "model": header.model,
             "shape": header.shape.plain(),
             "moment": [moment.time, moment.wall, moment.monotonic, moment.boot],
@@ -77,7 +81,7 @@ def record_bytes(record: Record, body: bytes, seed: int) -> bytes:
     delta = record.delta
     newest = math.nan if delta.newest is None else delta.newest
     head = _RECORD.pack(record.sequence, record.time, record.wall, newest, delta.accepted, len(delta.reasons))
-    return _framed(head + body, seed)
+    return _framed(head + body + (b"" if record.mark is None else _MARK.pack(*record.mark)), seed)
 
 
 class DamagedError(ValueError):
@@ -89,7 +93,10 @@ class DamagedError(ValueError):
 
 
 class Segment:
-    """A segment that is read. ``header`` is None where a kill came before it was whole. Raises DamagedError."""
+    """A segment that is read. ``header`` is None where a kill came before it was whole.
+
+    Raises DamagedError, and OtherFormatError for what another version of modelwatch has written.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -101,10 +108,11 @@ class Segment:
         self._seed = crc32(payload)
         try:
             document: Any = orjson.loads(payload)
-            if document["format"] != FORMAT:
-                raise ValueError(f"has the format {document['format']!r}, this version reads {FORMAT!r}")
+            checked_format(document["format"], FORMATS)
             moment = Moment(*document["moment"])
             self.header = Header(document["model"], Shape.of_plain(document["shape"]), moment)
+        except OtherFormatError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedError(0, str(error)) from None
 
@@ -150,6 +158,10 @@ def _record(payload: bytes, shape: Shape) -> Record:
         at = end + _COUNT.size
     counts, at = from_bytes(payload, at, shape.width)
     sums, at = from_bytes(payload, at, shape.float_width)
+    mark = None
     if at != len(payload):
-        raise ValueError(f"a record of {len(payload)} bytes ends after {at}")
-    return Record(sequence, time, wall, Delta(counts, sums, accepted, reasons, None if math.isnan(newest) else newest))
+        if at + _MARK.size != len(payload):
+            raise ValueError(f"a record of {len(payload)} bytes ends after {at}")
+        mark = Mark(*_MARK.unpack_from(payload, at))
+    delta = Delta(counts, sums, accepted, reasons, None if math.isnan(newest) else newest)
+    return Record(sequence, time, wall, delta, mark)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from modelwatch.exporters.clock import Moment
+from modelwatch.exporters.formats import OtherFormatError
 from modelwatch.exporters.ledger import Ledger, Record, Tally
 from modelwatch.exporters.records import LEAST_SIZE, DamagedError, Header, Segment
 from modelwatch.exporters.shape import Shape
@@ -17,12 +18,13 @@ _NOTHING = Shape((), ())
 class Recovered:
     """``tally`` is None where there was nothing. ``problems`` say what is damaged or missing, in whole sentences.
 
-    ``replayed`` counts records that the snapshot did not hold.
+    ``replayed`` counts records that the snapshot did not hold. ``others`` names segments of another version.
     """
 
     tally: Tally | None
     problems: tuple[str, ...]
     replayed: int
+    others: tuple[str, ...] = ()
 
 
 def recover(snapshot: Tally | None, segments: Iterable[tuple[str, int, bytes]]) -> Recovered:
@@ -42,6 +44,7 @@ class _Replay:
         self._ledger = None if snapshot is None else Ledger(snapshot.shape, snapshot)
         self._moment = None if snapshot is None else snapshot.moment
         self._problems: list[str] = []
+        self._others: list[str] = []
         self._replayed = 0
         # No record that there ever was can have a later sequence, readable or not.
         self._highest = 0 if snapshot is None else snapshot.sequence
@@ -58,6 +61,10 @@ class _Replay:
                 f"{name} is damaged at byte {error.at} ({error}); what follows in it, {left} bytes, is not counted"
             )
             at += left // LEAST_SIZE + 1
+        except OtherFormatError as error:
+            self._others.append(name)
+            self._problems.append(f"{name} {error}; what is in it, {len(content)} bytes, is not counted")
+            at += len(content) // LEAST_SIZE + 1
         self._highest = max(self._highest, at - 1)
 
     def _record(self, name: str, header: Header, record: Record) -> None:
@@ -89,7 +96,7 @@ class _Replay:
             # Nothing can be read, but something was there: its numbers are not given out again.
             ledger, moment = Ledger(_NOTHING), Moment(0, 0.0, 0.0, "")
         tally = replace(ledger.tally(moment), sequence=max(self._highest, ledger.sequence))
-        return Recovered(tally, tuple(self._problems), self._replayed)
+        return Recovered(tally, tuple(self._problems), self._replayed, tuple(self._others))
 
 
 def _read(content: bytes) -> Iterator[tuple[Header, Record]]:

@@ -17,7 +17,7 @@ from modelwatch.exporters.counting import Counted
 from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import Layout, layout
-from modelwatch.exporters.ledger import Tally
+from modelwatch.exporters.ledger import Mark, Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.sampling.rows import TableRows
@@ -66,7 +66,7 @@ class Sidecar:
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
         self._missing: dict[str, str] = {}
-        self._load_lock = threading.Lock()
+        self._load_lock, self._keep_lock = threading.Lock(), threading.Lock()
         self._comparisons: dict[str, Comparison] = {}
         self._judgements: dict[tuple[str, Duration], tuple[tuple[Layout, int, int], Judgement]] = {}
         # When, by the monotonic clock, each model's next snapshot is to be saved.
@@ -169,27 +169,38 @@ class Sidecar:
 
     # --- counting ---
 
-    def ingest(self, model: str, table: Table) -> Counted:
-        """Count the rows of ``table``, so that no end of this process loses them.
+    def mark(self, model: str, file: int) -> Mark | None:
+        """Up to where the rows of ``model`` in ``file`` have been counted.
+
+        Raises UnknownModelError, and NotLoadedError before the model is loaded.
+        """
+        return self._monitor(model).mark(file)
+
+    def _monitor(self, model: str) -> Monitor:
+        if model not in self._models:
+            raise UnknownModelError(model)
+        monitor = self._monitors.get(model)
+        if monitor is None:
+            raise NotLoadedError(model)
+        return monitor
+
+    def ingest(self, model: str, table: Table, mark: Mark | None = None) -> Counted:
+        """Count the rows of ``table``, so that no end of this process loses them, and with them their ``mark``.
 
         Raises UnknownModelError, NotLoadedError before the model is loaded, and NotKeptError while they cannot be kept.
         """
         decoded = Decoded(table)
         while True:
-            if model not in self._models:
-                raise UnknownModelError(model)
-            monitor = self._monitors.get(model)
-            if monitor is None:
-                raise NotLoadedError(model)
+            monitor = self._monitor(model)
             if self._state and self._state.lost:
                 raise NotKeptError(f"the rows cannot be kept on disk ({self._state.lost}): send them again later")
             try:
-                counted = monitor.ingest(decoded)
+                counted = monitor.ingest(decoded, mark)
             except RetiredError:
                 continue
             except NotKeptError as error:
                 if self._state:
-                    self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be written")
+                    self._state.failed_journal(model, f"{error.__cause__}; rows are refused until it can be kept")
                 raise
             judged = functools.partial(self._judged, monitor)
             self.samples.offer(monitor.layout, TableRows(decoded), counted.errors, judged)
@@ -232,19 +243,20 @@ class Sidecar:
 
     # --- keeping ---
 
-    def keep(self) -> None:
-        """To be called once a second: what has been counted before the call then outlives a power cut."""
+    def keep(self) -> bool:
+        """To be called once a second: what was counted before the call outlives a power cut. False when it may not."""
         if self._state is None:
-            return
-        if not self._state.check():
-            self._next.clear()
-        for name, monitor in self._every():
-            self._keep(self._state, name, monitor)
+            return False
+        with self._keep_lock:
+            if not self._state.check():
+                self._next.clear()
+            failed = [name for name, monitor in self._every() if not self._keep(self._state, name, monitor)]
+            return not failed
 
-    def _keep(self, state: State, name: str, monitor: Monitor) -> None:
+    def _keep(self, state: State, name: str, monitor: Monitor) -> bool:
         journal = monitor.journal
         if journal is None or state.lost:
-            return
+            return False
         at_once = False
         if journal.gone():
             state.failed_journal(name, "has been deleted by somebody; a snapshot is taken")
@@ -256,21 +268,28 @@ class Sidecar:
             at_once = True
         due = self._next.get(name, 0.0) <= self._clock.monotonic() or journal.written >= SNAPSHOT_BYTES
         if at_once or (due and monitor.sequence > state.saved(name)):
-            self._save(state, name, monitor)
+            saved = self._save(state, name, monitor)
+            return saved or not at_once
+        return True
 
     def save(self) -> None:
         """Take snapshots of everything."""
         if self._state:
-            for name, monitor in self._every():
-                self._save(self._state, name, monitor)
+            with self._keep_lock:
+                for name, monitor in self._every():
+                    self._save(self._state, name, monitor)
 
-    def _save(self, state: State, name: str, monitor: Monitor) -> None:
+    def _save(self, state: State, name: str, monitor: Monitor) -> bool:
         saved = state.save(monitor.rest(), name)
         self._next[name] = self._clock.monotonic() + (SNAPSHOT_SECONDS if saved else AGAIN_SECONDS)
-        if not saved and monitor.journal is not None:
-            # Then the journal is all there is.
-            with contextlib.suppress(OSError):
-                monitor.journal.sync()
+        if monitor.journal is not None:
+            if saved:
+                monitor.journal.saved()
+            else:
+                # Then the journal is all there is.
+                with contextlib.suppress(OSError):
+                    monitor.journal.sync()
+        return saved
 
     def _every(self) -> list[tuple[str, Monitor]]:
         return sorted(self._monitors.copy().items())

@@ -10,18 +10,20 @@ import numpy as np
 import orjson
 
 from modelwatch.exporters.clock import Moment
-from modelwatch.exporters.ledger import Kept, Tally
+from modelwatch.exporters.formats import checked_format
+from modelwatch.exporters.ledger import Kept, Mark, Tally
 from modelwatch.exporters.packed import Packed, from_bytes, pack, to_bytes, unpacked
 from modelwatch.exporters.shape import Shape
 from modelwatch.exporters.windows import Floats, Ints, Slot
 
-FORMAT = "modelwatch.state/2"
+# The second has no marks.
+FORMATS = ("modelwatch.state/2", "modelwatch.state/3")
 
 
 def encoded(tally: Tally) -> bytes:
     moment = tally.moment
     head = {
-        "format": FORMAT,
+        "format": FORMATS[-1],
         "sequence": tally.sequence,
         "moment": [moment.time, moment.wall, moment.monotonic, moment.boot],
         "accepted": tally.accepted,
@@ -29,6 +31,7 @@ def encoded(tally: Tally) -> bytes:
         "last_row": tally.last_row,
         "lag": tally.lag,
         "shape": tally.shape.plain(),
+        "marks": [[*mark] for mark in tally.marks.values()],
         "slots": [[kept.newest, *(slot.number for slot in kept.earlier)] for kept in tally.windows.values()],
     }
     content = orjson.dumps(head) + b"\n" + b"".join(to_bytes(packed) for packed in _vectors(tally))
@@ -44,14 +47,13 @@ def _vectors(tally: Tally) -> Iterator[Packed]:
 
 
 def decoded(content: bytes) -> Tally:
-    """Raises ValueError, KeyError or TypeError."""
+    """Raises ValueError, KeyError or TypeError; OtherFormatError for what another version has written."""
     digest, _, rest = content.partition(b"\n")
     if hashlib.sha256(rest).hexdigest().encode() != digest:
         raise ValueError("is damaged: its content does not match its checksum")
     text, _, body = rest.partition(b"\n")
     head: Any = orjson.loads(text)
-    if head["format"] != FORMAT:
-        raise ValueError(f"has the format {head['format']!r}, this version reads {FORMAT!r}")
+    checked_format(head["format"], FORMATS)
     shape = Shape.of_plain(head["shape"])
     reader = _Reader(body, shape)
     counters, sums = reader.vectors()
@@ -71,6 +73,7 @@ def decoded(content: bytes) -> Tally:
         counters=counters,
         sums=sums,
         windows=windows,
+        marks={mark.file: mark for mark in (Mark(*found) for found in head.get("marks", ()))},
     )
 
 

@@ -5,7 +5,8 @@
     <model>.journal/   segments with every request since the older of the two
 
 A segment is deleted when both snapshots hold what is in it, so a damaged snapshot costs nothing. It is moved aside to
-``<model>.corrupt`` and counted.
+``<model>.corrupt`` and counted. What another version of modelwatch has written is none of this one's to delete: it is
+moved aside by the ending ``.other``.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from modelwatch.exporters import snapshots
+from modelwatch.exporters.formats import OtherFormatError
 from modelwatch.exporters.journal import Journal, first_sequence, prune, segments, sync_folder
 from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.records import Header
 from modelwatch.exporters.recovery import recover
 from modelwatch.exporters.shape import Shape
+from modelwatch.exporters.telling import Telling
 
+_OTHER = ".other"
+# What the first versions kept in a file by the name of the model and this ending, which nothing here reads any more.
+_OLDEST, _OLDEST_FORMAT = "json", b'"modelwatch.state/1"'
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +72,7 @@ class State:
         self.root = root
         self.failures = {"load": 0, "save": 0}
         self._lock, self._count_lock = threading.Lock(), threading.Lock()
+        self._telling = Telling()
         self._saved: dict[str, _Saved] = {}
         self._last_snapshot: float | None = None
         self._held: int | None = None
@@ -122,13 +129,13 @@ class State:
         except OSError:
             pass
         if self.lost is None:
-            self._failed("save", self.root, "is not the folder any more that it was; saving everything anew")
+            self.failed("save", self.root, "is not the folder any more that it was; saving everything anew")
         try:
             self.root.mkdir(exist_ok=True)
             held = self._locked()
         except (OSError, StateError) as error:
             self.lost = str(error)
-            self._failed("save", self.root, f"{error}; rows are refused until it can be used again")
+            self.failed("save", self.root, f"{error}; rows are refused until it can be used again")
             return False
         os.close(self._held)
         self._held, self.lost = held, None
@@ -139,19 +146,28 @@ class State:
         return self.root / f"{quote(model, safe='')}.{suffix}"
 
     def journal(self, header: Header) -> Journal:
-        return Journal(self._path(header.model, "journal"), header)
+        """The one to go on with; it knows how much there is that the newest snapshot does not hold."""
+        folder = self._path(header.model, "journal")
+        unsaved = 0
+        with contextlib.suppress(OSError):
+            saved = self.saved(header.model)
+            unsaved = sum(path.stat().st_size for path in segments(folder) if first_sequence(path) > saved)
+        return Journal(folder, header, unsaved)
 
     # --- what was counted before ---
 
     def load(self, model: str) -> Tally | None:
         """What was counted of a model; None when nothing was. What is damaged is counted, told, and left out."""
+        self._oldest(model)
         snapshot = self._snapshot(model, "state") or self._snapshot(model, "previous")
         if snapshot is not None:
             self._saved[model] = _Saved.of(snapshot)
         folder = self._path(model, "journal")
         found = recover(snapshot, self._segments(folder))
         for problem in found.problems:
-            self._failed("load", folder, problem)
+            self.failed("load", folder, problem)
+        for name in found.others:
+            self._aside(folder / name)
         if found.replayed:
             _log.info(
                 "%s: %d requests since the last snapshot were counted again from its journal", model, found.replayed
@@ -166,25 +182,46 @@ class State:
             return None
         except OSError as error:
             reason = f"cannot be read ({error})"
+        except OtherFormatError as error:
+            aside = self._aside(path)
+            self.failed("load", path, f"{error}; moved to {aside.name}, counting goes on from what else is kept")
+            return None
         except (ValueError, KeyError, TypeError) as error:
             reason = str(error)
         aside = self._path(model, "corrupt")
         with contextlib.suppress(OSError):
             path.replace(aside)
-        self._failed("load", path, f"{reason}; moved to {aside.name}, counting goes on from what else is kept")
+        self.failed("load", path, f"{reason}; moved to {aside.name}, counting goes on from what else is kept")
         return None
+
+    def _aside(self, path: Path) -> Path:
+        aside = path.with_name(path.name + _OTHER)
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        return aside
+
+    def _oldest(self, model: str) -> None:
+        path = self._path(model, _OLDEST)
+        try:
+            with path.open("rb") as file:
+                found = _OLDEST_FORMAT in file.read(1000)
+        except OSError:
+            return
+        if found:
+            aside = self._aside(path)
+            self.failed("load", path, f"was written by the first version, and is not counted; moved to {aside.name}")
 
     def _segments(self, folder: Path) -> Iterator[tuple[str, int, bytes]]:
         try:
             found = segments(folder)
         except OSError as error:
-            self._failed("load", folder, f"cannot be read ({error}); what is in it is not counted")
+            self.failed("load", folder, f"cannot be read ({error}); what is in it is not counted")
             return
         for path in found:
             try:
                 content = path.read_bytes()
             except OSError as error:
-                self._failed("load", path, f"cannot be read ({error}); what is in it is not counted")
+                self.failed("load", path, f"cannot be read ({error}); what is in it is not counted")
                 continue
             yield path.name, first_sequence(path), content
 
@@ -213,7 +250,9 @@ class State:
                 beside.replace(path)
                 sync_folder(self.root)
             except OSError as error:
-                self._failed("save", path, f"cannot be saved ({error}); the journal keeps what came since")
+                with contextlib.suppress(OSError):  # on a full disk, half a snapshot is room for many records
+                    beside.unlink(missing_ok=True)
+                self.failed("save", path, f"cannot be saved ({error}); the journal keeps what came since")
                 return False
             self._saved[model] = new
             self._last_snapshot = tally.moment.wall
@@ -223,7 +262,7 @@ class State:
 
     def failed_journal(self, model: str, reason: str) -> None:
         """Something is wrong with the journal of ``model``: count it, and tell."""
-        self._failed("save", self._path(model, "journal"), reason)
+        self.failed("save", self._path(model, "journal"), reason)
 
     def health(self) -> Health:
         size = count = 0
@@ -233,10 +272,10 @@ class State:
                     size, count = size + path.stat().st_size, count + 1
         return Health(dict(self.failures), size, count, self._last_snapshot)
 
-    def _failed(self, operation: str, path: Path, reason: str) -> None:
+    def failed(self, operation: str, path: Path, reason: str) -> None:
+        """Something could not be loaded or saved: count it, and tell."""
         with self._count_lock:
             self.failures[operation] += 1
-            count = self.failures[operation]
-        # A full disk fails at every request; each power of two is often enough to be told.
-        if operation == "load" or count & (count - 1) == 0:
+            count, told = self.failures[operation], self._telling.times(f"{operation} {path}: {reason}")
+        if told:
             _log.error("%s: %s (%s failures so far: %d)", path, reason, operation, count)

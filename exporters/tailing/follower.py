@@ -6,7 +6,16 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from modelwatch.exporters.tailing.positions import HEAD_BYTES, Position, digest
+from modelwatch.exporters.ledger import Mark
+from modelwatch.exporters.tailing.positions import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    Position,
+    bytes_before,
+    check_of,
+    digest,
+    is_still,
+)
 
 STEP_BYTES = 1 << 20
 STEP_LINES = 20_000
@@ -14,44 +23,69 @@ Identity = tuple[int, int]
 
 
 class Step(NamedTuple):
-    """Whole lines, the offset behind them, and how many lines were too long to be read."""
+    """What is read at once, and the offset behind it: whole lines, or a part of one that is too long to be read."""
 
-    text: bytes
+    raw: bytes
     end: int
+    skipped: bool = False
     too_long: int = 0
+
+    @property
+    def text(self) -> bytes:
+        """Whole lines."""
+        return b"" if self.skipped else self.raw
 
 
 class Follower:
-    """Holds the file open, so that one that is renamed or removed can be read to its end."""
+    """Holds the file open, so that one that is renamed or removed can be read to its end.
+
+    ``file`` is 0 until ``begin``; before that nothing is read.
+    """
 
     def __init__(self, path: Path, before: Position | None = None) -> None:
-        """``before`` is how far it had been read, if its beginning is still the same. Raises OSError."""
+        """``before`` is how far it had been read, if it is still the same. Raises OSError."""
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(self._fd)
         self.identity: Identity = (found.st_dev, found.st_ino)
-        self.offset = self._head = 0
-        self._digest = ""
-        self._skipping = False
-        if before is not None and self._is(before, found.st_size):
-            self.offset, self._head, self._digest = before.offset, before.head, before.digest
-
-    def _is(self, position: Position, size: int) -> bool:
-        return size >= position.offset and digest(self._fd, position.head) == position.digest
+        self.start_again()
+        if before is not None and before.file and is_still(self._fd, before):
+            self.file, self.offset = before.file, before.offset
+            self._head, self._tail = os.pread(self._fd, before.head, 0), bytes_before(self._fd, before.offset)
+            self._whole = self.offset, self._tail
 
     def position(self) -> Position:
-        """Where reading goes on after a restart."""
-        return Position(str(self.path), *self.identity, self.offset, self._head, self._digest)
+        """Where reading goes on after a restart: at the beginning of a line."""
+        offset, tail = self._whole
+        head = len(self._head)
+        return Position(str(self.path), *self.identity, offset, head, digest(self._head), self.file, check_of(tail))
 
     def replaced(self) -> bool:
         """Whether its content is another one now: cut to nothing and written anew, as copytruncate does."""
         if os.fstat(self._fd).st_size < self.offset:
             return True
-        return bool(self._head) and digest(self._fd, self._head) != self._digest
+        return os.pread(self._fd, len(self._head), 0) != self._head or bytes_before(self._fd, self.offset) != self._tail
 
     def start_again(self) -> None:
-        self.offset = self._head = 0
-        self._digest, self._skipping = "", False
+        self.file = self.offset = 0
+        self._head = self._tail = b""
+        self._skipping = False
+        # Behind the last line that was read to its end.
+        self._whole = 0, b""
+
+    def begin(self, file: int, last: bool = False) -> bool:
+        """Call it ``file``, if it has not begun and there is something to know it by: a line, or many bytes.
+
+        Less, an open brace, would be taken for the beginning of whatever is written there after it has been cut.
+        """
+        if self.file:
+            return False
+        found = os.pread(self._fd, HEAD_BYTES, 0)
+        end = found.rfind(b"\n") + 1
+        whole = last or len(found) == HEAD_BYTES
+        self._head = found[:end] if end and not whole else found
+        self.file = file if found and (end or whole) else 0
+        return bool(self.file)
 
     def state(self) -> os.stat_result:
         return os.fstat(self._fd)
@@ -69,21 +103,34 @@ class Follower:
         if self._skipping:
             end = text.find(b"\n") + 1
             self._skipping = not end
-            return Step(b"", self.offset + (end or len(text)))
+            return self._up_to(text[: end or len(text)], skipped=True)
         end = text.rfind(b"\n") + 1
         if end:
             end -= len(text[:end].split(b"\n", STEP_LINES)[-1]) if text.count(b"\n") > STEP_LINES else 0
-            return Step(text[:end], self.offset + end)
+            return self._up_to(text[:end])
         if len(text) == STEP_BYTES:
             self._skipping = True
-            return Step(b"", self.offset + len(text), too_long=1)
-        return Step(text, self.offset + len(text)) if last else Step(b"", self.offset)
+            return self._up_to(text, skipped=True, too_long=1)
+        return self._up_to(text if last else b"")
 
-    def advance(self, offset: int) -> None:
-        self.offset = offset
-        if self._head < HEAD_BYTES:
-            self._head = min(offset, HEAD_BYTES)
-            self._digest = digest(self._fd, self._head)
+    def _up_to(self, raw: bytes, skipped: bool = False, too_long: int = 0) -> Step:
+        return Step(raw, self.offset + len(raw), skipped, too_long)
+
+    def mark(self, step: Step) -> Mark:
+        """What is kept with the counts of ``step``."""
+        return Mark(self.file, step.end, check_of(self._tail + step.raw))
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether the bytes that ``mark`` is behind are still those that were counted."""
+        return self.state().st_size >= mark.offset and check_of(bytes_before(self._fd, mark.offset)) == mark.check
+
+    def advance(self, step: Step) -> None:
+        if self.offset <= len(self._head) < HEAD_BYTES:
+            self._head = max(self._head, (self._head[: self.offset] + step.raw)[:HEAD_BYTES], key=len)
+        self._tail = (self._tail + step.raw)[-TAIL_BYTES:]
+        self.offset = step.end
+        if not self._skipping:
+            self._whole = self.offset, self._tail
 
     def close(self) -> None:
         os.close(self._fd)

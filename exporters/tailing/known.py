@@ -10,9 +10,10 @@ from os import stat_result
 from pathlib import Path
 
 from modelwatch.exporters.tailing.follower import Identity
-from modelwatch.exporters.tailing.positions import Position, begins_alike
+from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike
 
-_MOST = 5000
+# Of files that are gone: a volume may come back.
+_MOST_GONE = 5000
 _MOST_CUT = 100
 
 
@@ -21,47 +22,77 @@ def identity_of(found: stat_result) -> Identity:
 
 
 class Known:
-    def __init__(self, positions: Iterable[Position]) -> None:
-        self._positions = {(found.device, found.inode): found for found in positions}
+    def __init__(self, kept: Kept) -> None:
+        self._positions = {(found.device, found.inode): found for found in kept.files}
         # Size and time of change when it was closed: as long as these stay there is nothing to read.
         self._closed: dict[Identity, tuple[int, int]] = {}
         # Of files that were cut to nothing after they had been copied: their copies go on from here.
-        self._cut: deque[Position] = deque(maxlen=_MOST_CUT)
+        self._cut: deque[Position] = deque(kept.cut, maxlen=_MOST_CUT)
 
     def positions(self) -> Iterator[Position]:
         return iter(self._positions.values())
+
+    def cuts(self) -> Iterator[Position]:
+        return iter(self._cut)
 
     def keep(self, position: Position, state: stat_result) -> None:
         identity = position.device, position.inode
         self._positions[identity] = position
         self._closed[identity] = state.st_size, state.st_mtime_ns
-        while len(self._positions) > _MOST:
-            oldest = next(iter(self._positions))
-            del self._positions[oldest]
-            self._closed.pop(oldest, None)
+
+    def forget(self, named: Collection[Identity]) -> None:
+        """Of the files that have no name of the patterns any more, all but so many of the last ones."""
+        gone = [identity for identity in self._positions if identity not in named]
+        for identity in gone[:-_MOST_GONE]:
+            self._forget(identity)
 
     def unchanged(self, found: stat_result) -> bool:
         return self._closed.get(identity_of(found)) == (found.st_size, found.st_mtime_ns)
 
-    def has(self, identity: Identity) -> bool:
-        return identity in self._positions
+    def has(self, identity: Identity, path: Path) -> bool:
+        """Whether the file at ``path`` is known. Raises OSError.
 
-    def take(self, identity: Identity, path: Path) -> Position | None:
-        """How far the file had been read that is opened now; a copy goes on where its original was cut."""
+        One whose inode alone is known was cut to nothing, or has that of a file that is gone: which is at an end now.
+        """
+        position = self._positions.get(identity)
+        if position is None:
+            return False
+        if begins_alike(path, position, wholly=True):
+            return True
+        self._forget(identity)
+        self.cut(position)
+        return False
+
+    def before(self, identity: Identity, path: Path) -> Position | None:
+        """How far a file had been read; a copy goes on where its original was cut. Raises OSError."""
+        found = self._positions.get(identity)
+        if found is not None:
+            return found
+        cuts = [cut for cut in self._cut if _copies(path, cut, wholly=True)]
+        # Of several that begin so, the one that is known best.
+        return max(cuts, key=lambda cut: (cut.offset, cut.head), default=None)
+
+    def take(self, position: Position) -> None:
+        """Its file is open now."""
+        if position in self._cut:
+            self._cut.remove(position)
+        else:
+            self._forget((position.device, position.inode))
+
+    def _forget(self, identity: Identity) -> None:
+        del self._positions[identity]
         self._closed.pop(identity, None)
-        found = self._positions.pop(identity, None)
-        if found is None:
-            found = next((cut for cut in self._cut if _copies(path, cut)), None)
-            if found is not None:
-                self._cut.remove(found)
-        return found
 
     def cut(self, position: Position) -> None:
-        """The file of ``position`` begins anew."""
-        self._cut.append(position)
+        """The file of ``position`` is no more: it begins anew, or another has its inode."""
+        if position.file:
+            self._cut.append(position)
 
     def may_copy(self, path: Path, others: Iterable[Position]) -> bool:
-        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that."""
+        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that.
+
+        Raises OSError.
+        """
         return any(_copies(path, original) for original in (*others, *self._positions.values()))
 
     def renamed(self, named: Collection[Identity]) -> Iterator[Path]:
@@ -71,11 +102,19 @@ class Known:
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
                 for entry in entries:
                     state = entry.stat()
-                    identity = identity_of(state)
-                    if identity in lost and entry.is_file() and state.st_size > lost[identity].offset:
-                        yield Path(entry.path)
+                    found = lost.get(identity_of(state))
+                    if found is not None and entry.is_file() and state.st_size > found.offset:
+                        path = Path(entry.path)
+                        # An inode may belong to another file by now, which nobody has asked for.
+                        if begins_alike(path, found, wholly=True):
+                            yield path
 
 
-def _copies(path: Path, original: Position) -> bool:
+def _copies(path: Path, original: Position, wholly: bool = False) -> bool:
     name = str(path)
-    return name != original.path and name.startswith(original.path) and begins_alike(path, original)
+    return (
+        bool(original.file)
+        and name != original.path
+        and name.startswith(original.path)
+        and begins_alike(path, original, wholly)
+    )

@@ -1,31 +1,52 @@
-"""Lines of a prediction log as tables by model: the document of a row, and ``model`` beside its features."""
+"""Lines of a prediction log as rows by model: the document of a row, and ``model`` beside its features."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 
 from modelwatch.exporters.ingest.json_rows import Rows
 from modelwatch.exporters.ingest.ndjson import parsed_lines
 from modelwatch.exporters.ingest.table import Table
 
 
+@dataclass(slots=True)
+class Read:
+    """Rows of one model, and the offset behind each."""
+
+    rows: list[object] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def after(self, offset: int) -> Table:
+        """The rows that end behind ``offset``."""
+        return Rows(self.rows[bisect_right(self.ends, offset) :])
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``tables`` by model; ``nameless`` lines are no JSON, or name no model."""
+    """``nameless`` lines are no JSON, or name no model."""
 
-    tables: dict[str, Table]
+    models: dict[str, Read]
     nameless: int
 
 
-def read_lines(text: bytes) -> Batch:
-    """``text`` are whole lines, of at most as many rows as a table may have."""
-    rows, _ = parsed_lines([line for line in text.split(b"\n") if line.strip()])
-    by_model: dict[str, list[object]] = {}
+def read_lines(text: bytes, start: int) -> Batch:
+    """``text`` are whole lines from the offset ``start`` on, of at most as many rows as a table may have."""
+    lines, ends = [], []
+    end, last = start, start + len(text)
+    for line in text.split(b"\n"):
+        end += len(line) + 1
+        if line.strip():
+            lines.append(line)
+            ends.append(min(end, last))  # the very last line of a file may lack the line feed
+    models: dict[str, Read] = {}
     nameless = 0
-    for row in rows:
+    for row, end in zip(parsed_lines(lines)[0], ends, strict=True):
         model = row.get("model") if isinstance(row, dict) else None
         if isinstance(model, str):
-            by_model.setdefault(model, []).append(row)
+            read = models.setdefault(model, Read())
+            read.rows.append(row)
+            read.ends.append(end)
         else:
             nameless += 1
-    return Batch({model: Rows(found) for model, found in by_model.items()}, nameless)
+    return Batch(models, nameless)

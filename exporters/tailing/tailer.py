@@ -1,7 +1,8 @@
-"""Follows the logs of a folder or a pattern: finds new ones, notices rotation, and remembers how far each was read."""
+"""Follows the logs of a folder or a pattern: finds new ones, notices rotation, and counts each row of them once."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import logging
 import os
@@ -9,22 +10,30 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from modelwatch.exporters.ingest.table import Table
+from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
 from modelwatch.exporters.tailing.follower import Follower, Identity
 from modelwatch.exporters.tailing.known import Known, identity_of
 from modelwatch.exporters.tailing.lines import read_lines
-from modelwatch.exporters.tailing.positions import Position
+from modelwatch.exporters.tailing.positions import Kept, Position
+from modelwatch.exporters.telling import Telling
 
 _log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 # A writer may go on writing to a file that was renamed, until it notices.
 GRACE_SECONDS = 5.0
+# Where reading goes on is kept so often; what has been counted since, the marks say.
+SAVE_SECONDS = 1.0
+# So long after rows could not be counted.
+LATER_SECONDS = 2.0
 MOST_FILES = 200
 _PATTERNS = ("*.jsonl", "*.ndjson")
-_MOST_TOLD = 1000
+# What rotation leaves of a log that was read.
+_PACKED = frozenset((".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip"))
 # The state of a file that could not be looked at.
 _UNKNOWN = os.stat_result([0] * 10)
 
@@ -33,30 +42,65 @@ class LaterError(Exception):
     """Rows cannot be counted now: they are asked for again."""
 
 
-class Tailer:
-    """``count`` takes the rows of a model, and has them kept when it returns.
+class ReplacedError(Exception):
+    """The file is another one than the one that was begun."""
 
-    It raises LaterError to be asked again, and KeyError for a model that it does not know. ``kept`` is the file that
-    offsets are written to, after the rows have been counted: a process that is killed between the two counts one step
-    of each file (1 MiB at most) again.
+
+class Book(Protocol):
+    """Where rows are counted."""
+
+    def mark(self, model: str, file: int) -> Mark | None:
+        """Up to where the rows of ``model`` in ``file`` have been counted.
+
+        Raises KeyError for a model that it does not know, and LaterError for one that is not ready.
+        """
+
+    def count(self, model: str, table: Table, mark: Mark) -> object:
+        """Count rows and have them kept, and ``mark`` with them: both or neither. Raises LaterError."""
+
+    def flush(self) -> bool:
+        """Make all that was counted outlive the machine; False when it could not be done."""
+
+    def failed(self, operation: str, path: Path, reason: str) -> None:
+        """Something could not be loaded or saved: it is counted and told."""
+
+
+class Tailer:
+    """Each row counts once, whenever this process is killed.
+
+    ``kept`` is where it is written which files there are and where reading goes on: what a file is called by before any
+    row of it counts, and an offset once all models' rows before it have been counted. What counted since then, the
+    book's marks say, and those rows are passed over.
     """
 
     def __init__(
         self,
         patterns: Collection[str],
-        count: Callable[[str, Table], object],
+        book: Book,
         kept: Path | None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._patterns, self._count, self._kept, self._now = patterns, count, kept, now
+        self._patterns, self._book, self._kept, self._now = patterns, book, kept, now
         self._followers: dict[Identity, Follower] = {}
         self._quiet_since: dict[Identity, float] = {}
-        self._waiting: dict[Identity, _Waiting] = {}
-        self._known = Known(_loaded(kept) if kept else ())
+        self._again: dict[Identity, float] = {}
+        self._known = Known(self._loaded())
         self._looked_for_renamed = -GRACE_SECONDS
-        self._saved: list[Position] = []
-        self._told: dict[str, int] = {}
+        self._saved = Kept([], [])
+        self._save_again = 0.0
+        self._keeps, self._new = True, False
+        self._telling = Telling(now)
         self.lines = {"counted": 0, "nameless": 0, "too_long": 0, "unknown_model": 0}
+
+    def _loaded(self) -> Kept:
+        if self._kept is None:
+            return Kept([], [])
+        try:
+            return positions.load(self._kept)
+        except (OSError, ValueError) as error:
+            reason = f"cannot be read ({error}): logs that are there are read from their beginning, and count again"
+            self._book.failed("load", self._kept, reason)
+            return Kept([], [])
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set."""
@@ -78,49 +122,71 @@ class Tailer:
     def poll(self) -> bool:
         """Look at every log once, and read one step of each; whether there was anything to read."""
         named = self._find()
+        # Which files there are is written down before any of their rows count, and what marks call them by. While that
+        # cannot be done nothing is read: after a kill, nobody would know what the marks are of.
+        if (self._new or not self._keeps) and not self._save():
+            return False
         busy = False
         for identity, follower in list(self._followers.items()):
             try:
-                if identity not in self._waiting and follower.replaced():
-                    self._known.cut(follower.position())
-                    follower.start_again()
-                moved = self._step(identity, follower)
+                if self._again.get(identity, 0.0) > self._now():
+                    continue
+                moved = self._step(follower)
                 if moved:
                     self._quiet_since[identity] = self._now()
                 elif self._now() - self._quiet_since[identity] >= GRACE_SECONDS:
                     self._settle(identity, follower, identity in named)
             except LaterError as error:
+                self._again[identity] = self._now() + LATER_SECONDS
                 self._tell(f"rows of {follower.path} wait: {error}")
                 continue
+            except ReplacedError:
+                self._cut(follower)
+                moved = True
             except OSError as error:
                 self._tell(f"{follower.path}: cannot be read ({error.strerror}): it is tried again")
                 self._drop(identity, _UNKNOWN)
                 continue
             busy |= moved
-        self._save()
+        if self._now() >= self._save_again:
+            self._save()
         return busy
 
     # --- finding ---
 
     def _find(self) -> set[Identity]:
         """Open what is new or has grown; the identities of files that have a name of the patterns."""
+        for identity in list(self._followers):
+            self._begin(identity)
         named = set()
         for path, found in self._names():
-            identity = identity_of(found)
-            named.add(identity)
-            follower = self._followers.get(identity)
-            if follower is not None:
-                follower.path = path
-            elif self._known.has(identity):
-                if not self._known.unchanged(found):
-                    self._open(path, identity)
-            elif not self._known.may_copy(path, (other.position() for other in self._followers.values())):
-                self._open(path, identity)
+            named.add(identity_of(found))
+            try:
+                self._look_at(path, found)
+            except OSError as error:
+                self._tell(f"{path}: cannot be read ({error.strerror}): it is tried again")
         if self._now() - self._looked_for_renamed >= GRACE_SECONDS:
             self._looked_for_renamed = self._now()
             for path in list(self._known.renamed(named)):
-                self._open(path, identity_of(path.stat()))
+                with contextlib.suppress(OSError):  # it is looked for again
+                    self._open(path, identity_of(path.stat()))
+            self._known.forget(named)
         return named
+
+    def _look_at(self, path: Path, found: os.stat_result) -> None:
+        """Raises OSError."""
+        identity = identity_of(found)
+        if identity in self._followers:
+            self._followers[identity].path = path
+            return
+        if self._known.unchanged(found):
+            return
+        known = self._known.has(identity, path)
+        if known or (found.st_size and not self._known.may_copy(path, self._open_positions())):
+            self._open(path, identity)
+
+    def _open_positions(self) -> Iterator[Position]:
+        return (follower.position() for follower in self._followers.values())
 
     def _names(self) -> Iterator[tuple[Path, os.stat_result]]:
         for pattern in self._patterns:
@@ -129,67 +195,98 @@ class Tailer:
             for name in sorted({name for one in every for name in glob.glob(one)}):  # noqa: PTH207  # may be absolute
                 path = Path(name)
                 try:
-                    if path.is_file():
+                    if path.suffix not in _PACKED and path.is_file():
                         yield path, path.stat()
                 except OSError as error:
                     self._tell(f"{path}: cannot be looked at ({error.strerror}): it is tried again")
 
     def _open(self, path: Path, identity: Identity) -> None:
+        """Raises OSError."""
         if len(self._followers) >= MOST_FILES:
             self._tell(f"more than {MOST_FILES} logs grow at once; the others wait")
             return
-        before = self._known.take(identity, path)
-        try:
-            follower = Follower(path, before)
-        except OSError as error:
-            self._tell(f"{path}: cannot be read ({error.strerror}): it is tried again")
-            if before is not None:
-                self._known.keep(before, _UNKNOWN)
+        before = self._known.before(identity, path)
+        follower = Follower(path, before)
+        if follower.identity != identity:  # rotated just now
+            follower.close()
             return
-        if before is not None and before.offset and not follower.offset:
-            self._known.cut(before)
-        self._followers[follower.identity] = follower
-        self._quiet_since[follower.identity] = self._now()
+        if before is not None:
+            self._known.take(before)
+            if not follower.file:
+                self._known.cut(before)
+        self._new = True
+        self._followers[identity] = follower
+        self._quiet_since[identity] = self._now()
+        self._begin(identity)
+
+    def _begin(self, identity: Identity, last: bool = False) -> None:
+        """Give a file that has a line what marks call it by, at once: from then on its copies are known as such."""
+        follower = self._followers[identity]
+        try:
+            self._new |= follower.begin(positions.new_file(), last)
+        except OSError as error:
+            self._tell(f"{follower.path}: cannot be read ({error.strerror}): it is tried again")
+            self._drop(identity, _UNKNOWN)
 
     # --- reading ---
 
-    def _step(self, identity: Identity, follower: Follower, last: bool = False) -> bool:
-        """Count one step; whether there was one. What raises LaterError is counted first the next time."""
-        waiting = self._waiting.get(identity)
-        if waiting is None:
-            step = follower.read(last)
-            if step.end == follower.offset:
-                return False
-            batch = read_lines(step.text)
-            self.lines["too_long"] += step.too_long
-            self._told_nameless(batch.nameless, follower.path)
-            waiting = self._waiting[identity] = _Waiting(dict(batch.tables), step.end)
-        while waiting.tables:
-            model, table = next(iter(waiting.tables.items()))
-            self._take(model, table, follower.path)
-            del waiting.tables[model]
-        del self._waiting[identity]
-        follower.advance(waiting.end)
+    def _step(self, follower: Follower, last: bool = False) -> bool:
+        """Count one step; whether there was one. What is counted before LaterError is raised is passed over next time.
+
+        Raises ReplacedError, LaterError and OSError.
+        """
+        if not follower.file:
+            return False
+        step = follower.read(last)
+        if follower.replaced():
+            raise ReplacedError
+        if step.end == follower.offset:
+            return False
+        batch = read_lines(step.text, follower.offset)
+        # Every model is asked before any of its rows counts.
+        known = {model: self._counted_to(model, follower) for model in batch.models}
+        unknown = [model for model, start in known.items() if start is None]
+        for model, start in known.items():
+            if start is not None and (table := batch.models[model].after(start)).rows:
+                self._book.count(model, table, follower.mark(step))
+                self.lines["counted"] += table.rows
+        follower.advance(step)
+        self.lines["too_long"] += step.too_long
+        if batch.nameless:
+            self.lines["nameless"] += batch.nameless
+            self._tell(f"{follower.path}: lines that are no JSON or name no model are not counted")
+        for model in unknown:
+            self.lines["unknown_model"] += len(batch.models[model].rows)
+            self._tell(f"{follower.path}: rows of {model[:100]!a}, which no spec describes, are not counted")
         return True
 
-    def _take(self, model: str, table: Table, path: Path) -> None:
-        try:
-            self._count(model, table)
-        except KeyError:
-            self.lines["unknown_model"] += table.rows
-            self._tell(f"{path}: rows of {model[:100]!a}, which no spec describes, are not counted")
-        else:
-            self.lines["counted"] += table.rows
+    def _counted_to(self, model: str, follower: Follower) -> int | None:
+        """The offset up to which the rows of ``model`` have been counted; None when nobody knows it.
 
-    def _told_nameless(self, lines: int, path: Path) -> None:
-        if lines:
-            self.lines["nameless"] += lines
-            self._tell(f"{path}: lines that are no JSON or name no model are not counted")
+        Raises ReplacedError, LaterError and OSError.
+        """
+        try:
+            done = self._book.mark(model, follower.file)
+        except KeyError:
+            return None
+        if done is None or done.offset <= follower.offset:
+            return follower.offset
+        if not follower.holds(done):
+            raise ReplacedError
+        return done.offset
+
+    def _cut(self, follower: Follower) -> None:
+        """The file begins anew, as another one; a copy of what it was goes on where it was cut."""
+        self._known.cut(follower.position())
+        follower.start_again()
 
     def _settle(self, identity: Identity, follower: Follower, named: bool) -> None:
         """Close what has been quiet; to its very last line where its name has gone to another file."""
         if not named:
-            while self._step(identity, follower, last=True):
+            self._begin(identity, last=True)
+            if self._new and not self._save():
+                return
+            while self._step(follower, last=True):
                 pass
         if not named or not follower.behind():
             self._drop(identity)
@@ -197,41 +294,37 @@ class Tailer:
     def _drop(self, identity: Identity, state: os.stat_result | None = None) -> None:
         follower = self._followers.pop(identity)
         self._quiet_since.pop(identity, None)
-        self._waiting.pop(identity, None)
+        self._again.pop(identity, None)
         self._known.keep(follower.position(), state or follower.state())
         follower.close()
 
     # --- keeping and telling ---
 
-    def _save(self) -> None:
-        found = [*(follower.position() for follower in self._followers.values()), *self._known.positions()]
-        if self._kept is None or found == self._saved:
-            return
+    def _save(self) -> bool:
+        """Keep where reading goes on, when all that was counted up to there is on disk; False when it could not be."""
+        if self._kept is None:
+            self._new = False
+            return True
+        found = Kept([*self._open_positions(), *self._known.positions()], [*self._known.cuts()])
+        if found == self._saved and self._keeps and self._kept.exists():
+            self._new = False
+            return True
+        if not self._keeps and self._now() < self._save_again:
+            return False
+        self._save_again = self._now() + SAVE_SECONDS
+        self._keeps = False
+        if not self._book.flush():
+            self._tell(f"{self._kept}: is not written while counts cannot be kept on disk; logs wait")
+            return False
         try:
-            positions.save(self._kept, found)
-            self._saved = found
+            positions.save(self._kept, found.files, found.cut)
         except OSError as error:
-            self._tell(f"{self._kept}: cannot be written ({error.strerror}): a restart would count rows again")
+            self._book.failed("save", self._kept, f"cannot be written ({error.strerror}); logs wait")
+            return False
+        self._saved, self._keeps, self._new = found, True, False
+        return True
 
     def _tell(self, message: str) -> None:
-        """Each power of two is often enough."""
-        if len(self._told) > _MOST_TOLD:
-            self._told.clear()
-        count = self._told[message] = self._told.get(message, 0) + 1
-        if count & (count - 1) == 0:
-            _log.warning("%s (%d times so far)", message, count)
-
-
-class _Waiting:
-    """Tables of a step that are still to be counted, and where it ends."""
-
-    def __init__(self, tables: dict[str, Table], end: int) -> None:
-        self.tables, self.end = tables, end
-
-
-def _loaded(kept: Path) -> list[Position]:
-    try:
-        return positions.load(kept)
-    except (OSError, ValueError) as error:
-        _log.error("%s: cannot be read (%s): logs that are there are read from their beginning", kept, error)
-        return []
+        times = self._telling.times(message)
+        if times:
+            _log.warning("%s (%d times so far)", message, times)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.blocks import Block
+from modelwatch.exporters.ledger import MOST_MARKS, Mark
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.model.units import Duration
 
@@ -46,6 +47,11 @@ def counted(layout: SimpleNamespace, seed: int) -> Counted:
     return Counted(counts.astype(np.int64) * bool(rows), sums * bool(rows), rows, errors, newest)
 
 
+def mark(seed: int) -> Mark | None:
+    """Where the rows of a request end in a file, of somewhat more files than are remembered; of every other request."""
+    return Mark(seed % (MOST_MARKS + 100), seed, seed << 32) if seed % 2 else None
+
+
 def everything(monitor: Monitor) -> dict[str, object]:
     """All that a monitor has counted, so that two can be compared to the last digit."""
     snapshot = monitor.snapshot()
@@ -59,5 +65,6 @@ def everything(monitor: Monitor) -> dict[str, object]:
         "counters": tally.counters.tolist(),
         "sums": tally.sums.tolist(),
         "totals": {name: found.tolist() for name, found in snapshot.totals.items()},
+        "marks": list(tally.marks.items()),
         "total_sums": {name: found.tolist() for name, found in snapshot.total_sums.items()},
     }

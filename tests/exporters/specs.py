@@ -12,7 +12,7 @@ from modelwatch.model import defaults
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
-NAME = "flight-delay"
+NAME, OTHER = "flight-delay", "other"
 
 
 def feature(name: str, kind: t.FeatureType = "numeric", method: t.DriftMethod = "psi", **changes: object) -> t.Feature:

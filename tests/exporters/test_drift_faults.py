@@ -26,6 +26,7 @@ from modelwatch.exporters.journal import segments
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 from modelwatch.exporters.state import State
+from modelwatch.exporters.telling import Telling
 
 PATH = f"/v1/models/{specs.NAME}/predictions"
 
@@ -222,6 +223,109 @@ def test_requests_that_hold_nothing_write_nothing(tmp_path: Path, clock) -> None
     assert _sidecar(tmp_path, clock).snapshots()[0].tally.rejected == 1
 
 
+# --- snapshots that cannot be saved ---
+
+
+@pytest.fixture
+def small_journal(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(journals, "MOST_BYTES", 20_000)
+    return 20_000
+
+
+def _until_refused(sidecar: Sidecar, clock) -> tuple[int, NotKeptError]:  # type: ignore[no-untyped-def]
+    """Ten rows a second, and the call that comes once a second: what was accepted, and why no more is."""
+    kept = 0
+    for seed in range(2000):
+        clock.pass_(1)
+        sidecar.keep()
+        try:
+            kept += _send(sidecar, seed)
+        except NotKeptError as error:
+            return kept, error
+    raise AssertionError("nothing was refused")
+
+
+def test_a_journal_that_no_snapshot_relieves_is_bounded_told_and_relieved_by_the_next_one(  # type: ignore[no-untyped-def]
+    tmp_path: Path, clock, small_journal: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar = _sidecar(tmp_path, clock)
+    (tmp_path / f"{specs.NAME}.new").mkdir()  # as good as a full disk, also for root
+    kept, refused = _until_refused(sidecar, clock)
+    assert "no snapshot could be saved, and the journal has grown to its bound" in str(refused)
+    assert "rows are refused until it can be kept" in caplog.text
+    assert small_journal <= sidecar.health().journal_bytes < small_journal + 2000
+    for _ in range(5):
+        clock.pass_(1)
+        sidecar.keep()
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert small_journal <= sidecar.health().journal_bytes < small_journal + 2000
+    assert sidecar.snapshots()[0].tally.accepted == kept
+    # A restart is refused as well, has all that was accepted, and takes up counting by itself once there is room.
+    again = _sidecar(tmp_path, clock)
+    assert again.snapshots()[0].tally.accepted == kept
+    with pytest.raises(NotKeptError):
+        _send(again)
+    (tmp_path / f"{specs.NAME}.new").rmdir()
+    clock.pass_(10)
+    again.keep()
+    assert _send(again) == 10
+    for seed in range(100):
+        clock.pass_(61)
+        again.keep()
+        assert _send(again, seed) == 10
+    assert again.health().journal_bytes < small_journal
+    assert _accepted(tmp_path, clock) == kept + 1010
+
+
+def test_a_profile_that_is_replaced_does_not_make_room_in_the_journal(
+    tmp_path: Path, clock, small_journal: int
+) -> None:  # type: ignore[no-untyped-def]
+    sidecar = _sidecar(tmp_path, clock)
+    (tmp_path / f"{specs.NAME}.new").mkdir()
+    kept, _ = _until_refused(sidecar, clock)
+    for features in (specs.FEATURES[:2], specs.FEATURES):
+        sidecar.load(specs.fleet(specs.model(features=features)))
+        with pytest.raises(NotKeptError):
+            _send(sidecar)
+    assert sidecar.health().journal_bytes < small_journal + 2000
+    assert _accepted(tmp_path, clock) == kept
+
+
+def test_half_a_snapshot_takes_no_room_from_the_journal(  # type: ignore[no-untyped-def]
+    tmp_path: Path, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = _sidecar(tmp_path, clock)
+    _send(sidecar)
+
+    def broken(file: int) -> None:
+        if Path(f"/proc/self/fd/{file}").readlink().suffix == ".new":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    sidecar.save()
+    assert sidecar.failures()["save"] == 1
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_what_happens_again_after_a_while_is_told_again_however_often_it_was_before() -> None:
+    now = [0.0]
+    telling = Telling(lambda: now[0])
+
+    def told(times: int) -> list[int]:
+        return [found for found in (telling.times("full") for _ in range(times)) if found]
+
+    assert told(100) == [1, 2, 4, 8, 16, 32, 64]
+    assert telling.times("something else") == 1
+    now[0] += 599
+    assert told(28) == [128]
+    now[0] += 600
+    assert told(5) == [1, 2, 4]
+    for number in range(5000):
+        telling.times(str(number))
+    assert len(telling._seen) <= 1000
+
+
 # --- a monitor that is replaced while rows come in ---
 
 
@@ -378,6 +482,25 @@ def test_a_disk_that_is_really_full_costs_nothing_that_was_acknowledged(  # type
     finally:
         second.process.kill()
         second.process.communicate()
+
+
+def test_a_disk_with_room_for_the_journal_but_for_no_snapshot_refuses_rows_in_time_and_heals(  # type: ignore[no-untyped-def]
+    small_disk: Path, reference: Path, wait
+) -> None:
+    first = Process(small_disk, reference, "127.0.0.1:0", "small")
+    try:
+        wait(lambda: first.client.get("/readyz").status_code == 200)
+        (small_disk / f"{specs.NAME}.new").mkdir()
+        kept = _full(first, (small_disk / f"{specs.NAME}.new").rmdir, wait)
+        assert 20_000 < first.metric("modelwatch_exporter_journal_bytes") < 25_000
+        wait(lambda: first.metric("modelwatch_exporter_last_snapshot_timestamp_seconds") > time.time() - 60)
+    finally:
+        first.process.kill()
+        log = first.process.communicate()[1]
+    assert "no snapshot could be saved, and the journal has grown to its bound" in log
+    assert "flight-delay.state: cannot be saved" in log and "Traceback" not in log
+    again = State(small_disk).load(specs.NAME)
+    assert again is not None and again.accepted == kept
 
 
 def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path, reference: Path, wait) -> None:  # type: ignore[no-untyped-def]

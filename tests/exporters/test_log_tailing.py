@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
+import hashlib
 import json
 import os
 import random
@@ -13,28 +16,56 @@ from pathlib import Path
 import pytest
 
 from modelwatch.exporters.ingest import Table
-from modelwatch.exporters.tailing import positions
+from modelwatch.exporters.ledger import Mark
+from modelwatch.exporters.tailing import follower, positions
 from modelwatch.exporters.tailing.follower import STEP_BYTES, STEP_LINES
-from modelwatch.exporters.tailing.tailer import GRACE_SECONDS, LaterError, Tailer
+from modelwatch.exporters.tailing.positions import HEAD_BYTES
+from modelwatch.exporters.tailing.tailer import GRACE_SECONDS, LATER_SECONDS, SAVE_SECONDS, LaterError, Tailer
 
 
 class Book:
-    """Counts rows by their id, as the sidecar would; ``later`` models are not ready."""
+    """Counts rows by their id, as the sidecar would, which outlives kills; ``later`` models are not ready."""
 
     def __init__(self) -> None:
         self.ids: Counter[object] = Counter()
         self.models: Counter[str] = Counter()
         self.rejected = 0
         self.later: set[str] = set()
+        self.marks: dict[tuple[str, int], Mark] = {}
+        self.flushes = True
+        self.dies_in = -1
+        self.failures: list[str] = []
 
-    def count(self, model: str, table: Table) -> None:
+    def mark(self, model: str, file: int) -> Mark | None:
         if model in self.later:
             raise LaterError("loading")
         if model.startswith("unknown"):
             raise KeyError(model)
+        return self.marks.get((model, file))
+
+    def flush(self) -> bool:
+        return self.flushes
+
+    def failed(self, operation: str, path: Path, reason: str) -> None:
+        self.failures.append(f"{operation} {path.name}: {reason}")
+
+    def count(self, model: str, table: Table, mark: Mark) -> None:
+        self.dies_in -= 1
+        if self.dies_in == 0:
+            raise Killed
+        before = self.marks.get((model, mark.file))
+        assert before is None or before.offset < mark.offset
+        self.marks[model, mark.file] = mark
         self.rejected += len(table.rejected(["x"]))
         self.ids.update(table.ids() or [])
         self.models[model] += table.rows
+        self.dies_in -= 1
+        if self.dies_in == 0:
+            raise Killed
+
+
+class Killed(BaseException):
+    """The process is no more; what it had written is there."""
 
 
 class Turned:
@@ -42,6 +73,12 @@ class Turned:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine stops here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -63,12 +100,16 @@ def lines(*ids: object) -> str:
 
 
 def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", kept: bool = True) -> Tailer:
-    return Tailer([pattern or str(tmp_path)], book.count, tmp_path / "offsets.json" if kept else None, clock)
+    return Tailer([pattern or str(tmp_path)], book, tmp_path / "offsets.json" if kept else None, clock)
 
 
 def drained(found: Tailer) -> None:
     while found.poll():
         pass
+
+
+def kept_positions(tmp_path: Path) -> list[positions.Position]:
+    return positions.load(tmp_path / "offsets.json").files
 
 
 def once(*ids: object) -> Counter[object]:
@@ -104,7 +145,7 @@ def test_files_of_a_folder_or_of_a_pattern_are_found_whenever_they_appear(
 ) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "pods" / "a").mkdir(parents=True)
-    found = Tailer([str(tmp_path / "logs"), str(tmp_path / "pods" / "*" / "*.log")], book.count, None, clock)
+    found = Tailer([str(tmp_path / "logs"), str(tmp_path / "pods" / "*" / "*.log")], book, None, clock)
     append(tmp_path / "logs" / "one.jsonl", line(1))
     append(tmp_path / "logs" / "two.ndjson", line(2))
     append(tmp_path / "logs" / "else.txt", line(3))
@@ -243,8 +284,9 @@ def test_rows_that_cannot_be_counted_yet_are_kept_and_counted_once(tmp_path: Pat
     for _ in range(3):
         found.poll()
         append(log, line(f"later {_}"))
-    assert book.models == Counter(m=2)
+    assert book.models == Counter(), "whether the file is the one of the marks, all of its models are asked"
     book.later = set()
+    clock.now += LATER_SECONDS
     drained(found)
     assert book.ids == once(1, 2, 3, "later 0", "later 1", "later 2")
     assert found.lines["counted"] == 6
@@ -282,20 +324,19 @@ def test_a_step_is_of_no_more_rows_than_a_table_may_have(tmp_path: Path, book: B
     assert book.models == Counter(m=2 * STEP_LINES + 5)
 
 
-def test_a_damaged_file_of_offsets_is_told_and_reading_starts_anew(
-    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file_of_offsets_is_told_and_reading_starts_anew(tmp_path: Path, book: Book, clock: Turned) -> None:
     append(tmp_path / "one.jsonl", lines(1))
-    for damage in (
-        "{",
-        "[]",
-        '{"format": "modelwatch.offsets/1"}',
-        '{"format": "modelwatch.offsets/1", "files": [{}]}',
-    ):
+    damages = ["{", "[]", "{}", '{"format": "modelwatch.offsets/1", "files": [{}]}', '{"format": "a.b/9", "files": []}']
+    for damage in damages:
         (tmp_path / "offsets.json").write_text(damage)
-        drained(tailer(tmp_path, book, clock))
-    assert caplog.text.count("are read from their beginning") == 4
-    assert positions.load(tmp_path / "offsets.json")[0].offset == len(line(1))
+        found = tailer(tmp_path, book, clock)
+        drained(found)
+        found.close()
+    assert len(book.failures) == len(damages)
+    assert all("are read from their beginning, and count again" in failure for failure in book.failures)
+    assert "was written by another version of modelwatch (format 'a.b/9'" in book.failures[-1]
+    assert book.ids == Counter({1: len(damages)})
+    assert kept_positions(tmp_path)[0].offset == len(line(1))
 
 
 def test_random_writing_and_rotation_count_every_line_once(tmp_path: Path, book: Book, clock: Turned) -> None:
@@ -342,6 +383,205 @@ def test_random_writing_and_rotation_count_every_line_once(tmp_path: Path, book:
         assert book.ids == once(*(f"{run}-{number}" for number in range(written))), run
 
 
+def test_a_kill_just_before_or_after_any_rows_are_counted_counts_every_row_once(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty runs: two logs of two models each, rotated by renaming and by copying, and a kill every few steps."""
+    monkeypatch.setattr(follower, "STEP_BYTES", 500)
+    for run in range(20):
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        dice = random.Random(run)
+        book.ids.clear()
+        renamed, copied = folder / "a.jsonl", folder / "b.jsonl"
+        rotations = written = 0
+
+        def start(folder: Path = folder, dice: random.Random = dice) -> Tailer:
+            book.dies_in = dice.choice([-1, dice.randrange(1, 12)])
+            return tailer(folder, book, clock, str(folder / "*.jsonl*"))
+
+        found = start()
+
+        def look() -> bool:
+            nonlocal found
+            try:
+                return found.poll()
+            except Killed:
+                found = start()
+                return True
+
+        def maybe_look(dice: random.Random = dice) -> None:
+            if dice.random() < 0.5:
+                look()
+
+        for _ in range(300):
+            match dice.choice(["write"] * 4 + ["look"] * 4 + ["rename", "copy", "restart", "pause"]):
+                case "write":
+                    for _ in range(dice.randrange(6)):
+                        append(dice.choice([renamed, copied]), line(f"{run}-{written}", dice.choice(["m", "n"])))
+                        written += 1
+                case "look":
+                    look()
+                case "rename" if renamed.exists():
+                    rotations += 1
+                    renamed.rename(folder / f"a.jsonl.{rotations}")
+                case "copy" if copied.exists():
+                    rotations += 1
+                    shutil.copy(copied, folder / f"b.jsonl.{rotations}")
+                    maybe_look()
+                    os.truncate(copied, 0)
+                    maybe_look()
+                case "restart":
+                    found = start()
+                case "pause":
+                    clock.now += dice.random() * 2 * GRACE_SECONDS
+        book.dies_in = -1
+        for _ in range(4):
+            while look():
+                pass
+            clock.now += GRACE_SECONDS + 1
+        assert book.ids == once(*(f"{run}-{number}" for number in range(written))), run
+
+
+def test_what_is_kept_goes_before_the_rows_that_it_is_of(tmp_path: Path, book: Book, clock: Turned) -> None:
+    """Where it cannot be written what a file is called by, a kill would make its rows count again: they wait."""
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1))
+    found = tailer(tmp_path, book, clock)
+    (tmp_path / "offsets.new").mkdir()  # as good as a full disk, also for root
+    for _ in range(5):
+        found.poll()
+    assert book.ids == once()
+    assert book.failures == ["save offsets.json: cannot be written (Is a directory); logs wait"]
+    (tmp_path / "offsets.new").rmdir()
+    clock.now += SAVE_SECONDS
+    drained(found)
+    assert book.ids == once(1)
+    book.flushes = False
+    clock.now += SAVE_SECONDS
+    append(log, lines(2))
+    drained(found)
+    append(log, lines(3))
+    drained(found)
+    assert book.ids == once(1, 2), "nothing is read on while what was counted may not outlive the machine"
+    book.flushes = True
+    clock.now += SAVE_SECONDS
+    drained(found)
+    assert book.ids == once(1, 2, 3)
+
+
+def test_what_is_kept_is_never_ahead_of_what_outlives_the_machine(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    clock.now += SAVE_SECONDS
+    found.poll()
+    assert kept_positions(tmp_path)[0].offset == len(lines(1))
+    book.flushes = False
+    append(log, lines(2))
+    drained(found)
+    clock.now += SAVE_SECONDS
+    found.poll()
+    assert book.ids == once(1, 2)
+    assert kept_positions(tmp_path)[0].offset == len(lines(1))
+
+
+def test_positions_of_the_first_version_are_read(tmp_path: Path, book: Book, clock: Turned) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1, 2))
+    state = log.stat()
+    first = {"path": str(log), "device": state.st_dev, "inode": state.st_ino, "offset": len(line(1)), "head": 10}
+    first["digest"] = hashlib.sha256(line(1)[:10].encode()).hexdigest()
+    (tmp_path / "offsets.json").write_text(json.dumps({"format": "modelwatch.offsets/1", "files": [first]}))
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(2)
+    assert book.failures == []
+
+
+def test_a_log_that_was_cut_and_begins_with_the_same_row_is_known_by_what_follows(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log = tmp_path / "one.jsonl"
+    warm_up = line("x" * HEAD_BYTES)
+    append(log, warm_up + lines(1, 2))
+    first = tailer(tmp_path, book, clock)
+    drained(first)
+    first.close()
+    log.write_text(warm_up + lines(3, 4, 5))
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(1, 2, 3, 4, 5) + Counter({"x" * HEAD_BYTES: 2})
+
+
+def test_packed_copies_and_files_that_took_over_an_inode_are_not_read(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1, 2))
+    found = tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*"))
+    drained(found)
+    with gzip.open(tmp_path / "one.jsonl.1.gz", "wb") as packed:
+        packed.write(lines(1, 2).encode())
+    clock.now += 2 * GRACE_SECONDS
+    drained(found)  # closed, for it is quiet
+    log.rename(tmp_path / "else.txt")
+    (tmp_path / "else.txt").write_text(lines(*range(10, 20)))  # the same inode, and no log any more
+    for _ in range(3):
+        clock.now += 2 * GRACE_SECONDS
+        drained(found)
+    assert book.ids == once(1, 2)
+    assert found.lines["nameless"] == 0
+
+
+def test_a_copy_that_took_over_the_inode_of_a_log_that_is_gone_goes_on_where_its_original_was_cut(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log, copy = tmp_path / "one.jsonl", tmp_path / "one.jsonl.1"
+    append(log, lines(1, 2))
+    first = tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*"))
+    drained(first)
+    first.close()
+    append(log, lines(3))
+    shutil.copy(log, copy)
+    log.write_text(lines(4))
+    (known,) = kept_positions(tmp_path)
+    gone = dataclasses.replace(known, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
+    positions.save(tmp_path / "offsets.json", [known, gone], [])
+    drained(tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*")))
+    assert book.ids == once(1, 2, 3, 4)
+
+
+def test_a_log_that_cannot_be_opened_for_a_while_is_not_taken_for_another(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1, 2))
+    first = tailer(tmp_path, book, clock)
+    drained(first)
+    first.close()
+    append(log, lines(3))
+    found = tailer(tmp_path, book, clock)
+    with monkeypatch.context() as patched:
+        open_ = os.open
+        patched.setattr(os, "open", lambda path, *rest: open_("/nowhere" if path == log else path, *rest))
+        assert not found.poll()
+    drained(found)
+    assert book.ids == once(1, 2, 3)
+
+
+def test_a_kill_in_the_middle_of_a_line_that_is_too_long_skips_all_of_it(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log = tmp_path / "one.jsonl"
+    append(log, line(1) + " " * STEP_BYTES + line("part of a line") + line(2))
+    first = tailer(tmp_path, book, clock)
+    first.poll()
+    clock.now += SAVE_SECONDS
+    first.poll()
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(1, 2)
+
+
 def test_it_stops_when_it_is_told(tmp_path: Path, book: Book, clock: Turned) -> None:
     append(tmp_path / "one.jsonl", lines(1))
     stop = threading.Event()
@@ -352,4 +592,4 @@ def test_it_stops_when_it_is_told(tmp_path: Path, book: Book, clock: Turned) -> 
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
-    assert positions.load(tmp_path / "offsets.json")[0].offset == len(line(1))
+    assert kept_positions(tmp_path)[0].offset == len(line(1))
