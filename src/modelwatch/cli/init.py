@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+from modelwatch.cli import ignored
 from modelwatch.cli.command import OK, Command, Streams
 from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.table import InitError
@@ -54,6 +55,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         f"{output}: {_counted(len(made.features), 'feature')} from {_counted(made.rows, 'row')}"
         + (f", {_counted(left, 'other column')} left out (its last lines say why)" if left else ""),
         f"{profile}: what normal looks like",
+        # Where the spec goes elsewhere, this is no folder to run a stack in.
+        *(ignored.keep_private(streams.cwd) if args.output is None else ()),
         f"Next: look over what is guessed, then modelwatch check --models {output.parent} and modelwatch generate --models {output.parent}",
     )
     return OK
