@@ -318,6 +318,17 @@ def test_init_tells_of_a_first_line_that_looks_like_a_row(run: Run, tmp_path: Pa
     assert "remove models/table.yaml and run this again" in made.err
 
 
+def test_init_warns_of_a_label_that_nobody_named_and_says_the_flag(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{20 + i % 50},{'yes' if i % 3 else 'no'},{'yes' if i % 3 else 'no'}\n" for i in range(60))
+    (tmp_path / "churn.csv").write_text("age,gone,prediction\n" + rows)
+    made = run("init", "churn.csv")
+    assert made.code == 0
+    assert "modelwatch: 'gone' is drafted as a feature and looks like the truth" in made.err
+    assert "help: if it is, remove models/churn.yaml and run this again with --target gone" in made.err
+    (tmp_path / "models/churn.yaml").unlink()
+    assert run("init", "churn.csv", "--target", "gone").err == ""
+
+
 def test_profile_builds_a_reference_and_names_an_unknown_model(run: Run, models: Path, tmp_path: Path) -> None:
     (tmp_path / "ref.csv").write_text(
         "age,country\n" + "\n".join(f"{n % 90},{'DE' if n % 2 else 'FR'}" for n in range(200))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
 from modelwatch.cli import ignored
@@ -49,6 +50,17 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         streams.fail(
             f"the first line of {args.data} looks like a row and was taken for the columns' names",
             f"unless it holds names, put them into a first line of their own, remove {output} and run this again",
+        )
+    again = f"remove {output} and run this again with"
+    if made.likely:
+        streams.fail(
+            f"{made.likely.name!r} is drafted as a feature and looks like the truth: {made.likely.why}",
+            f"if it is, {again} --target {shlex.quote(made.likely.name)}: no request holds it",
+        )
+    elif made.unanswered:
+        streams.fail(
+            "no column was taken for the model's answer or for the truth, so all that can be are features",
+            f"if one is, {again} --prediction COLUMN or --target COLUMN",
         )
     left = len(made.left_out)
     streams.say(
