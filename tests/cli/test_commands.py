@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -373,6 +374,13 @@ def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:
         ("objective: 99.9", "objective: 99.5", "SLO quick: objective 99.9 % -> 99.5 %"),
         ("window: 30d", "window: 28d", "SLO quick: window 30d -> 28d"),
         ("min_samples: 900", "min_samples: 800", "from 800 rows on"),
+        ("rows_per_hour: 50", "rows_per_hour: 70", "sampling.rows_per_hour 50 -> 70"),
+        ("file_age: 2h", "file_age: 3h", "sampling.file_age 2h -> 3h"),
+        ("{rest: 1}", "{rest: 1}, folder: ../kept", "sampling.folder is now set: ../kept"),
+        ("{min: 0.8}", "{min: 0.9}", "performance.metrics.accuracy.min 0.8 -> 0.9"),
+        ("label_delay: 6h", "label_delay: 8h", "performance.label_delay 6h -> 8h"),
+        ("age, type: numeric, range: [0, 120]", "age, type: categorical", "feature age: numeric -> categorical"),
+        ("positive_class: leaves", "positive_class: stays", "task.positive_class leaves -> stays"),
     ],
 )
 def test_no_edit_that_moves_a_page_goes_untold(
@@ -381,8 +389,27 @@ def test_no_edit_that_moves_a_page_goes_untold(
     spec = (
         TEN_LINES
         + "slos:\n  - {name: quick, objective: 99.9, window: 30d, sli: {latency: 250ms}}\ndrift: {min_samples: 900}\n"
+        + "sampling: {rows_per_hour: 50, file_age: 2h, strata: {rest: 1}}\n"
+        + "performance: {label_delay: 6h, metrics: {accuracy: {min: 0.8}}}\n"
     )
     (models / "churn.yaml").write_text(spec)
     shutil.copytree(models, tmp_path / "old")
+    assert before in spec
     (models / "churn.yaml").write_text(spec.replace(before, after))
-    assert sentence in run("diff", "old").out
+    told = run("diff", "old").out
+    assert f"  {sentence}" in told or sentence.startswith("from ")
+    assert sentence in told
+    assert not re.search(r"\b(\S+)(?: ->|, before over) \1(?: |$)", told, re.MULTILINE), "what stayed is no change"
+
+
+def test_a_diff_of_samples_says_when_none_are_kept_any_more(run: Run, models: Path, tmp_path: Path) -> None:
+    """And the folder that older specs lie in is no change of the paths in them."""
+    (tmp_path / "train.csv").write_text("age,country\n1,a\n")
+    spec = TEN_LINES + "baseline: {data: ../train.csv}\n"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/train.csv").write_text("age,country\n1,a\n")
+    (models / "churn.yaml").write_text(spec + "sampling: {rows_per_hour: 50, folder: ../kept}\n")
+    shutil.copytree(models, tmp_path / "elsewhere/old")
+    assert "nothing changes" in run("diff", "elsewhere/old").out
+    (models / "churn.yaml").write_text(spec)
+    assert run("diff", "elsewhere/old").out == "churn\n  sampling is no longer set\n"
