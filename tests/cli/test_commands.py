@@ -225,7 +225,8 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
         assert text in shown.out
     wrong = run("explain", "ModelDwn")
     assert wrong.code == 2 and "did you mean ModelDown?" in wrong.err
-    assert "MW012" in run("explain", "mw012").out
+    assert run("explain", "mw012").out.startswith("MW012: unknown field\n\n")
+    assert "\nFails:\n\n`models/churn.yaml`\n\n    apiVersion: modelwatch/v1\n" in run("explain", "mw012").out
     assert run("explain", "MW12").out == run("explain", "MW012").out
 
 
