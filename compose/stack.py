@@ -21,7 +21,7 @@ from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
 from modelwatch.compose.moved import moved, remember
 from modelwatch.compose.occupied import check_ports
-from modelwatch.compose.pages import API_ONLY, api_only
+from modelwatch.compose.pages import note
 from modelwatch.compose.parts import PartError
 from modelwatch.compose.readiness import is_ready, is_up, wait_ready
 from modelwatch.compose.report import Progress, table
@@ -349,8 +349,7 @@ class _Up:
             part = part_named(name)
             url = part.page_url(self._addresses.public)
             if name not in backend.pending and url:
-                note = API_ONLY if api_only(part, self._addresses.public) else ""
-                rows.append((part.title, url, versions.get(name, ""), note))
+                rows.append((part.title, url, versions.get(name, ""), note(part, self._addresses.public)))
         self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
         for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
             self._say(line)
