@@ -12,6 +12,8 @@ from modelwatch.compose import web
 
 # Names that a line has room for.
 MOST_NAMES = 5
+# Watched of every model that has them.
+ANSWERS = ("prediction", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,20 @@ def _state(model: Mapping[str, Any]) -> ModelState:
     said = [model["problem"]] if model.get("problem") else []
     if drifting:
         said.append(f"drift in {_some(drifting)}")
+    said += _rejected(model)
     said += _waiting(features)
     return ModelState(model["name"], model["status"], "; ".join(said))
+
+
+def _rejected(model: Mapping[str, Any]) -> list[str]:
+    """How many rows were not counted, and why."""
+    rows, reasons = model.get("rows", {}), model.get("rejected_by_reason", {})
+    rejected = rows.get("rejected", 0)
+    if not rejected:
+        return []
+    most = sorted(reasons.items(), key=lambda item: -item[1])
+    why = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in most)
+    return [f"{rejected:,} of {rejected + rows['accepted']:,} rows rejected ({why})"]
 
 
 def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -53,13 +67,22 @@ def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:
     for feature in features:
         for window in feature["windows"]:
             why = window["inactive"]
-            if why:
+            if why and not _unasked(feature):
                 windows.setdefault(why, {})[window["window"]] = None
                 names.setdefault(why, set()).add(feature["name"])
     return [
         f"no score for {len(names[why])} of {len(features)} in {', '.join(where)}: {why}"
         for why, where in windows.items()
     ]
+
+
+def _unasked(feature: Mapping[str, Any]) -> bool:
+    """Whether it is an answer that neither the reference nor any row has: such a model says none."""
+    name = feature["name"]
+    return name in ANSWERS and all(
+        window.get("samples") == 0 and str(window["inactive"]).startswith(f"the reference has no {name!r}")
+        for window in feature["windows"]
+    )
 
 
 def _some(names: list[str]) -> str:

@@ -18,6 +18,8 @@ from modelwatch.compose.table import part_named
 # What has to work for a fault to become a page, in the order in which the page travels.
 _NEEDED = ("demo", "prometheus", "alertmanager", "pagerduty")
 _ENQUEUE = "/v2/enqueue"
+# In a log, a line each minute says that it still goes on.
+_TOLD_EACH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class Drill:
     ask: Http = http
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    live: Callable[[str], None] | None = None
+    """Shows a line in place of the one before, where there is a terminal."""
     page_timeout: float = 600
     resolve_timeout: float = 1500
     _seen: set[int] = field(default_factory=set)
@@ -158,9 +162,12 @@ class Drill:
                 raise StackError(
                     f"no {what} within {limit:.0f} s: look at Prometheus' alerts and at `modelwatch logs alertmanager`"
                 )
-            if now - told >= 15:
+            line = f"  waiting for the {what} ({now - start:.0f} s)"
+            if self.live is not None:
+                self.live(line)
+            elif now - told >= _TOLD_EACH:
                 told = now
-                self.say(f"  waiting for the {what} ({now - start:.0f} s)")
+                self.say(line)
             self.sleep(1)
 
     def _opened(self) -> int | None:

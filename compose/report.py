@@ -11,12 +11,12 @@ from modelwatch.compose.table import part_named
 
 
 class Progress:
-    """A line for each part as it becomes ready; on a terminal also a last line that says what is waited for."""
+    """A line for each part as it becomes ready; on a terminal (``live``) also a last line of what is waited for."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._clock = out, clock
         self._began = clock()
-        self._live = out.isatty()
+        self.live = out.isatty()
         self._shown = ""
 
     @property
@@ -33,10 +33,13 @@ class Progress:
 
     def waiting(self, what: Iterable[str]) -> None:
         """Replace the last line; nothing where output is no terminal."""
-        if not self._live:
-            return
-        line = f"  {self.elapsed:.0f} s  waiting for {', '.join(what)}"[:78]
-        if line != self._shown:
+        if self.live:
+            self.last(f"  {self.elapsed:.0f} s  waiting for {', '.join(what)}")
+
+    def last(self, line: str) -> None:
+        """Show this as the last line, in place of the one before."""
+        line = line[:78]
+        if self.live and line != self._shown:
             self._write(f"\r\x1b[K{line}")
             self._shown = line
 

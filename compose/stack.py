@@ -15,13 +15,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, TextIO
 
-from modelwatch.compose import config, keys, runtimes
+from modelwatch.compose import chosen_ports, config, keys, runtimes
 from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
 from modelwatch.compose.moved import moved, remember
 from modelwatch.compose.occupied import check_ports
-from modelwatch.compose.pages import API_ONLY, api_only
+from modelwatch.compose.pages import note
 from modelwatch.compose.parts import PartError
 from modelwatch.compose.readiness import is_ready, is_up, wait_ready
 from modelwatch.compose.report import Progress, table
@@ -173,7 +173,14 @@ class _Up:
     ) -> None:
         self._folder, self._progress, self._say = folder, progress, progress.say
         self._name = choose(environ)
+        before = chosen_ports.recalled(folder, environ)
+        environ = {**environ, **before}
         self._addresses = runtimes.addresses(self._name, environ)
+        if before:
+            self._say(
+                f"ports as in the last `up`: {chosen_ports.as_text(before)} "
+                f"(MODELWATCH_PORT_<NAME> changes one, removing {folder.home.name}/ports.json all)"
+            )
         demo = (folder.root / "demo" / "__main__.py").is_file()
         folder.make()
         if demo:
@@ -202,6 +209,8 @@ class _Up:
             runtimes.stop(self._folder, record)
             running = None
         runtime = self._refresh(backend, running, record) if running and record else self._start(backend, record)
+        default = runtimes.addresses(self._name, {}).public
+        news = chosen_ports.remember(self._folder, self._addresses.public, default)
         if wait == "all" and backend.pending:
             # A new one: what has joined in the meantime is no longer pending.
             self._wait_joined(backend, runtime)
@@ -209,6 +218,8 @@ class _Up:
             write_record(self._folder, self._record(backend, complete=True))
         remember(self._folder, self._addresses.public)
         self._tell(backend)
+        if news:
+            self._say("the next `up` of this folder has these ports too; MODELWATCH_PORT_<NAME> moves them again")
         return 0
 
     def _wait_joined(self, backend: Backend, runtime: Runtime) -> None:
@@ -338,8 +349,7 @@ class _Up:
             part = part_named(name)
             url = part.page_url(self._addresses.public)
             if name not in backend.pending and url:
-                note = API_ONLY if api_only(part, self._addresses.public) else ""
-                rows.append((part.title, url, versions.get(name, ""), note))
+                rows.append((part.title, url, versions.get(name, ""), note(part, self._addresses.public)))
         self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
         for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
             self._say(line)

@@ -15,7 +15,7 @@ from typing import Literal, TextIO
 
 from modelwatch.compose import drift_state, runtimes, supervision
 from modelwatch.compose.backend import UP, Condition
-from modelwatch.compose.pages import API_ONLY, api_only
+from modelwatch.compose.pages import API_ONLY, note
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
 from modelwatch.compose.programs import NEEDS, TOOLS
 from modelwatch.compose.readiness import is_ready
@@ -89,9 +89,9 @@ def _line(part: Part, seen: _Seen) -> Line:
     else:
         state, detail = "starting", detail or f"does not answer yet at {part.ready_url(record.public) or 'all'}"
     url = part.page_url(record.public) if state in ("ready", "starting") else None
-    only = state == "ready" and api_only(part, record.public)
+    about = note(part, record.public) if state == "ready" else ""
     version = record.versions.get(part.name, "")
-    return Line(part.name, part.title, part.core, state, since, url, version, API_ONLY if only else detail, only)
+    return Line(part.name, part.title, part.core, state, since, url, version, about or detail, about == API_ONLY)
 
 
 def _builds(tools: Mapping[str, PartStatus], now: float) -> list[str]:

@@ -41,6 +41,7 @@ FIRING = p.value_map({"1": ("firing", p.RED)})
 BUDGET = p.above((0, p.ORANGE), (0.25, p.GREEN), base=p.RED)
 # A share below zero reads as a fault of the board. How far below is told by the budget spent, on the board of SLOs.
 OVERSPENT = p.range_map(-1e9, -1e-6, "overspent", p.RED)
+NOT_KNOWN = p.value_map({str(q.TOO_EARLY): ("too early", p.BLUE), str(q.NO_EVENTS): ("no events", p.DIM)})
 OVERSPENT_LINE = p.value_map({"-1": ("-100 % or less", p.RED)})
 NONE_IS_GOOD = p.above((1, p.RED))
 

@@ -7,7 +7,7 @@ from modelwatch.dashboards import parts
 from modelwatch.dashboards.grafana import TimeSeries
 from modelwatch.dashboards.layout import Section, Variable, cells, dashboard, drill
 from modelwatch.dashboards.queries import slo as q
-from modelwatch.dashboards.queries.common import drawable
+from modelwatch.dashboards.queries.common import NO_EVENTS, TOO_EARLY, drawable
 from modelwatch.dashboards.tables import Column, table
 from modelwatch.telemetry import boards
 from modelwatch.telemetry import records as r
@@ -19,6 +19,16 @@ A **burn rate** of 1 spends the error budget exactly by the end of the objective
 Each graph below has a long and a short window and a dashed line. **Someone is told when both lines are above the \
 dashed line**: the long one says that it matters, the short one that it still goes on. For a service younger than the \
 long window, the time before its first day counts as good."""
+
+_BURNS = p.value_map({str(TOO_EARLY): ("too early", p.BLUE), str(NO_EVENTS): ("idle", p.DIM)})
+_LASTS = p.value_map(
+    {
+        str(q.GONE): ("gone", p.RED),
+        str(q.NOT_BURNING): ("not burning", p.GREEN),
+        str(TOO_EARLY): ("too early", p.BLUE),
+        str(NO_EVENTS): ("idle", p.DIM),
+    }
+)
 
 
 def board(runbooks: str) -> str:
@@ -47,7 +57,7 @@ def _all() -> Section:
                     p.Query(q.slo_all(r.SLO_OBJECTIVE)),
                     p.Query(q.slo_all(r.SLO_PERIOD)),
                     p.Query(q.slo_all(r.SLO_PERIOD_ERROR_RATIO)),
-                    p.Query(q.slo_all(r.SLO_BUDGET_REMAINING)),
+                    p.Query(q.budgets_left()),
                     p.Query(q.slo_all(r.SLO_BURN_RATE)),
                     p.Query(q.budgets_spent()),
                 ],
@@ -56,7 +66,14 @@ def _all() -> Section:
                     Column("A", "Promised", p.RATIO),
                     Column("B", "Over days", p.SHORT, 0),
                     Column("C", "Bad so far", p.RATIO, 3),
-                    Column("D", "Budget left", p.RATIO, 1, steps=parts.BUDGET, mappings=parts.OVERSPENT),
+                    Column(
+                        "D",
+                        "Budget left",
+                        p.RATIO,
+                        1,
+                        steps=parts.BUDGET,
+                        mappings=[*parts.NOT_KNOWN, *parts.OVERSPENT],
+                    ),
                     Column("F", "Budget spent", p.RATIO, 1),
                     Column("E", "Burn rate now", p.SHORT, 2, steps=p.above((1, p.ORANGE), (6, p.RED))),
                 ],
@@ -79,9 +96,9 @@ def _now() -> Section:
                     "Share of the error budget that is left in the objective's window. The time before the service's "
                     "first day counts as good, as it does in the alerts.",
                     p.RATIO,
-                    q.slo(r.SLO_BUDGET_REMAINING),
+                    q.budget_left(),
                     steps=parts.BUDGET,
-                    mappings=parts.OVERSPENT,
+                    mappings=[*parts.NOT_KNOWN, *parts.OVERSPENT],
                     decimals=1,
                 ),
                 p.stat(
@@ -90,6 +107,7 @@ def _now() -> Section:
                     p.RATIO,
                     q.budget_spent(),
                     steps=p.above((0.75, p.ORANGE), (1, p.RED)),
+                    mappings=parts.NOT_KNOWN,
                     decimals=1,
                 ),
                 p.stat(
@@ -97,22 +115,24 @@ def _now() -> Section:
                     "Share of events that shall be good.",
                     p.RATIO,
                     q.slo(r.SLO_OBJECTIVE),
+                    no_value="none yet",
                 ),
                 p.stat(
                     "Bad in the window",
                     "Share of events that were bad in the objective's window, weighted by events.",
                     p.RATIO,
-                    q.slo(r.SLO_PERIOD_ERROR_RATIO),
+                    q.bad_share(),
+                    mappings=parts.NOT_KNOWN,
                     decimals=3,
                 ),
                 p.stat(
                     "Burn rate now",
                     "How many times faster than allowed the budget burns, over one hour.",
                     p.SHORT,
-                    q.slo(r.SLO_BURN_RATE),
+                    q.burns_now(),
                     steps=p.above((1, p.ORANGE), (6, p.RED)),
+                    mappings=_BURNS,
                     decimals=2,
-                    no_value="idle",
                 ),
                 p.stat(
                     "Budget gone in",
@@ -120,7 +140,7 @@ def _now() -> Section:
                     p.SECONDS,
                     q.budget_lasts(),
                     steps=p.above((86400, p.ORANGE), (259200, p.GREEN), base=p.RED),
-                    no_value="not burning, or gone",
+                    mappings=_LASTS,
                 ),
             ),
             *cells(
@@ -135,6 +155,7 @@ def _now() -> Section:
                     minimum=None,
                     maximum=1,
                     mappings=parts.OVERSPENT_LINE,
+                    no_value="nothing yet",
                     lines=p.above((0, p.GREEN), base=p.RED),
                 ),
             ),

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.decoded import Decoded
-from modelwatch.exporters.ingest.columns import Mask
+from modelwatch.exporters.ingest.columns import Mask, Numbers, Texts
 from modelwatch.exporters.ingest.table import Rejection, Table
-from modelwatch.exporters.ingest.wrong import Mismatch, add_mismatches
+from modelwatch.exporters.ingest.wrong import Wrong, add_wrong, of_class, of_confidence, of_type
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.relations import MOST_ROWS
 from modelwatch.exporters.statistics.method import Counts, Floats
-from modelwatch.exporters.subjects import CONFIDENCE
+from modelwatch.exporters.subjects import CONFIDENCE, PREDICTION
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +44,19 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float
     counts, sums = np.zeros(layout.width, dtype=np.int64), np.zeros(layout.float_width)
     numbers = {watched.name: decoded.numbers(watched.subject) for watched in layout.numeric.watched}
     texts = {watched.name: decoded.texts(watched.subject) for watched in layout.categorical}
-    mismatches = []
+    wrongs: list[Wrong | None] = []
     for watched in layout.watched:
         column, read = decoded.column(watched.subject), numbers.get(watched.name) or texts[watched.name]
-        if column is not None and read.mismatched is not None:
-            mismatches.append(Mismatch(watched.name, watched.subject.numeric, column, read.mismatched))
+        if column is None:
+            continue
+        wrongs.append(of_type(watched.name, watched.subject.numeric, column, read))
+        if read.mismatched is not None:
             counts[watched.mismatched] = np.count_nonzero(read.mismatched)
-    add_mismatches(errors, mismatches)
+        if watched.subject.role == PREDICTION and isinstance(read, Texts) and layout.model.task.classes:
+            wrongs.append(of_class(column, read, layout.model.task.classes))
+        elif watched.subject.role == CONFIDENCE and isinstance(read, Numbers):
+            wrongs.append(of_confidence(column, read))
+    add_wrong(errors, [wrong for wrong in wrongs if wrong is not None])
     accepted = table.rows - len(errors)
     if not accepted:
         return Counted(counts, sums, 0, errors)

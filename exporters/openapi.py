@@ -141,7 +141,10 @@ _OUTCOME = _object(
         "errors": _array(
             _object(
                 {
-                    "index": {**_COUNT, "description": "Number of the row in the request, from 0."},
+                    "index": {
+                        **_COUNT,
+                        "description": "Number of the row in the request, or of the line, blank ones counted, from 0.",
+                    },
                     "reason": {"type": "string", "description": "Every wrong value of the row."},
                 },
                 ["index", "reason"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 
 import anyio
 from anyio import to_thread
@@ -103,8 +104,9 @@ class Posting:
         kind = request.headers.get("content-type", "")
         if model is None or is_event(request.headers, media_type(kind)):
             return self._events(decode_events(body, media_type(kind), request.headers), model)
-        counted = self._sidecar.ingest(model, decode(body, kind))
-        return _told(counted.accepted, counted.errors, self._limits.errors)
+        table = decode(body, kind)
+        counted = self._sidecar.ingest(model, table)
+        return _told(counted.accepted, counted.errors, self._limits.errors, table.places)
 
     def _events(self, events: list[Event], model: str | None) -> Response:
         """Count what has become whole by ``events``; 202 when nothing has, but something is kept."""
@@ -135,7 +137,10 @@ class Posting:
         return f"there is no model {json.dumps(name[:100])}; the models are {known}"
 
 
-def _told(accepted: int, errors: dict[int, Rejection], most: int) -> Response:
-    told = [{"index": index, "reason": found.sentence} for index, found in sorted(errors.items())[:most]]
+def _told(accepted: int, errors: dict[int, Rejection], most: int, places: Sequence[int] | None = None) -> Response:
+    told = [
+        {"index": index if places is None else places[index], "reason": found.sentence}
+        for index, found in sorted(errors.items())[:most]
+    ]
     answer = {"accepted": accepted, "rejected": len(errors), "errors": told if accepted or told else _NO_ROWS}
     return Json(answer, 200 if accepted else 422)

@@ -123,6 +123,32 @@ def lowest_budget() -> str:
     return least(r.SLO_BUDGET_REMAINING.select(MODEL), "model")
 
 
+# In place of a budget, far below every one: why nothing is known of it.
+TOO_EARLY, NO_EVENTS = -2_000_000_000, -3_000_000_000
+# Budgets are worked out every two minutes, from what was recorded two minutes before.
+_FIRST = "offset 5m"
+
+
+def or_why(known: str, objective: str, *by: str) -> str:
+    """``known``, else whether it is too early for it, else that nothing was counted for the ``objective``, a selector.
+
+    Nothing where there is no objective.
+    """
+    spec, labels = r.SPEC_INFO.select(MODEL), ", ".join(by)
+    young = f"{most(spec, 'model')} unless {most(f'{spec} {_FIRST}', 'model')}"
+    if "model" not in by:
+        young = f"{most(objective, *by)} unless {most(f'{objective} {_FIRST}', *by)}"
+    on = "model" if "model" in by else labels
+    return (
+        f"{known} or on ({on}) {is_always(TOO_EARLY, f'({young})')} "
+        f"or on ({on}) {is_always(NO_EVENTS, most(objective, *by))}"
+    )
+
+
+def lowest_budget_or_why() -> str:
+    return or_why(lowest_budget(), r.SLO_OBJECTIVE.select(MODEL), "model")
+
+
 def drawable(budget: str) -> str:
     """A budget for a graph: one that is overspent a hundred times would press all others into one line."""
     return f"clamp_min({budget}, -1)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.dashboards.queries.common import MODEL, label_values, most
+from modelwatch.dashboards.queries.common import MODEL, is_always, label_values, most, or_why
 from modelwatch.telemetry import burn
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
@@ -23,15 +23,45 @@ def slo_all(record: r.Record) -> str:
     return most(record.select(MODEL), "slo")
 
 
+# In place of the seconds that a budget lasts.
+GONE, NOT_BURNING = -1, -2
+
+
 def budget_lasts() -> str:
-    """Seconds until the budget is gone, if it goes on burning as it did over the last hour."""
-    left = f"({slo(r.SLO_BUDGET_REMAINING)} > 0) * {_SAME_SLO} {slo(r.SLO_PERIOD)} * 86400"
-    return f"{left} / {_SAME_SLO} ({slo(r.SLO_BURN_RATE)} > 0)"
+    """Seconds until the budget is gone, if it goes on burning as it did over the last hour; below 0 why it is none."""
+    remaining, burns = slo(r.SLO_BUDGET_REMAINING), slo(r.SLO_BURN_RATE)
+    left = f"({remaining} > 0) * {_SAME_SLO} {slo(r.SLO_PERIOD)} * 86400"
+    gone = is_always(GONE, f"({remaining} <= 0)")
+    still = is_always(NOT_BURNING, f"({remaining} > 0 and {_SAME_SLO} {burns} == 0)")
+    return chosen_or_why(f"{left} / {_SAME_SLO} ({burns} > 0) or {gone} or {still}")
+
+
+def chosen_or_why(known: str) -> str:
+    """Of the chosen objective: ``known``, or why it is not."""
+    return or_why(known, r.SLO_OBJECTIVE.select(MODEL, SLO), "model", "slo")
+
+
+def budget_left() -> str:
+    return chosen_or_why(slo(r.SLO_BUDGET_REMAINING))
+
+
+def budgets_left() -> str:
+    """Of every objective of the model."""
+    return or_why(slo_all(r.SLO_BUDGET_REMAINING), r.SLO_OBJECTIVE.select(MODEL), "slo")
+
+
+def burns_now() -> str:
+    """Without NaN, which it is while nothing happens."""
+    return chosen_or_why(f"({slo(r.SLO_BURN_RATE)} >= 0)")
 
 
 def budget_spent() -> str:
     """In whole budgets: 1 is all of it, 5 is four too many."""
-    return f"1 - {slo(r.SLO_BUDGET_REMAINING)}"
+    return chosen_or_why(f"1 - {slo(r.SLO_BUDGET_REMAINING)}")
+
+
+def bad_share() -> str:
+    return chosen_or_why(slo(r.SLO_PERIOD_ERROR_RATIO))
 
 
 def budgets_spent() -> str:

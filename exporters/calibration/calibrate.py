@@ -78,6 +78,11 @@ def _sight(setting: Setting, watch: Watch, window: Duration, rows: int) -> Sight
     )
 
 
+def seconds_to_fill(setting: Setting, rows_a_minute: float) -> float:
+    """How long a window must be to get the rows that are asked for."""
+    return setting.least / rows_a_minute * 60
+
+
 def advise(setting: Setting, judgements: tuple[Judgement, ...]) -> Advice:
     """At most one false alarm in 30 days over all windows."""
     stretches = sum(MONTH / one.window.seconds for one in judgements if one.inactive is None) or 1.0

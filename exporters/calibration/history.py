@@ -12,20 +12,24 @@ import pyarrow.compute as pc
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins, category_text
 from modelwatch.exporters.calibration.setting import Setting, Watch
+from modelwatch.exporters.calibration.times import seconds_of, time_column
 from modelwatch.exporters.reading import DataFile
 from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.statistics.method import Counts, Floats
-
-TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "created_at")
+from modelwatch.model.guess import EVENT_TIMES
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """``codes`` are each row's bins by feature; ``seconds`` their time, in order, or None without a time column."""
+    """``codes`` are each row's bins by feature; ``seconds`` their time, in order, or None without a time column.
+
+    ``time`` is the column that told it.
+    """
 
     codes: dict[str, Counts]
     seconds: Floats | None
     rows: int
+    time: str | None = None
 
     @property
     def days(self) -> float | None:
@@ -42,8 +46,11 @@ class History:
         return flat.reshape(-1, bins)
 
 
-def read(path: Path, setting: Setting, profile: Profile, time: str | None = None) -> History:
-    """Raises ProfileError where the file cannot be read or lacks a watched column or the time column."""
+def read(path: Path, setting: Setting, profile: Profile, time: str | None = None, usual: str | None = None) -> History:
+    """Raises ProfileError where the file cannot be read or lacks a watched column or the column ``time``.
+
+    Without ``time``, the times are in the column ``usual`` where the file has it, else in the one that init would take.
+    """
     file = DataFile(path)
     known = [watch for watch in setting.watched if watch.subject.role == "feature" or watch.name in file.columns]
     lacking = [watch.name for watch in known if watch.name not in file.columns]
@@ -52,7 +59,7 @@ def read(path: Path, setting: Setting, profile: Profile, time: str | None = None
     if time is not None and time not in file.columns:
         raise ProfileError(f"{path}: has no column {time!r} for --time; its columns are {', '.join(file.columns[:20])}")
     taken = {watch.name for watch in known}
-    column = time or next((name for name in file.columns if name.lower() in TIME_NAMES and name not in taken), None)
+    column = time or time_column(file, (usual, *EVENT_TIMES), taken)
     wanted = {watch.name: watch.numeric for watch in known} | ({column: False} if column else {})
     codes: dict[str, list[Counts]] = {watch.name: [] for watch in known}
     times: list[Floats] = []
@@ -62,7 +69,7 @@ def read(path: Path, setting: Setting, profile: Profile, time: str | None = None
             assert found is not None
             codes[watch.name].append(_codes(batch.column(watch.name), found.bins))
         if column:
-            times.append(_seconds(batch.column(column), column, path))
+            times.append(seconds_of(batch.column(column), column, path))
     joined = {name: np.concatenate(parts) for name, parts in codes.items() if parts}
     rows = len(next(iter(joined.values()), []))
     if not rows:
@@ -71,7 +78,7 @@ def read(path: Path, setting: Setting, profile: Profile, time: str | None = None
         return History(joined, None, rows)
     seconds = np.concatenate(times)
     order = np.argsort(seconds, kind="stable")
-    return History({name: one[order] for name, one in joined.items()}, seconds[order], rows)
+    return History({name: one[order] for name, one in joined.items()}, seconds[order], rows, column)
 
 
 def _quiet(share: float) -> None:
@@ -86,19 +93,3 @@ def _codes(column: Any, bins: NumericBins | CategoricalBins) -> Counts:
     places = np.array([*(bins.lookup.get(text, bins.unknown) for text in texts), bins.missing], dtype=np.int64)
     indices = pc.fill_null(packed.indices, len(texts)).to_numpy(zero_copy_only=False)
     return np.asarray(places[indices])
-
-
-def _seconds(column: Any, name: str, path: Path) -> Floats:
-    try:
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = pc.cast(column, pa.timestamp("us"))
-        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-            column = pc.divide(pc.cast(pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()), pa.float64()), 1e6)
-        found: Floats = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowException:
-        raise ProfileError(
-            f"{path}: the column {name!r} holds no times that can be read; write 2026-01-31T12:00:00 or seconds"
-        ) from None
-    if not np.isfinite(found).all():
-        raise ProfileError(f"{path}: the column {name!r} lacks times in some rows; fill them or drop these rows")
-    return found

@@ -78,6 +78,8 @@ def _plain(error: BaseException) -> str:
 class ArrowTable:
     """``batches`` have ``schema``, and ``rows`` rows together."""
 
+    places: Sequence[int] | None = None
+
     def __init__(self, schema: Any, batches: list[Any], rows: int) -> None:
         self.rows = rows
         self._batches = batches

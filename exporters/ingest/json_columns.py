@@ -30,6 +30,8 @@ _BESIDE = ("prediction", "confidence", "id", "timestamp")
 class Columns:
     """``features`` and ``beside`` are columns of ``rows`` plain values each."""
 
+    places: Sequence[int] | None = None
+
     def __init__(
         self, rows: int, features: Mapping[str, Sequence[object]], beside: Mapping[str, Sequence[object]]
     ) -> None:

@@ -32,6 +32,8 @@ class Rows:
     is several times as fast as one of each.
     """
 
+    places: Sequence[int] | None = None
+
     def __init__(self, rows: Sequence[object], bad: Mapping[int, Rejection] | None = None) -> None:
         """Raises TooManyRowsError."""
         checked_rows(len(rows))

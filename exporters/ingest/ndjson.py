@@ -24,9 +24,13 @@ _BESIDE = ("prediction", "confidence", "id")
 class Lines:
     """A table over lines that are parsed once it is known which features are wanted."""
 
-    def __init__(self, lines: list[bytes]) -> None:
-        """Raises TooManyRowsError."""
+    def __init__(self, lines: list[bytes], places: Sequence[int] | None = None) -> None:
+        """``places`` are where the rows stand in what was sent, where that is not one after the other.
+
+        Raises TooManyRowsError.
+        """
         self.rows = checked_rows(len(lines))
+        self.places = places
         self._lines = lines
         self._features: dict[str, list[object]] = {}
         self._beside: dict[str, list[object]] = {}
@@ -59,9 +63,13 @@ class Lines:
 
 
 def decode_ndjson(body: bytes) -> Table:
-    """Raises TooManyRowsError. Empty lines are no rows and have no number."""
+    """Raises TooManyRowsError. Empty lines are no rows, but count where a line is named."""
     checked_rows(body.count(b"\n", 0, len(body.rstrip())))
-    return Lines([line for line in body.split(b"\n") if line.strip()])
+    lines = body.split(b"\n")
+    numbers = [number for number, line in enumerate(lines) if line.strip()]
+    if not numbers or len(numbers) == numbers[-1] + 1:
+        return Lines(lines[: len(numbers)])
+    return Lines([lines[number] for number in numbers], numbers)
 
 
 def parsed_lines(lines: list[bytes]) -> tuple[list[object], dict[int, Rejection]]:
@@ -75,6 +83,9 @@ def parsed_lines(lines: list[bytes]) -> tuple[list[object], dict[int, Rejection]
             try:
                 rows.append(parsed(line, _HELP))
             except MalformedError as error:
-                add(bad, index, "not_json", str(error).replace("the body is", "the line is", 1))
+                sentence = (
+                    str(error).replace("the body is", "the line is", 1).replace(" at line 1 column", " at column", 1)
+                )
+                add(bad, index, "not_json", sentence)
                 rows.append(None)
         return rows, bad

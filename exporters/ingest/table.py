@@ -17,7 +17,16 @@ MOST_ROWS = 100_000
 TOLD_ROWS = 100
 
 Reason = Literal[
-    "not_json", "not_a_row", "no_values", "unknown_features", "wrong_type", "wrong_length", "bad_timestamp", "unpaired"
+    "not_json",
+    "not_a_row",
+    "no_values",
+    "unknown_features",
+    "wrong_type",
+    "unknown_class",
+    "bad_confidence",
+    "wrong_length",
+    "bad_timestamp",
+    "unpaired",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -58,6 +67,10 @@ class Table(Protocol):
     @property
     def rows(self) -> int:
         """Number of rows, rejected ones included."""
+
+    @property
+    def places(self) -> Sequence[int] | None:
+        """Where each row stood in what was sent, for people; None where they came one after the other."""
 
     def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
         """Rows that are no rows of a model with the features ``names``; the caller may add to what is returned.

@@ -1,6 +1,6 @@
 """The reference profile: what a model's features looked like when it was trained, and its file."""
 
-from modelwatch.exporters.reference.file import FORMAT, load_profile, profile_to_json
+from modelwatch.exporters.reference.file import load_profile, profile_to_json
 from modelwatch.exporters.reference.profile import (
     Correlations,
     FeatureProfile,
@@ -12,6 +12,7 @@ from modelwatch.exporters.reference.profile import (
     Segments,
     Slice,
 )
+from modelwatch.model.profile_head import FORMAT
 
 __all__ = [
     "FORMAT",

@@ -24,8 +24,8 @@ from modelwatch.exporters.reference.profile import (
     Segments,
     Slice,
 )
+from modelwatch.model.profile_head import FORMAT
 
-FORMAT = "modelwatch.profile/2"
 _MOMENTS = ("minimum", "maximum", "mean", "std", "kurtosis")
 
 

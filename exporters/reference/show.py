@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins
-from modelwatch.exporters.reference.file import FORMAT
 from modelwatch.exporters.reference.profile import FeatureProfile, Profile, Slice
+from modelwatch.model.profile_head import FORMAT
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _BUCKETS = 20

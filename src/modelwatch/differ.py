@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from modelwatch.alert_rules import families, routing, simulate
 from modelwatch.alert_rules.rules import Alert
 from modelwatch.model.types import Fleet, Model, Slo
+from modelwatch.model.units import Duration
 from modelwatch.telemetry import labels as L
 
 Key = tuple[str, str, str]
@@ -81,9 +85,58 @@ def _model(old: Model, new: Model) -> Iterator[str]:
     yield from _slos(old, new)
     if old.drift != new.drift:
         yield f"drift is judged over {_drift(new)}, before over {_drift(old)}"
-    if old.performance != new.performance:
-        yield f"performance is judged over {new.performance.window}, before over {old.performance.window}"
+    for part in _PARTS:
+        yield from _fields(part, _part(old, part), _part(new, part))
     yield from _features(old, new)
+
+
+# What no sentence above is about: told field by field, so that no edit of them goes untold.
+_PARTS = ("task", "performance", "baseline", "sampling", "tracing")
+# Fields that the spec calls otherwise.
+_CALLED = {"performance.min_accuracy": "performance.metrics.accuracy.min"}
+# Paths that the loader has made absolute.
+_PATHS = ("baseline.data", "baseline.profile", "sampling.folder")
+
+
+def _part(model: Model, name: str) -> Any:
+    """A part of a spec, its paths as from the spec's folder: the older specs may lie elsewhere."""
+    part = getattr(model, name)
+    changed = {
+        field: os.path.relpath(path, Path(model.source).absolute().parent)
+        for place in _PATHS
+        if part is not None
+        and place.startswith(f"{name}.")
+        and (path := getattr(part, field := place.partition(".")[2]))
+    }
+    return dataclasses.replace(part, **changed) if changed else part
+
+
+def _fields(path: str, old: Any, new: Any) -> Iterator[str]:
+    """Every field below ``path`` that is another."""
+    before, after = _inner(old), _inner(new)
+    if old == new:
+        return
+    if before is not None and after is not None:
+        for key in dict.fromkeys((*before, *after)):
+            yield from _fields(f"{path}.{key}", before.get(key), after.get(key))
+    elif old is None or new is None:
+        yield f"{_CALLED.get(path, path)} is {'no longer set' if new is None else f'now set: {_value(new)}'}"
+    else:
+        yield f"{_CALLED.get(path, path)} {_value(old)} -> {_value(new)}"
+
+
+def _inner(value: Any) -> Mapping[str, Any] | None:
+    """What is below, of what has something below it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, Duration | type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return value if isinstance(value, Mapping) else None
+
+
+def _value(value: Any) -> str:
+    """As a spec would have it: only what is set."""
+    if (below := _inner(value)) is not None:
+        return f"{{{', '.join(f'{key}: {_value(one)}' for key, one in below.items() if one not in (None, (), {}))}}}"
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _features(old: Model, new: Model) -> Iterator[str]:
@@ -95,6 +148,10 @@ def _features(old: Model, new: Model) -> Iterator[str]:
             yield f"feature {name} is no longer watched"
         else:
             one, other = before[name], after[name]
+            if one.type != other.type:
+                yield f"feature {name}: {one.type} -> {other.type}"
+            if one.max_categories != other.max_categories:
+                yield f"feature {name}: up to {other.max_categories} categories are counted, before {one.max_categories}"
             if one.drift != other.drift:
                 yield (
                     f"feature {name}: drift ({other.drift.method}) is told from {other.drift.warning} and {other.drift.critical},"

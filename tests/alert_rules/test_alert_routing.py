@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from modelwatch.alert_rules import families, routing, simulate
 from modelwatch.alert_rules.inhibition import INHIBITIONS
 from modelwatch.model import types as t
+from modelwatch.model.units import Duration
 from modelwatch.telemetry import labels as L
 
 BASE = {
@@ -167,3 +170,31 @@ def test_amlint_finds_nothing_else_even_where_it_is_strict(tmp_path: Path, fleet
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _seconds(route: dict[str, Any], name: str) -> float:
+    return Duration.parse(route[name]).seconds
+
+
+def _leaves(route: dict[str, Any], above: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    whole = {**above, **{key: value for key, value in route.items() if key != "routes"}}
+    yield whole
+    for below in route.get("routes", ()):
+        yield from _leaves(below, whole)
+
+
+def test_no_route_repeats_sooner_than_its_groups_are_looked_at(routed: t.Fleet) -> None:
+    """Alertmanager warns of such a route whenever it reads its config."""
+    for route in _leaves(routing.tree(routed), {}):
+        assert _seconds(route, "repeat_interval") >= _seconds(route, "group_interval"), route
+
+
+def test_the_heart_beats_once_a_minute_whatever_a_notification_takes(routed: t.Fleet) -> None:
+    """The first look at which a beat is due comes a minute after the last, and not a moment before or after."""
+    [heartbeat] = [
+        one for one in _leaves(routing.tree(routed), {}) if 'alertname="Watchdog"' in one.get("matchers", ())
+    ]
+    look, repeat = _seconds(heartbeat, "group_interval"), _seconds(heartbeat, "repeat_interval")
+    for delay in (0.0, 1.0, 9.0):
+        due = next(beat for beat in itertools.count(look, look) if beat - delay >= repeat)
+        assert due == 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -238,7 +239,8 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
         assert text in shown.out
     wrong = run("explain", "ModelDwn")
     assert wrong.code == 2 and "did you mean ModelDown?" in wrong.err
-    assert "MW012" in run("explain", "mw012").out
+    assert run("explain", "mw012").out.startswith("MW012: unknown field\n\n")
+    assert "\nFails:\n\n`models/churn.yaml`\n\n    apiVersion: modelwatch/v1\n" in run("explain", "mw012").out
     assert run("explain", "MW12").out == run("explain", "MW012").out
 
 
@@ -332,6 +334,17 @@ def test_init_tells_of_a_first_line_that_looks_like_a_row(run: Run, tmp_path: Pa
     assert "remove models/table.yaml and run this again" in made.err
 
 
+def test_init_warns_of_a_label_that_nobody_named_and_says_the_flag(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{20 + i % 50},{'yes' if i % 3 else 'no'},{'yes' if i % 3 else 'no'}\n" for i in range(60))
+    (tmp_path / "churn.csv").write_text("age,gone,prediction\n" + rows)
+    made = run("init", "churn.csv")
+    assert made.code == 0
+    assert "modelwatch: 'gone' is drafted as a feature and looks like the truth" in made.err
+    assert "help: if it is, remove models/churn.yaml and run this again with --target gone" in made.err
+    (tmp_path / "models/churn.yaml").unlink()
+    assert run("init", "churn.csv", "--target", "gone").err == ""
+
+
 def test_profile_builds_a_reference_and_names_an_unknown_model(run: Run, models: Path, tmp_path: Path) -> None:
     (tmp_path / "ref.csv").write_text(
         "age,country\n" + "\n".join(f"{n % 90},{'DE' if n % 2 else 'FR'}" for n in range(200))
@@ -376,6 +389,13 @@ def test_a_port_that_is_none_is_named(run: Run, models: Path) -> None:
         ("objective: 99.9", "objective: 99.5", "SLO quick: objective 99.9 % -> 99.5 %"),
         ("window: 30d", "window: 28d", "SLO quick: window 30d -> 28d"),
         ("min_samples: 900", "min_samples: 800", "from 800 rows on"),
+        ("rows_per_hour: 50", "rows_per_hour: 70", "sampling.rows_per_hour 50 -> 70"),
+        ("file_age: 2h", "file_age: 3h", "sampling.file_age 2h -> 3h"),
+        ("{rest: 1}", "{rest: 1}, folder: ../kept", "sampling.folder is now set: ../kept"),
+        ("{min: 0.8}", "{min: 0.9}", "performance.metrics.accuracy.min 0.8 -> 0.9"),
+        ("label_delay: 6h", "label_delay: 8h", "performance.label_delay 6h -> 8h"),
+        ("age, type: numeric, range: [0, 120]", "age, type: categorical", "feature age: numeric -> categorical"),
+        ("positive_class: leaves", "positive_class: stays", "task.positive_class leaves -> stays"),
     ],
 )
 def test_no_edit_that_moves_a_page_goes_untold(
@@ -384,8 +404,27 @@ def test_no_edit_that_moves_a_page_goes_untold(
     spec = (
         TEN_LINES
         + "slos:\n  - {name: quick, objective: 99.9, window: 30d, sli: {latency: 250ms}}\ndrift: {min_samples: 900}\n"
+        + "sampling: {rows_per_hour: 50, file_age: 2h, strata: {rest: 1}}\n"
+        + "performance: {label_delay: 6h, metrics: {accuracy: {min: 0.8}}}\n"
     )
     (models / "churn.yaml").write_text(spec)
     shutil.copytree(models, tmp_path / "old")
+    assert before in spec
     (models / "churn.yaml").write_text(spec.replace(before, after))
-    assert sentence in run("diff", "old").out
+    told = run("diff", "old").out
+    assert f"  {sentence}" in told or sentence.startswith("from ")
+    assert sentence in told
+    assert not re.search(r"\b(\S+)(?: ->|, before over) \1(?: |$)", told, re.MULTILINE), "what stayed is no change"
+
+
+def test_a_diff_of_samples_says_when_none_are_kept_any_more(run: Run, models: Path, tmp_path: Path) -> None:
+    """And the folder that older specs lie in is no change of the paths in them."""
+    (tmp_path / "train.csv").write_text("age,country\n1,a\n")
+    spec = TEN_LINES + "baseline: {data: ../train.csv}\n"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/train.csv").write_text("age,country\n1,a\n")
+    (models / "churn.yaml").write_text(spec + "sampling: {rows_per_hour: 50, folder: ../kept}\n")
+    shutil.copytree(models, tmp_path / "elsewhere/old")
+    assert "nothing changes" in run("diff", "elsewhere/old").out
+    (models / "churn.yaml").write_text(spec)
+    assert run("diff", "elsewhere/old").out == "churn\n  sampling is no longer set\n"

@@ -69,3 +69,28 @@ def test_a_sidecar_that_says_something_else_says_nothing() -> None:
         with sidecar(answer) as url:
             assert states(url) == ()
     assert states("http://127.0.0.1:1") == ()
+
+
+def without(name: str, samples: int) -> dict[str, Any]:
+    why = f"the reference has no {name!r}: make it again from data that has this column"
+    window = {"window": "1h", "detected": None, "inactive": why, "samples": samples}
+    return {"name": name, "windows": [window, {**window, "window": "1d"}]}
+
+
+def test_a_model_that_says_no_confidence_is_not_asked_for_one() -> None:
+    assert told(features=[feature("a", w1h=None), without("confidence", 0)]) == [("m", "ok", "")]
+
+
+def test_a_confidence_that_comes_and_cannot_be_compared_is_told() -> None:
+    [(_, _, detail)] = told(features=[feature("a", w1h=None), without("confidence", 7)])
+    assert detail.startswith("no score for 1 of 2 in 1h, 1d: the reference has no 'confidence'")
+    [(_, _, detail)] = told(features=[without("age", 0)])
+    assert "the reference has no 'age'" in detail
+
+
+def test_rejected_rows_are_told_with_what_was_wrong() -> None:
+    reasons = {"unknown_class": 12, "bad_confidence": 1200}
+    assert told(features=[], rows={"accepted": 800, "rejected": 1212}, rejected_by_reason=reasons) == [
+        ("m", "ok", "1,212 of 2,012 rows rejected (1,200 bad confidence, 12 unknown class)")
+    ]
+    assert told(features=[], rows={"accepted": 800, "rejected": 0}, rejected_by_reason={}) == [("m", "ok", "")]

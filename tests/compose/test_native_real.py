@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from modelwatch.compose import web
+from modelwatch.compose.pages import CLASSIC, ui
 from modelwatch.compose.parts.machine import Machine
 
 PROMETHEUS = """\
@@ -79,3 +81,11 @@ def test_of_our_own_builds_one_of_each_age_has_no_web_ui_and_status_says_which(f
     fake_stack.up()
     told = json.loads(fake_stack.run("status").stdout)["parts"]
     assert [one["part"] for one in told if one["api_only"]] == [without]
+    if age == "oldest":
+        # As in every notification: what an alert's own link is made of.
+        base = f"http://127.0.0.1:{fake_stack.ports['prometheus']}"
+        assert ui(f"{base}/graph?g0.expr=up&g0.tab=1") == f"{base}/classic/graph?g0.expr=up&g0.tab=1"
+        [detail] = [one["detail"] for one in told if one["part"] == "prometheus"]
+        assert detail == CLASSIC
+        for path in re.findall(r"/classic/\S+", detail.replace(",", "")):
+            assert ui(base + path) == base + path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -204,6 +205,46 @@ def test_moved_ports_restart_the_stack_and_say_so(fake_stack):
     shown = fake_stack.up()
     assert "the ports or the way to run have changed" in shown
     assert f"http://127.0.0.1:{port}/" in shown
+
+
+def test_ports_are_remembered_until_the_environment_says_otherwise(fake_stack):
+    first = fake_stack.up()
+    assert "the next `up` of this folder has these ports too" in first
+    fake_stack.run("down")
+    given = dict(fake_stack.environ)
+    for name in [name for name in fake_stack.environ if name.startswith("MODELWATCH_PORT_")]:
+        del fake_stack.environ[name]
+    again = fake_stack.up()
+    assert f"ports as in the last `up`: alertmanager {fake_stack.ports['alertmanager']}, " in again
+    assert f"http://127.0.0.1:{fake_stack.ports['preview']}/" in again
+    assert "already running, nothing to do" in fake_stack.up()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    fake_stack.environ["MODELWATCH_PORT_PREVIEW"] = str(port)
+    assert f"http://127.0.0.1:{port}/" in fake_stack.up()
+    fake_stack.environ = given
+
+
+def test_a_port_that_another_stack_has_is_told_with_its_folder_and_a_command_that_works(fake_stack, tmp_path):
+    fake_stack.up()
+    other = dataclasses.replace(fake_stack, root=tmp_path / "other")
+    (other.root / "models").mkdir(parents=True)
+    done = other.run("up")
+    assert done.returncode == 1
+    ports = fake_stack.ports
+    assert (
+        f"another modelwatch, of the folder {fake_stack.root}, has these ports: prometheus {ports['prometheus']}, "
+        in (done.stderr)
+    )
+    command = done.stderr.splitlines()[-1].split()
+    assert command[-2:] == ["modelwatch", "up"]
+    other.environ = {**other.environ, **dict(word.split("=") for word in command[:-2])}
+    try:
+        other.up()
+        assert json.loads(fake_stack.run("status").stdout)["ready"] is True
+    finally:
+        other.run("down")
 
 
 def test_ports_that_are_taken_leave_the_running_stack_alone(fake_stack):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from modelwatch.compose.pages import api_only, has_ui
+from modelwatch.compose.pages import CLASSIC, note, ui
 from modelwatch.compose.table import part_named
 
 UI = b"<!doctype html><div id=root></div><SCRIPT defer src='app.js'></SCRIPT>"
@@ -18,6 +19,8 @@ PAGES = {
     "/broken": (302, b"", "/500"),
     "/500": (500, b"Error opening React index.html: <script", ""),
     "/stand-in": (200, b"<!doctype html><h1>This is not the UI you are looking for!</h1>", ""),
+    "/old": (302, b"", "/classic/graph"),
+    "/classic/graph": (200, UI, ""),
     "/loop": (302, b"", "/loop"),
     "/login": (302, b"", "http://sso.example.com/login"),
 }
@@ -49,18 +52,25 @@ def address() -> Iterator[str]:
     [("/", True), ("/query", True), ("/broken", False), ("/500", False), ("/stand-in", False), ("/loop", False)],
 )
 def test_a_web_ui_is_a_page_with_a_script_wherever_its_first_page_leads(address, path, there):
-    assert has_ui(f"http://{address}{path}") is there
+    assert (ui(f"http://{address}{path}") is not None) is there
+
+
+def test_where_the_pages_of_an_old_build_are_is_told(address):
+    """Its first page and its graphs lead there, /alerts and /targets do not."""
+    prometheus = part_named("prometheus")
+    assert note(prometheus, {"prometheus": address}) == ""
+    assert note(dataclasses.replace(prometheus, page="/old"), {"prometheus": address}) == CLASSIC
 
 
 def test_a_page_behind_a_login_elsewhere_is_for_people(address):
-    assert has_ui(f"http://{address}/login")
+    assert ui(f"http://{address}/login") == "http://sso.example.com/login"
 
 
 def test_nothing_is_claimed_of_what_does_not_answer():
-    assert has_ui("http://127.0.0.1:1/")
+    assert ui("http://127.0.0.1:1/")
 
 
 def test_only_what_is_built_without_its_ui_is_asked(address):
     """Our own pages need no script to be pages."""
     public = {"prometheus": address, "demo": "127.0.0.1:1", "collector": "127.0.0.1:1"}
-    assert not any(api_only(part_named(name), public) for name in public)
+    assert not any(note(part_named(name), public) for name in public)

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwatch.compose import config, occupied, report, runtime, supervision, web
@@ -108,6 +108,7 @@ texts = st.dictionaries(
 )
 
 
+@settings(deadline=None)  # files: a busy disk takes its time
 @given(before=texts, after=texts)
 def test_config_becomes_exactly_what_is_given_and_can_be_put_back(tmp_path_factory, before, after):
     folder = Folder(tmp_path_factory.mktemp("root"))

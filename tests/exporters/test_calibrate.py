@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +115,78 @@ def test_history_without_times_is_drawn_from(tmp_path: Path, models: Path, capsy
 def test_a_window_with_too_few_rows_says_so(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", "flight-delay", "--models", str(models), "--rows-per-minute", "2"]) == 0
     assert "needs 500 rows, gets 120" in capsys.readouterr().out
+
+
+def _text(models: Path, capsys: pytest.CaptureFixture[str], *more: object) -> str:
+    assert main(["calibrate", "flight-delay", "--models", str(models), *map(str, more)]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_setting_that_sees_nothing_is_not_praised_for_its_silence(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = _text(models, capsys, "--rows-per-minute", 2)
+    assert "Nothing can be seen: at 2 rows a minute no window gets the 500 rows that drift.min_samples asks" in out
+    assert "which take 4.2 h." in out
+    assert "add a window that does: drift: {windows: [6h]}" in out
+    assert "yes" not in out
+    assert _json(models, capsys, "--rows-per-minute", 2)["sees_drift"] is False
+    assert _json(models, capsys, "--rows-per-minute", 300)["sees_drift"] is True
+
+
+def test_the_window_that_is_advised_sees(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = models / "flight-delay.yaml"
+    try:
+        spec.write_text(SPEC.replace("windows: [1h]", "windows: [1h, 6h]"))
+        out = _text(models, capsys, "--rows-per-minute", 2)
+        assert _json(models, capsys, "--rows-per-minute", 2)["sees_drift"] is True
+    finally:
+        spec.write_text(SPEC)
+    assert "No drift can be seen within 1h: at 2 rows a minute they do not get" in out
+    assert "yes, this setting gives" in out
+
+
+def test_where_no_window_is_long_enough_fewer_rows_are_advised(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = _text(models, capsys, "--rows-per-minute", 0.001)
+    assert "at 1.4 rows a day" in out
+    assert "windows: [" not in out
+    assert "ask for fewer rows with drift.min_samples" in out
+
+
+def test_features_whose_usual_drift_is_never_seen_are_named(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = _text(models, capsys, "--rows-per-minute", 10)
+    [line] = [line for line in out.splitlines() if line.startswith("The usual drift is too small to be seen of ")]
+    never = [row.split()[0] for row in out.splitlines() if row.endswith("never")]
+    assert never
+    assert line.removeprefix("The usual drift is too small to be seen of ").split(":")[0] == ", ".join(never)
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"),
+    [
+        ("scored_at", str),
+        ("Event_Time", lambda stamp: f"{stamp}Z"),
+        ("ts", lambda stamp: stamp.astype(int)),
+        ("timestamp", lambda stamp: stamp.astype(int) * 1000),
+    ],
+)
+def test_the_time_is_in_the_column_that_init_would_take(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str], name: str, spelt: Callable[[Any], object]
+) -> None:
+    lines = [f"day,{name},hour,distance,carrier"]
+    start = np.datetime64("2026-01-01T00:00:00")
+    for i, row in enumerate(specs.rows(3, 4_000)):
+        features = row["features"]
+        assert isinstance(features, dict)
+        stamp = spelt(start + np.timedelta64(30 * i, "s"))
+        lines.append(f"{i % 28 + 1},{stamp},{features['hour']},{features['distance']},{features['carrier']}")
+    data = tmp_path / "history.csv"
+    data.write_text("\n".join(lines))
+    found = _json(models, capsys, "--data", data)
+    assert found["rows_per_minute"] == pytest.approx(2, rel=0.01)
+    assert found["rows_per_minute_from"] == f"that of history.csv, by its column {name}"
 
 
 def test_the_table_is_for_people(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,10 +180,12 @@ def test_whatever_comes_in_makes_no_new_series_and_is_never_a_label(sidecar: Sid
     sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 600)))
     before = _scrape(sidecar).keys()
     odd = [
-        {"features": {"hour": 1e300 * i, "carrier": f"secret-{i}", f"column-{i}": i}, "prediction": f"secret-{i}"}
+        {"features": {"hour": 1e300 * i, "carrier": f"secret-{i}", f"column-{i}": i}, "prediction": "late"}
         for i in range(2000)
     ]
     sidecar.ingest(specs.NAME, rows_table(odd))
+    refused = sidecar.ingest(specs.NAME, rows_table([{**row, "prediction": "secret"} for row in odd]))
+    assert refused.accepted == 0
     after = _scrape(sidecar)
     assert after.keys() == before
     assert "secret" not in _text(sidecar)

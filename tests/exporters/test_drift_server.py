@@ -370,3 +370,29 @@ def test_columns_that_are_not_in_features_are_told(client: httpx2.Client) -> Non
     answer = client.post(PATH, json={"columns": {"hour": [1, 2]}})
     assert answer.status_code == 400
     assert "'columns' has no 'features', found \"hour\"" in answer.json()["error"]
+
+
+def test_a_line_that_is_wrong_is_named_as_it_was_sent(serve_app) -> None:  # type: ignore[no-untyped-def]
+    """By its number from 0, blank lines counted, whether it is no JSON or a wrong row."""
+    sidecar = Sidecar(specs.fleet(specs.model()))
+    sidecar.load()
+    client = serve_app(sidecar)
+    good = json.dumps({"features": {"hour": 1}})
+    lines = ["", good, "  ", "{", "", good, json.dumps({"features": {"hour": "one"}}), ""]
+    answer = client.post(
+        f"/v1/models/{specs.NAME}/predictions",
+        content="\r\n".join(lines).encode(),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["accepted"], told["rejected"]) == (2, 2)
+    assert [error["index"] for error in told["errors"]] == [3, 6]
+    assert told["errors"][0]["reason"].startswith("the line is no JSON: ")
+    assert "line 1" not in told["errors"][0]["reason"]
+    straight = client.post(
+        f"/v1/models/{specs.NAME}/predictions",
+        content=f"{good}\n{{\n".encode(),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert [error["index"] for error in straight.json()["errors"]] == [1]

@@ -93,7 +93,7 @@ a_row = st.fixed_dictionaries(
         "hour": number,
         "distance": number,
         "carrier": word,
-        "prediction": word,
+        "prediction": st.none() | st.sampled_from(["late", "on_time", ""]),
         "confidence": st.none() | st.floats(0, 1),
         "id": st.none() | st.text(max_size=5).filter(lambda text: text.isascii()),
         "timestamp": st.none() | st.floats(0, 4e9),
@@ -113,6 +113,71 @@ def test_the_same_rows_count_the_same_in_every_format(rows: list[dict[str, objec
         assert list(table.ids() or [None] * len(rows)) == [row["id"] for row in rows], name
         expected = [math.nan if row["timestamp"] is None else row["timestamp"] for row in rows]
         np.testing.assert_array_equal(table.timestamps(), np.array(expected, dtype=float), name)
+
+
+ODD = [
+    ("late", 0.5, None),
+    ("Late", 0.5, "unknown_class"),
+    ("late", 93.0, "bad_confidence"),
+    (None, -0.5, "bad_confidence"),
+    (None, None, None),
+    ("", 1 + 1e-7, None),
+    ("canceled", 2.0, "unknown_class"),
+]
+
+
+def test_answers_that_the_spec_rules_out_are_rejected_in_every_format() -> None:
+    """A percentage taken for a share, or a class that the task does not have, would be judged as drift."""
+    rows: list[dict[str, object]] = [
+        {
+            "hour": 1.0,
+            "distance": 2.0,
+            "carrier": "UA",
+            "prediction": said,
+            "confidence": sure,
+            "id": "a",
+            "timestamp": 1.0,
+        }
+        for said, sure, _ in ODD
+    ]
+    expected = {place: reason for place, (_, _, reason) in enumerate(ODD) if reason}
+    for name, (body, kind) in in_every_format(rows).items():
+        counted = count(decode(body, kind))
+        assert {place: found.reason for place, found in counted.errors.items()} == expected, name
+        assert counted.accepted == len(ODD) - len(expected)
+        assert counted.errors[1].sentence == (
+            "'prediction' must be one of the task's classes (on_time, late), found the text \"Late\""
+        )
+        assert counted.errors[2].sentence == "'confidence' must be from 0 to 1, found the number 93.0"
+        assert counted.errors[6].sentence.endswith("found the number 2.0"), "every wrong value is told"
+
+
+@pytest.mark.parametrize(
+    ("classes", "said", "accepted"),
+    [
+        ((), ["anything", 7], 2),
+        (("0", "1"), [0, 1.0, "1", True], 3),
+        (("True", "False"), [True, "True", "true", "yes"], 3),
+        (("3.0", "4.0"), [3, "4", 5], 2),
+    ],
+)
+def test_classes_are_read_as_categories_are(classes: tuple[str, ...], said: list[object], accepted: int) -> None:
+    model = specs.model(task=t.Task("classification", classes))
+    sidecar = Sidecar(specs.fleet(model))
+    sidecar.load()
+    rows = [{"features": {"hour": 1}, "prediction": one} for one in said]
+    counted = sidecar.ingest(specs.NAME, decode(json.dumps({"rows": rows}).encode()))
+    assert counted.accepted == accepted
+    assert {found.reason for found in counted.errors.values()} <= {"unknown_class"}
+
+
+def test_a_feature_called_like_an_answer_is_judged_as_a_feature() -> None:
+    sidecar = Sidecar(
+        specs.fleet(specs.model(features=(specs.feature("confidence"), specs.feature("prediction", "categorical"))))
+    )
+    sidecar.load()
+    body = json.dumps({"rows": [{"features": {"confidence": 93, "prediction": "anything"}}]}).encode()
+    assert sidecar.ingest(specs.NAME, decode(body)).accepted == 1
 
 
 def test_every_format_of_the_list_is_read() -> None:

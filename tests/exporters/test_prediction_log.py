@@ -113,8 +113,8 @@ def test_a_real_sidecar_counts_what_the_client_sends(serve_app) -> None:  # type
             log.record(**row)  # type: ignore[arg-type]
         log.record(features={"hour": "seven"})
         log.record(
-            features={"hour": np.float32("nan"), "distance": np.int64(3), "carrier": np.str_("UA")},
-            prediction=np.bool_(True),
+            features={"hour": np.float32("nan"), "distance": np.int64(3), "carrier": np.bool_(True)},
+            prediction=np.str_("late"),
         )
         log.record(features={"hour": 10**30, "carrier": "half \ud83d"})
     assert log.counts == {"sent": 3002, "rejected": 1, "dropped": 0}

@@ -63,7 +63,25 @@ def test_the_times_from_fault_to_page_and_from_healing_to_resolve_are_measured(
     assert (times.to_page, times.to_resolve, times.incident) == (20, 30, 2)
     assert ("POST", "http://demo/faults/failing") in stack.asked
     assert ("DELETE", "http://demo/faults/failing") in stack.asked
-    assert any("waiting for the page" in line for line in said)
+    assert not any("waiting for the page (" in line for line in said), "twenty seconds are not worth a line of a log"
+
+
+def test_a_log_gets_a_line_a_minute_and_a_terminal_one_that_goes_on(
+    drill: Callable[[Stack], Drill], said: list[str]
+) -> None:
+    drill(Stack(page_after=150, resolve_after=0)).run()
+    assert [line for line in said if "waiting for the page (" in line] == [
+        "  waiting for the page (60 s)",
+        "  waiting for the page (120 s)",
+    ]
+    said.clear()
+    shown: list[str] = []
+    onto_a_terminal = drill(Stack(page_after=150, resolve_after=0))
+    onto_a_terminal.live = shown.append
+    onto_a_terminal.run()
+    assert not any("waiting for the page (" in line for line in said)
+    assert shown[:3] == [f"  waiting for the page ({second} s)" for second in range(3)]
+    assert len(shown) == 150
 
 
 def test_a_page_that_never_comes_is_told_and_the_fault_is_healed(drill: Callable[[Stack], Drill]) -> None:

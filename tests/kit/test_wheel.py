@@ -66,6 +66,15 @@ def test_a_spec_is_drafted_checked_and_generated_from_the_wheel(installed: Path,
     assert (tmp_path / "generated/prometheus/rules/churn.yaml").is_file()
 
 
+def test_a_code_is_explained_where_there_is_no_documentation(installed: Path, tmp_path: Path) -> None:
+    for code in ("MW012", "MW053", "MW900", "MW901"):
+        done = _run(installed, tmp_path, "-m", "modelwatch.cli.main", "explain", code)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{code}: ")
+        assert "\nMended:\n" in done.stdout or "\nMend it:\n" in done.stdout
+        assert "```" not in done.stdout and "](" not in done.stdout
+
+
 def test_what_programs_are_built_from_and_pages_are_drawn_with_is_in_the_wheel(installed: Path) -> None:
     for path in (
         "compose/compose.yaml",

@@ -406,7 +406,7 @@ def test_columns_of_a_baseline_are_compared_with_the_features(load: Load, name: 
 
 def test_a_profile_is_compared_rather_than_the_data_it_came_from(load: Load) -> None:
     Path("profiles").mkdir()
-    Path("profiles/churn.json").write_text('{"features": [{"name": "age"}]}')
+    Path("profiles/churn.json").write_text('{"features": [{"name": "age", "type": "numeric"}]}')
     found = load(churn=TEN_LINES + "baseline: {data: gone.csv, profile: ../profiles/churn.json}\n").diagnostics
     assert [d.message for d in found] == ["the baseline ../profiles/churn.json has no feature 'plan'"]
 

@@ -11,13 +11,21 @@ from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag, 
 
 if TYPE_CHECKING:
     from modelwatch.exporters.calibration.calibrate import Advice, Judgement
+    from modelwatch.exporters.calibration.history import History
+
+# Rows a minute of a model that nobody says more of.
+DEFAULT_TRAFFIC = 100.0
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="name of the model (metadata.name)")
     models_flag(parser)
     parser.add_argument("--data", type=Path, metavar="HISTORY", help="past rows without drift, CSV or Parquet")
-    parser.add_argument("--time", metavar="COLUMN", help="their time (default: a column called timestamp or the like)")
+    parser.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="their time (default: the spec's baseline.time, else the column that init takes)",
+    )
     parser.add_argument(
         "--rows-per-minute", type=_positive, metavar="R", help="traffic (default: that of the history, else 100)"
     )
@@ -67,29 +75,51 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         if args.data is not None:
             from modelwatch.exporters.calibration.history import read
 
-            history = read(args.data, chosen, profile, args.time)
+            said = model.baseline.time if model.baseline else None
+            usual = said or (profile.seasons.time if profile.seasons else None)
+            history = read(args.data, chosen, profile, args.time, usual)
     except ProfileError as error:
         return streams.fail(str(error))
     traffic = args.rows_per_minute
     if traffic is None:
-        traffic = history.rows / (history.days * 1440) if history is not None and history.days else 100.0
+        traffic = history.rows / (history.days * 1440) if history is not None and history.days else DEFAULT_TRAFFIC
     judgements = tuple(judge(chosen, window, traffic, history) for window in dict.fromkeys(model.drift.windows))
     advice = advise(chosen, judgements)
+    told = _told(args, history)
     if args.format == "json":
         import json
 
-        streams.say(json.dumps(_document(model.name, traffic, chosen.rate, judgements, advice), indent=2))
+        streams.say(json.dumps(_document(model.name, (traffic, told), chosen.rate, judgements, advice), indent=2))
     else:
-        streams.say(*_text(model.name, traffic, chosen.rate, judgements, advice))
+        from modelwatch.cli import calibrate_text as text
+
+        streams.say(f"{model.name}: {text.traffic(traffic)} ({told}), false_alarm_rate {text.number(chosen.rate)}", "")
+        streams.say(*text.tables(judgements), "", *text.unseen(chosen, traffic, judgements, fleet.stack.retention))
+        streams.say(*text.advice(chosen.rate, judgements, advice))
     return OK
 
 
+def _told(args: argparse.Namespace, history: History | None) -> str:
+    """Where the number of rows a minute is from."""
+    if args.rows_per_minute is not None:
+        return "as you say"
+    if history is not None and history.days:
+        return f"that of {args.data.name}, by its column {history.time}"
+    if history is not None:
+        return (
+            f"assumed: {args.data.name} has no time that was found, --time COLUMN names one, --rows-per-minute says it"
+        )
+    return "assumed: --rows-per-minute says it"
+
+
 def _document(
-    name: str, traffic: float, rate: float, judgements: tuple[Judgement, ...], advice: Advice
+    name: str, traffic: tuple[float, str], rate: float, judgements: tuple[Judgement, ...], advice: Advice
 ) -> dict[str, Any]:
     return {
         "model": name,
-        "rows_per_minute": traffic,
+        "rows_per_minute": traffic[0],
+        "rows_per_minute_from": traffic[1],
+        "sees_drift": any(sight.smallest is not None for one in judgements for sight in one.sights),
         "false_alarm_rate": rate,
         "windows": [
             {
@@ -114,89 +144,6 @@ def _document(
         ],
         "at_most_one": {"false_alarm_rate": advice.rate, "warning": advice.warnings},
     }
-
-
-def _text(name: str, traffic: float, rate: float, judgements: tuple[Judgement, ...], advice: Advice) -> list[str]:
-    lines = [f"{name}: {traffic:,.0f} rows a minute, false_alarm_rate {_number(rate)}", ""]
-    lines += _table(
-        ["window", "rows", "false alarms in 30 days", "from"],
-        [
-            [
-                one.window.text,
-                f"{one.rows:,}",
-                _few(one.alarms.month),
-                one.source + (f"; {one.inactive}" if one.inactive else ""),
-            ]
-            for one in judgements
-        ],
-    )
-    seeing = [one for one in judgements if one.sights]
-    if seeing:
-        lines += ["", "smallest drift seen with 90 % power, and how long until a usual one is seen", ""]
-        head = [
-            "distribution",
-            *[one.window.text for one in seeing],
-            "usual",
-            *[f"in {one.window.text}" for one in seeing],
-        ]
-        rows = []
-        for place, sight in enumerate(seeing[0].sights):
-            each = [one.sights[place] for one in seeing]
-            rows.append(
-                [
-                    sight.feature,
-                    *[_drift(found.smallest, found.numeric) for found in each],
-                    _drift(sight.usual, sight.numeric),
-                    *["never" if found.delay is None else _time(found.delay) for found in each],
-                ]
-            )
-        lines += _table(head, rows)
-    lines += ["", *_advice(rate, judgements, advice)]
-    return lines
-
-
-def _advice(rate: float, judgements: tuple[Judgement, ...], advice: Advice) -> list[str]:
-    total = sum(one.alarms.month for one in judgements)
-    if total <= 1:
-        return [f"At most one false alarm in 30 days: yes, this setting gives {_few(total)}."]
-    lines = [f"This setting gives {_few(total)} false alarms in 30 days. At most one with"]
-    if advice.rate < rate:
-        lines.append(f"  drift: {{false_alarm_rate: {_number(advice.rate)}}}")
-    for feature, warning in advice.warnings.items():
-        lines.append(
-            f"  {feature}: drift: {{warning: {warning:g}}}   (its history differs from the reference by this much)"
-        )
-    if advice.warnings:
-        lines.append("or with a reference that has seen such times: drift that comes back every week is no accident.")
-    return lines
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
-    ]
-
-
-def _few(count: float) -> str:
-    return f"{count:,.0f}" if count >= 10 else f"{count:.2g}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.10f}".rstrip("0").rstrip(".")
-
-
-def _drift(size: float | None, numeric: bool) -> str:
-    if size is None:
-        return "none"
-    return f"{size:.2f} sd" if numeric else f"{size:.1%} moved"
-
-
-def _time(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 COMMAND = Command(

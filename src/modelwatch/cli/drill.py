@@ -15,6 +15,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
     from modelwatch.compose.drill import EXERCISES, CannotDrillError, Drill, addresses, standing
+    from modelwatch.compose.report import Progress
     from modelwatch.compose.state import Folder, StackError
 
     exercise = EXERCISES.get(args.fault)
@@ -27,14 +28,16 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     except StackError as error:
         return streams.fail(str(error))
 
-    def say(line: str) -> None:
-        print(line, file=streams.err if args.format == "json" else streams.out, flush=True)
-
+    progress = Progress(streams.err if args.format == "json" else streams.out)
+    live = progress.last if progress.live else None
     try:
-        times = Drill(exercise, f"http://{at['demo']}", f"http://{at['pagerduty']}", say).run()
+        times = Drill(exercise, f"http://{at['demo']}", f"http://{at['pagerduty']}", progress.say, live=live).run()
     except StackError as error:
+        progress.clear()
         streams.fail(str(error))
         return FINDINGS
+    finally:
+        progress.clear()
     if args.format == "json":
         streams.say(
             json.dumps(

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from modelwatch.cli import specs
+from modelwatch.cli import page, specs
 from modelwatch.cli.command import FINDINGS, OK, Command, Streams, models_flag
 from modelwatch.model import suggest
 from modelwatch.model.types import Fleet
@@ -46,10 +46,10 @@ def _explain_code(code: str, streams: Streams) -> int:
     from modelwatch.model import codes
 
     if code in codes.TITLES:
-        streams.say(f"{code}: {codes.TITLES[code]}", f"See docs/diagnostics/{code}.md")
+        streams.say(page.of_spec(code))
         return OK
     if code in (crosscheck.DISAGREES, programs.REFUSED):
-        streams.say(f"{code}: what is generated is wrong, not the spec", "See docs/generated.md")
+        streams.say(page.of_generated(code))
         return OK
     return streams.fail(f"there is no code {code}", f"the codes are {min(codes.TITLES)} to {max(codes.TITLES)}")
 

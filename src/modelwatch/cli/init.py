@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
+from modelwatch.cli import ignored
 from modelwatch.cli.command import OK, Command, Streams
 from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.table import InitError
@@ -49,11 +51,24 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             f"the first line of {args.data} looks like a row and was taken for the columns' names",
             f"unless it holds names, put them into a first line of their own, remove {output} and run this again",
         )
+    again = f"remove {output} and run this again with"
+    if made.likely:
+        streams.fail(
+            f"{made.likely.name!r} is drafted as a feature and looks like the truth: {made.likely.why}",
+            f"if it is, {again} --target {shlex.quote(made.likely.name)}: no request holds it",
+        )
+    elif made.unanswered:
+        streams.fail(
+            "no column was taken for the model's answer or for the truth, so all that can be are features",
+            f"if one is, {again} --prediction COLUMN or --target COLUMN",
+        )
     left = len(made.left_out)
     streams.say(
         f"{output}: {_counted(len(made.features), 'feature')} from {_counted(made.rows, 'row')}"
         + (f", {_counted(left, 'other column')} left out (its last lines say why)" if left else ""),
         f"{profile}: what normal looks like",
+        # Where the spec goes elsewhere, this is no folder to run a stack in.
+        *(ignored.keep_private(streams.cwd) if args.output is None else ()),
         f"Next: look over what is guessed, then modelwatch check --models {output.parent} and modelwatch generate --models {output.parent}",
     )
     return OK

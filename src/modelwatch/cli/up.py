@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelwatch.cli import specs
+from modelwatch.cli import ignored, specs
 from modelwatch.cli.command import DEFAULT_MODELS, FINDINGS, OK, Command, Streams, models_flag
 from modelwatch.model.addresses import Addresses, PortError
 from modelwatch.model.types import Fleet
@@ -53,6 +53,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     )
     if code == OK and args.models == DEFAULT_MODELS:
         streams.say(*behind(fleet, streams.cwd))
+    if code == OK:
+        streams.say(*ignored.keep_private(streams.cwd))
     return code
 
 

@@ -54,6 +54,7 @@ SLO_WINDOW = "MW049"
 NO_TARGETS = "MW050"
 NO_REFERENCE = "MW051"
 NOBODY_TOLD = "MW052"
+OTHER_SPEC = "MW053"
 NOT_THE_SAME = "MW054"
 
 TITLES: dict[str, str] = {
@@ -109,5 +110,6 @@ TITLES: dict[str, str] = {
     NO_TARGETS: "a model that nothing scrapes",
     NO_REFERENCE: "a model without a baseline",
     NOBODY_TOLD: "alerts that reach nobody",
+    OTHER_SPEC: "a profile that was made of another spec",
     NOT_THE_SAME: "a comparison that the baseline cannot give",
 }

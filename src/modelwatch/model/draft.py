@@ -13,6 +13,7 @@ from modelwatch.model import guess, suggest, words
 from modelwatch.model.checks.names import is_reserved
 from modelwatch.model.column import Column
 from modelwatch.model.guess import LeftOut
+from modelwatch.model.likeness import Evidence, Likely, agreement
 from modelwatch.model.parse import parse
 from modelwatch.model.read import Text, read_file
 from modelwatch.model.table import InitError, Progress, Table
@@ -29,7 +30,8 @@ _OWNER = "ml-team"
 class Draft:
     """``text`` is the spec. ``features`` were found in ``rows`` rows; ``left_out`` says why of every other column.
 
-    ``headless``: the file's first line, taken for the columns' names, looks like a row.
+    ``headless``: the file's first line, taken for the columns' names, looks like a row. ``likely`` is a feature that
+    may be the truth. ``unanswered``: no column was taken for the answer or the truth.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Draft:
     features: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     headless: bool = False
+    likely: Likely | None = None
+    unanswered: bool = False
 
 
 def _quiet(share: float) -> None:
@@ -65,13 +69,27 @@ def draft(
     _known(table, "prediction", prediction)
     _known(table, "target", target)
     columns = [Column(column, typed=table.parquet) for column in table.names]
+    alike: Mapping[str, float] | None = None
     for batch in table.batches(progress or _quiet):
         for column, array in zip(columns, batch.columns, strict=True):
             column.add(array)
+        alike = _alike(batch, _Roles.of(columns, prediction, target)) if alike is None else alike
     rows = columns[0].rows
     if not rows:
         raise InitError(f"{data} has no rows", "a baseline shows what the features usually look like")
-    return _drafted(model, columns, _Roles.of(columns, prediction, target), data, output)
+    roles = _Roles.of(columns, prediction, target)
+    evidence = _evidence(columns, roles, alike or {})
+    return _drafted(model, columns, roles, evidence, data=data, output=output)
+
+
+def _alike(batch: Any, roles: _Roles) -> Mapping[str, float]:
+    """How each column of some rows agrees with the answers, where there are answers and no known truth."""
+    names = batch.schema.names
+    if roles.prediction is None or roles.target is not None or names.count(roles.prediction) > 1:
+        return {}
+    answers = batch.column(names.index(roles.prediction))
+    others = ((name, column) for name, column in zip(names, batch.columns, strict=True) if name != roles.prediction)
+    return {name: agreement(answers, column) for name, column in others}
 
 
 def _known(table: Table, flag: str, column: str | None) -> None:
@@ -125,7 +143,15 @@ class _Roles:
         return "the confidence, watched as such" if name == self.confidence else None
 
 
-def _drafted(model: str, columns: list[Column], roles: _Roles, data: Path, output: Path) -> Draft:
+def _evidence(columns: list[Column], roles: _Roles, alike: Mapping[str, float]) -> Evidence:
+    answers = next((column.values for column in columns if column.name == roles.prediction), None)
+    same = [column.name for column in columns if answers and column.values and set(column.values) == set(answers)]
+    return Evidence(alike, frozenset(same))
+
+
+def _drafted(
+    model: str, columns: list[Column], roles: _Roles, evidence: Evidence, *, data: Path, output: Path
+) -> Draft:
     names = [column.name for column in columns]
     features: list[Mapping[str, Any]] = []
     left_out: list[LeftOut] = []
@@ -145,6 +171,8 @@ def _drafted(model: str, columns: list[Column], roles: _Roles, data: Path, outpu
     role = roles.target or roles.prediction
     answer = guess.task(by_name[role] if role else None)
     rows = columns[0].rows
+    watched = tuple(str(feature["name"]) for feature in features)
+    likely = evidence.truth(watched) if roles.target is None else None
     lines = [
         "# yaml-language-server: $schema=../generated/schema/model.schema.json",
         f"# Drafted by modelwatch init from {words.short(data.name)}, {rows:,} rows. Look over what is guessed.",
@@ -157,22 +185,26 @@ def _drafted(model: str, columns: list[Column], roles: _Roles, data: Path, outpu
         f"  job: {words.scalar(model)} # guessed: the job's name in Prometheus",
         '  # targets: ["127.0.0.1:8000"] # host:port of the service, unless Prometheus finds it',
         f"task: {words.flow(answer.task)} # {answer.comment}",
-        *_feature_lines(features),
+        *_feature_lines(features, likely),
         f"baseline: {{data: {words.scalar(_relative(data, output))}}}",
         *_left_out_lines(left_out),
     ]
     text = "\n".join(lines) + "\n"
     headless = guess.looks_headless(columns)
-    return Draft(model, text, rows, tuple(str(feature["name"]) for feature in features), tuple(left_out), headless)
+    return Draft(model, text, rows, watched, tuple(left_out), headless, likely, role is None)
 
 
-def _feature_lines(features: list[Mapping[str, Any]]) -> list[str]:
+def _feature_lines(features: list[Mapping[str, Any]], likely: Likely | None) -> list[str]:
     if not features:
         return ["features: [] # no column can be watched, see below"]
     explained = []
     if any("range" in feature for feature in features):
         explained = ["# Ranges are what was seen, a tenth wider on each side; narrow them to what makes sense."]
-    return [*explained, "features:", *(f"  - {words.flow(dict(feature))}" for feature in features)]
+    lines = []
+    for feature in features:
+        doubt = " # the truth? No request holds that" if likely and feature["name"] == likely.name else ""
+        lines.append(f"  - {words.flow(dict(feature))}{doubt}")
+    return [*explained, "features:", *lines]
 
 
 def _left_out_lines(left_out: list[LeftOut]) -> list[str]:

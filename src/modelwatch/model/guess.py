@@ -33,7 +33,7 @@ _PREDICTIONS = ("prediction", "predicted", "pred", "y_pred", "y_hat", "yhat")
 _TARGETS = ("target", "label", "y", "y_true", "actual", "ground_truth", "outcome", "class")
 _CONFIDENCES = ("confidence",)
 # The likeliest first: of several times in a row, one is when it happened.
-_EVENT_TIMES = (
+EVENT_TIMES = (
     *("timestamp", "event_timestamp", "event_time", "event_ts", "ts", "occurred_at", "happened_at", "event_date"),
     *("request_time", "requested_at", "prediction_time", "predicted_at", "scored_at", "logged_at", "created_at"),
     *("datetime", "date_time", "time", "date", "when", "day"),
@@ -102,7 +102,7 @@ def is_time(column: Column) -> bool:
 
 def event_time(columns: Iterable[Column]) -> str | None:
     """The column that tells when each row happened."""
-    return by_name((column.name for column in columns if is_time(column)), _EVENT_TIMES)
+    return by_name((column.name for column in columns if is_time(column)), EVENT_TIMES)
 
 
 def task(column: Column | None) -> Answer:

@@ -428,7 +428,7 @@ EXPORTER_REJECTED = Metric(
     "rows",
     "Rows rejected by the sidecar, by the first thing that was wrong with them.",
     ("model", "reason"),
-    "8",
+    "10",
     _SIDECAR,
 )
 EXPORTER_ROW_LAG = Metric(

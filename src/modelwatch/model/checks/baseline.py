@@ -1,16 +1,17 @@
-"""Baselines: whether they are there, and hold every feature. Only names of columns are read, never rows."""
+"""Baselines: whether they are there, and hold every feature. Only names and types are read, never rows."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from modelwatch.model import build, codes, suggest, words
+from modelwatch.model.checks import profile
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.model.profile_head import NoProfileError, profile_features
 from modelwatch.model.tree import Document
 
 _PARQUET = (".parquet", ".pq")
@@ -42,8 +43,9 @@ def _check(document: Document) -> Iterator[Diagnostic]:
         if not path.exists():
             yield _absent(document, field, written, name)
             return
-        columns = profile_features(path) if field == "profile" else table_columns(path)
-    except (OSError, UnreadableError) as error:
+        known = profile_features(path) if field == "profile" else None
+        columns = table_columns(path) if known is None else tuple(known)
+    except (OSError, UnreadableError, NoProfileError) as error:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
         make = (
             f"make it again with modelwatch profile {name} --data DATA"
@@ -60,8 +62,10 @@ def _check(document: Document) -> Iterator[Diagnostic]:
             message = f"the baseline {words.short(written)} has no feature '{words.short(feature)}'"
             where = document.span("features", index, "name")
             yield document.diagnostic(codes.NOT_IN_BASELINE, where, message, help)
-    if field == "data":
+    if known is None:
         yield from _check_grouping(document, written, columns)
+    else:
+        yield from profile.check(document, written, known)
 
 
 def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -96,15 +100,6 @@ def _absent(document: Document, field: str, written: str, name: str) -> Diagnost
 def _listed(columns: tuple[str, ...]) -> str:
     shown = ", ".join(words.short(column) for column in columns[:10])
     return shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "") if columns else "no columns"
-
-
-def profile_features(path: Path) -> tuple[str, ...]:
-    """Names of the features in a profile. Raises UnreadableError, OSError."""
-    try:
-        features = json.loads(path.read_bytes())["features"]
-        return tuple(str(feature["name"]) for feature in features)
-    except (ValueError, RecursionError, KeyError, TypeError):
-        raise UnreadableError("this is no profile of modelwatch") from None
 
 
 def table_columns(path: Path) -> tuple[str, ...]:

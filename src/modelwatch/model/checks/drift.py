@@ -12,6 +12,7 @@ from modelwatch.model.units import Duration
 
 # The chi-squared approximation behind the critical values breaks when a bin expects fewer rows.
 ROWS_IN_A_BIN = 20
+_LEAST_CATEGORIES = 2
 
 
 def check(document: Document) -> Iterator[Diagnostic]:
@@ -62,8 +63,14 @@ def _samples(document: Document) -> Iterator[Diagnostic]:
     if samples >= ROWS_IN_A_BIN * bins:
         return
     path = ("drift", "min_samples") if written is not None else ("features", where, "max_categories")
-    message = f"min_samples {samples} is {samples // bins} rows for each of the {bins} bins of '{feature}'"
-    help = f"below {ROWS_IN_A_BIN} scores jump by chance: set drift.min_samples to {ROWS_IN_A_BIN * bins} or more"
+    message = (
+        f"'{feature}' is compared in up to {bins} bins from {samples} rows on (min_samples), "
+        f"{samples // bins} for each bin: that few make scores jump by chance"
+    )
+    help = f"{ROWS_IN_A_BIN} for each bin are enough: set drift.min_samples to {ROWS_IN_A_BIN * bins} or more"
+    fewer = samples // ROWS_IN_A_BIN
+    if document.text("features", where, "type") == "categorical" and fewer >= _LEAST_CATEGORIES:
+        help += f", or max_categories of '{feature}' to {fewer} or less"
     yield document.diagnostic(codes.FEW_SAMPLES, document.span(*path), message, help, "warning")
 
 

@@ -1,0 +1,119 @@
+"""What the first part of a reference profile says: its features and their types.
+
+The file of a profile begins with these; bins of hours, weekdays and segments follow, and can be many megabytes. They
+are left unread, so that a check stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+FORMAT = "modelwatch.profile/2"
+_CHUNK = 1 << 18
+_SPACE = " \t\r\n"
+
+
+class NoProfileError(Exception):
+    """A file that is no profile; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFeature:
+    """``categories`` have a bin each; ``rest`` tells that there were more of them in the data."""
+
+    type: str
+    categories: int = 0
+    rest: bool = False
+
+
+def profile_features(path: Path) -> Mapping[str, KnownFeature]:
+    """Features by name. Raises NoProfileError, OSError."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            features = {str(item["name"]): _known(item) for item in _features(_Json(file))}
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise NoProfileError("this is no profile of modelwatch") from None
+    if not _ends(path):
+        raise NoProfileError("this profile is cut short")
+    return features
+
+
+def _known(item: Mapping[str, Any]) -> KnownFeature:
+    if item["type"] == "numeric":
+        return KnownFeature("numeric")
+    return KnownFeature(str(item["type"]), len(item["categories"]), bool(item["others"]) or not item["complete"])
+
+
+def _features(text: _Json) -> Iterator[Mapping[str, Any]]:
+    """The features; what comes before them is looked over, what comes after is not read. Raises ValueError."""
+    text.expect("{")
+    while (key := text.value()) != "features":
+        text.expect(":")
+        value = text.value()
+        if key == "format" and value != FORMAT:
+            raise NoProfileError(f"it has the format {json.dumps(value)}, and this version reads {json.dumps(FORMAT)}")
+        text.expect(",")
+    text.expect(":")
+    text.expect("[")
+    if text.peek() == "]":
+        return
+    while True:
+        yield text.value()
+        if text.peek() != ",":
+            break
+        text.expect(",")
+    text.expect("]")
+
+
+def _ends(path: Path) -> bool:
+    """Whether the file ends as an object does: what was copied in part does not."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64), os.SEEK_SET)
+        return file.read().rstrip().endswith(b"}")
+
+
+class _Json:
+    """JSON from a file, as much as is asked for."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._text, self._at = file, "", 0
+        self._decoder = json.JSONDecoder()
+
+    def _more(self) -> bool:
+        # As much again as could not be understood: a long value is tried a few times, not once a chunk.
+        read = self._file.read(max(_CHUNK, len(self._text) - self._at))
+        self._text, self._at = self._text[self._at :] + read, 0
+        return bool(read)
+
+    def peek(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._text) or not self._more():
+                return self._text[self._at : self._at + 1]
+
+    def expect(self, character: str) -> None:
+        if self.peek() != character:
+            raise ValueError(character)
+        self._at += 1
+
+    def value(self) -> Any:
+        self.peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._at)
+            except ValueError:
+                if not self._more():
+                    raise
+                continue
+            # A number that ends with what was read may go on.
+            if end == len(self._text) and self._more():
+                continue
+            self._at = end
+            return value

@@ -1,0 +1,110 @@
+"""The reference profile beside a spec: what check sees of it, and how little of it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modelwatch.model import profile_head
+from modelwatch.model.profile_head import FORMAT, KnownFeature, NoProfileError, profile_features
+
+from .conftest import Load, told
+
+SPEC = """\
+apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: churn, owner: growth}
+serving: {job: churn, targets: ["127.0.0.1:8000"]}
+task: {type: classification}
+features:
+  - {name: age, type: numeric}
+  - {name: plan, type: categorical}
+baseline: {profile: churn.profile.json}
+"""
+AGE = {"name": "age", "type": "numeric", "edges": [1.5]}
+PLAN = {"name": "plan", "type": "categorical", "categories": ["a", "b", "c"], "others": [], "complete": True}
+
+
+def profile(*features: Any) -> str:
+    return json.dumps(
+        {"format": FORMAT, "sha256": "0", "model": "churn", "rows": 12, "features": features, "pca": None}
+    )
+
+
+def check(load: Load, spec: str, *features: Any) -> list[str]:
+    Path("models/churn.profile.json").write_text(profile(*features))
+    return told(load(churn=spec))
+
+
+def test_a_feature_that_the_profile_knows_as_another_type_is_told_either_way(load: Load) -> None:
+    assert check(load, SPEC, AGE, PLAN) == []
+    assert check(load, SPEC, {**PLAN, "name": "age"}, {**AGE, "name": "plan"}) == [
+        "7:23 MW053 'age' is numeric here and categorical in the profile churn.profile.json, so its drift cannot be told",
+        "8:24 MW053 'plan' is categorical here and numeric in the profile churn.profile.json, so its drift cannot be told",
+    ]
+
+
+def test_answers_of_another_type_are_told_at_the_task(load: Load) -> None:
+    (line,) = check(load, SPEC, AGE, PLAN, {**AGE, "name": "prediction"})
+    assert line == (
+        "5:14 MW053 answers of a classification are categorical, and the profile churn.profile.json has numeric ones, "
+        "so their drift cannot be told"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "others", "complete", "told_of"),
+    [(3, [], True, False), (5, [], True, False), (5, ["d"], True, True), (5, [], False, True), (2, [], True, True)],
+)
+def test_another_number_of_categories_is_a_warning_where_it_makes_a_difference(
+    load: Load, wanted: int, others: list[str], complete: bool, told_of: bool
+) -> None:
+    """A feature with fewer categories than the spec allows has none left to count."""
+    spec = SPEC.replace("name: plan, type: categorical", f"name: plan, type: categorical, max_categories: {wanted}")
+    Path("models/churn.profile.json").write_text(profile(AGE, {**PLAN, "others": others, "complete": complete}))
+    found = load(churn=spec).diagnostics
+    assert [(one.code, one.severity) for one in found] == [("MW053", "warning")] * told_of
+    assert all(one.help.endswith("or write max_categories: 3") for one in found)
+
+
+def test_a_profile_of_another_version_of_modelwatch_is_told(load: Load) -> None:
+    Path("models/churn.profile.json").write_text(profile(AGE, PLAN).replace(FORMAT, "modelwatch.profile/1"))
+    (line,) = told(load(churn=SPEC))
+    assert 'MW032 churn.profile.json: it has the format "modelwatch.profile/1", and this version reads' in line
+
+
+def test_what_follows_the_features_is_not_read(tmp_path: Path) -> None:
+    """Nonsense there is the proof: reading it would fail."""
+    path = tmp_path / "p.json"
+    path.write_text(profile(AGE, PLAN).removesuffix(', "pca": null}') + ', "seasons": [}{' + "9" * 5_000_000 + "}")
+    assert list(profile_features(path)) == ["age", "plan"]
+
+
+def test_a_profile_that_was_copied_in_part_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    whole = profile(AGE, PLAN)
+    for end in range(len(whole)):
+        path.write_text(whole[:end])
+        with pytest.raises(NoProfileError):
+            profile_features(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    chunk=st.integers(1, 40),
+    names=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4, unique=True),
+    indent=st.none() | st.integers(0, 2),
+)
+def test_features_are_the_same_wherever_the_parts_that_are_read_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, names: list[str], indent: int | None
+) -> None:
+    monkeypatch.setattr(profile_head, "_CHUNK", chunk)
+    path = tmp_path / "p.json"
+    document = json.loads(profile(*({**AGE, "name": name} for name in names)))
+    path.write_text(json.dumps(document, indent=indent, ensure_ascii=False), encoding="utf-8")
+    assert profile_features(path) == dict.fromkeys(names, KnownFeature("numeric"))
