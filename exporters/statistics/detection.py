@@ -33,18 +33,24 @@ def detected(
     ``counts`` is of shape (windows, bins) and ``reference`` of shape (bins,).
     """
     found = np.zeros(len(counts), dtype=bool)
-    every = method.score(_windows(counts, reference))
-    # NaN is above nothing.
-    left = np.flatnonzero(np.abs(every) > warning)
-    if not len(left):
-        return found
+    windows = _windows(counts, reference)
+    score = method.score(windows)
+    # Most windows pass no further than here. NaN is above nothing.
+    left = np.flatnonzero(np.abs(score) > warning)
+    critical = _critical(method, windows.n[left], reference, alpha)
+    beyond = np.abs(score[left]) > critical
+    left, critical = left[beyond], critical[beyond]
     part = _windows(counts[left], reference)
-    # Critical values hang on the rows of a window alone, and thousands of windows share some numbers of rows.
-    rows, place = np.unique(part.n, return_inverse=True)
-    of_rows = _windows(np.zeros((len(rows), len(reference)), dtype=np.int64), reference)
-    critical, critical_ratio = (test.critical_value(of_rows, rows, alpha)[place] for test in (method, _GUARD))
-    found[left] = drifted(every[left], warning, critical, _GUARD.score(part), critical_ratio)
+    ratio, critical_ratio = _GUARD.score(part), _critical(_GUARD, part.n, reference, alpha)
+    found[left] = drifted(score[left], warning, critical, ratio, critical_ratio)
     return found
+
+
+def _critical(method: Method[Histograms], n: Counts, reference: Counts, alpha: float) -> Floats:
+    """For windows of ``n`` rows, shape (windows,): thousands of them share some numbers of rows."""
+    rows, place = np.unique(n, return_inverse=True)
+    of_rows = _windows(np.zeros((len(rows), len(reference)), dtype=np.int64), reference)
+    return method.critical_value(of_rows, rows, alpha)[place]
 
 
 def _windows(counts: Counts, reference: Counts) -> Histograms:

@@ -34,7 +34,7 @@ SHIFTED_STREAMS = 2
 # After a day without drift, which fills the longest window.
 WATCHED_DAYS = 2
 # NannyML learns its thresholds from windows of the reference, and cuts it into ten when left to itself.
-REFERENCE_ROWS, REFERENCE_WINDOWS = 20_000, 10
+REFERENCE_ROWS, REFERENCE_WINDOWS = 10_000, 10
 THRESHOLDS = (float(defaults.DRIFT_THRESHOLDS["psi"][0]), 0.0)
 PEERS = {"Evidently": ("evidently", "peer_evidently_columns.py"), "NannyML": ("nannyml", "peer_nannyml.py")}
 PEER_WINDOWS = 60
