@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwatch.exporters.statistics.distributions import chi_squared, gamma, kolmogorov, normal
+from modelwatch.exporters.statistics.distributions import chi_squared, gamma, kolmogorov, log_normal, normal
 
 degrees = st.one_of(st.integers(1, 500).map(float), st.floats(0.5, 5000))
 rates = st.floats(1e-12, 0.999)
@@ -75,6 +75,21 @@ def test_the_kolmogorov_survival_equals_scipy(x: float) -> None:
 @given(rates)
 def test_the_kolmogorov_quantile_equals_scipy(alpha: float) -> None:
     assert kolmogorov.quantile(alpha) == pytest.approx(scipy.special.kolmogi(alpha), rel=1e-10)
+
+
+@given(st.floats(0.01, 2), st.floats(-8, 8))
+def test_the_log_normal_of_a_kurtosis_equals_scipy(spread: float, z: float) -> None:
+    law = scipy.stats.lognorm(spread)
+    w = np.exp(spread**2)
+    kurtosis = w**4 + 2 * w**3 + 3 * w**2 - 3
+    wanted = (np.exp(spread * z) - law.mean()) / law.std()
+    assert log_normal.standardised(np.array([z]), np.array([kurtosis])) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+
+
+def test_without_a_heavy_tail_the_log_normal_is_normal() -> None:
+    z = np.array([5.0, 5.0, 5.0, 5.0])
+    found = log_normal.standardised(z, np.array([1.8, 3.0, 3 + 1e-12, np.nan]))
+    assert found[:3] == pytest.approx(5.0) and np.isnan(found[3])
 
 
 def test_survivals_of_what_is_no_number_are_none() -> None:
