@@ -116,11 +116,6 @@ class Cells:
         return np.searchsorted(self.bins.limits, np.append(self.limits, np.inf), side="left")
 
     @cached_property
-    def starts(self) -> Codes:
-        """The first cell of each bin but ``missing``: ``np.add.reduceat(cells, starts)`` are the counts by bin."""
-        return np.concatenate([[0], np.searchsorted(self.limits, self.bins.limits) + 1])
-
-    @cached_property
     def widths(self) -> NDArray[np.float64]:
         """Width of each cell, shape (cells,); 0 for the two outermost, which have no end."""
         inner = np.diff(self.limits)
@@ -157,18 +152,6 @@ class Scale:
     def unit(self) -> float:
         """The standard deviation; 1 where the reference is constant."""
         return self.std if self.std > 0 else 1.0
-
-    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of ``values``, shape (n,): sum of z and of z^2, then how far they lie below and above the range in all.
-
-        z is (x - mean) / unit. What is not finite adds nothing.
-        """
-        finite = np.where(np.isfinite(values), values, self.mean)
-        z = np.clip((finite - self.mean) / self.unit, -FARTHEST, FARTHEST)
-        far = FARTHEST * self.unit
-        below = np.clip(self.minimum - finite, 0.0, far)
-        above = np.clip(finite - self.maximum, 0.0, far)
-        return np.array([z.sum(), np.dot(z, z), below.sum(), above.sum()])
 
 
 def _texts(edges: Sequence[float]) -> list[str]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.reference import Profile
-from modelwatch.exporters.statistics import OF_HISTOGRAMS, Histograms
+from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.detection import detected
 from modelwatch.exporters.statistics.looks import per_look
-from modelwatch.exporters.statistics.method import Counts, Method
+from modelwatch.exporters.statistics.method import Counts, Histograms, Method
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import defaults
 from modelwatch.model import types as t
@@ -69,10 +69,7 @@ class Setting:
         found = np.zeros(len(counts), dtype=bool)
         enough = np.flatnonzero(counts.sum(axis=1) >= self.least)
         if len(enough):
-            base = np.broadcast_to(watch.reference, (len(enough), len(watch.reference)))
-            found[enough] = detected(
-                watch.method, Histograms(counts[enough], base), np.full(len(enough), watch.warning), self.alpha
-            )
+            found[enough] = detected(watch.method, counts[enough], watch.reference, watch.warning, self.alpha)
         return found
 
 

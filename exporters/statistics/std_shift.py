@@ -6,15 +6,20 @@ with the standard deviations (ddof 0) of the window and of the reference: 0 is e
 no unit. Source: the log variance ratio, Nakagawa et al., Meta-analysis of variation (2015), without its correction for
 few rows.
 
-Critical value: a variance of n values without drift is about gamma distributed, its squared coefficient of variation
-(kurtosis - 1)(1/n + 1/m); the further of both tails at half of ``alpha``.
+Critical value: the largest of three. A variance of n values without drift is about gamma distributed, its squared
+coefficient of variation (kurtosis - 1)(1/n + 1/m): both tails at half of ``alpha``. And where a feature is skewed, a
+single far value does what the gamma distribution holds to be impossible (a sum of heavy-tailed squares is large because
+one of them is; Foss, Korshunov and Zachary, Heavy-tailed and subexponential distributions, 2013): n values that vary as
+usual, and one of which any of n is as far off as ``alpha`` / 4 allows, taken as log-normal with the reference's
+kurtosis.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from modelwatch.exporters.statistics.distributions import chi_squared
+from modelwatch.exporters.statistics.distributions import chi_squared, normal
+from modelwatch.exporters.statistics.distributions.log_normal import standardised
 from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_rows
 
 
@@ -33,5 +38,8 @@ class StdShift:
         square = np.maximum(data.kurtosis - 1, 1e-9) * inverse_rows(n, data.m)
         degrees = 2 / square
         low, high = (chi_squared.quantiles(level, degrees) / degrees for level in (1 - alpha / 2, alpha / 2))
+        rows = np.maximum(n, 1)
+        rare = np.array([normal.quantile(alpha / 4 / one) for one in rows.tolist()])
+        far = 1 + standardised(rare, data.kurtosis) ** 2 / rows
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.maximum(np.abs(np.log(low)), np.abs(np.log(high))) / 2
+            return np.max([np.abs(np.log(low)), np.abs(np.log(high)), np.log(far)], axis=0) / 2

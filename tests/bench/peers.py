@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parents[2] / ".tools" / "bench"
 # Evidently breaks with pandas 3, and NannyML imports a package that it does not declare.
@@ -35,4 +38,22 @@ def python(name: str) -> Path | None:
         print(f"{name}: left out, its environment cannot be made ({error})", file=sys.stderr)
         return None
     done.touch()
+    return found
+
+
+def run(name: str, script: str, data: Path) -> dict[str, Any] | None:
+    """What ``script``, beside this file, prints about ``data`` in the environment with ``name``; None if it fails."""
+    interpreter = python(name)
+    if interpreter is None:
+        return None
+    # One core each, like ours.
+    alone = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [interpreter, "-W", "ignore", Path(__file__).with_name(script), data]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=3600, env={**os.environ, **alone}
+    )
+    if done.returncode:
+        print(f"{name}: left out: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,15 @@ from modelwatch.cli.main import main
 from modelwatch.exporters.calibration.calibrate import advise, judge
 from modelwatch.exporters.calibration.power import drifted_shares, fill_needed, smallest_drift
 from modelwatch.exporters.calibration.setting import Setting, Watch, setting
+from modelwatch.exporters.comparison import Comparison
+from modelwatch.exporters.counting import count
+from modelwatch.exporters.ingest.json_rows import rows_table
+from modelwatch.exporters.layout import layout
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.statistics.looks import looks, per_look
+from modelwatch.exporters.vectors import Vectors
+from modelwatch.exporters.verdicts import alpha
+from modelwatch.exporters.verdicts import judge as judgement
 from modelwatch.model.units import Duration
 
 SPEC = """\
@@ -292,3 +302,28 @@ def test_looks_follow_a_simulated_sliding_window() -> None:
     found = alarms / lengths / alpha
     # The formula is for many looks a slot, and so above what one look a slot gives.
     assert 0.6 * looks(alpha, degrees) < found <= 1.05 * looks(alpha, degrees)
+
+
+def test_calibrate_calls_drifted_exactly_what_the_sidecar_does(tmp_path: Path) -> None:
+    """Around both the threshold and chance: five shifts, three numbers of rows, thresholds with effect and without."""
+    profile = build_profile(specs.model(), specs.write_reference(tmp_path / "reference.csv", 20_000))
+    told = 0
+    for warning in ("0.1", "0"):
+        features = tuple(
+            dataclasses.replace(one, drift=dataclasses.replace(one.drift, warning=Decimal(warning)))
+            for one in specs.FEATURES
+        )
+        model = specs.model(features=features)
+        planned, tried = layout(model, profile), setting(model, profile)
+        comparison = Comparison(planned)
+        assert tried.alpha == alpha(planned)
+        for seed, (shift, rows) in enumerate(itertools.product((0.0, 0.1, 0.2, 0.35, 0.8), (300, 600, 4000))):
+            counted = count(planned, rows_table(specs.rows(seed, rows, shift=shift)))
+            found = judgement(comparison, planned.windows[0], Vectors(counted.counts, counted.sums))
+            histograms = comparison.histograms(counted.counts)
+            for place, watch in enumerate(tried.watched):
+                assert planned.compared[place].name == watch.name
+                [said] = tried.drifted(watch, histograms.counts[place : place + 1, : len(watch.reference)])
+                assert said == bool(found.drifted[place]), (warning, shift, rows, watch.name)
+                told += said
+    assert 10 < told < 80

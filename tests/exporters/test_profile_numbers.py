@@ -98,8 +98,8 @@ def test_counts_by_bin_and_by_cell_are_those_of_the_values(values: list[float]) 
     assert (*feature.cells.counts, 0) == tuple(feature.cells.count(found))
     assert set(feature.bins.limits) <= set(feature.cells.edges)
     assert feature.cells.edges[0] <= found.min() and feature.cells.edges[-1] == found.max()
-    sums = np.add.reduceat(feature.cells.counts, feature.cells.starts)
-    assert tuple(sums) == feature.counts[:-1]
+    coarse = np.bincount(feature.cells.coarse, feature.cells.counts, len(feature.counts) - 1)
+    assert tuple(coarse) == feature.counts[:-1]
 
 
 SHAPES = {
@@ -122,7 +122,7 @@ def _distances(feature: FeatureProfile, current: np.ndarray) -> tuple[float, flo
     left, right = np.abs(gap[:-2]), np.abs(gap[1:-1])
     crossing = gap[:-2] * gap[1:-1] < 0
     area = np.where(crossing, (left**2 + right**2) / (2 * np.maximum(left + right, 1e-300)), (left + right) / 2)
-    outside = scale.sums(current)[2:].sum() / counts.sum()
+    outside = (np.maximum(scale.minimum - current, 0) + np.maximum(current - scale.maximum, 0)).mean()
     return float(np.abs(gap).max()), float((area * cells.widths[1:-1]).sum() + outside)
 
 

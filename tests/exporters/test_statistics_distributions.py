@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwatch.exporters.statistics.distributions import beta_binomial, chi_squared, gamma, kolmogorov, normal
+from modelwatch.exporters.statistics.distributions import chi_squared, gamma, kolmogorov, log_normal, normal
 
 degrees = st.one_of(st.integers(1, 500).map(float), st.floats(0.5, 5000))
 rates = st.floats(1e-12, 0.999)
@@ -77,15 +77,19 @@ def test_the_kolmogorov_quantile_equals_scipy(alpha: float) -> None:
     assert kolmogorov.quantile(alpha) == pytest.approx(scipy.special.kolmogi(alpha), rel=1e-10)
 
 
-@given(st.integers(1, 50_000), st.integers(0, 3000), st.integers(1, 100_000), st.floats(1e-8, 0.2))
-def test_the_beta_binomial_quantile_is_the_least_that_keeps_the_rate(n: int, r: int, rest: int, alpha: float) -> None:
-    a, b = r + 0.5, rest + 0.5
-    law = scipy.stats.betabinom(n, a, b)
-    [found] = beta_binomial.quantiles(alpha, np.array([n]), np.array([a]), np.array([b]))
-    # Upper tails of scipy cancel near their end; a hundredth of the rate is below any step of the tail.
-    assert law.sf(found) <= alpha * 1.01 + 1e-12
-    if found > n * a / (a + b) + 1:
-        assert law.sf(found - 1) >= alpha * 0.99 - 1e-12
+@given(st.floats(0.01, 2), st.floats(-8, 8))
+def test_the_log_normal_of_a_kurtosis_equals_scipy(spread: float, z: float) -> None:
+    law = scipy.stats.lognorm(spread)
+    w = np.exp(spread**2)
+    kurtosis = w**4 + 2 * w**3 + 3 * w**2 - 3
+    wanted = (np.exp(spread * z) - law.mean()) / law.std()
+    assert log_normal.standardised(np.array([z]), np.array([kurtosis])) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+
+
+def test_without_a_heavy_tail_the_log_normal_is_normal() -> None:
+    z = np.array([5.0, 5.0, 5.0, 5.0])
+    found = log_normal.standardised(z, np.array([1.8, 3.0, 3 + 1e-12, np.nan]))
+    assert found[:3] == pytest.approx(5.0) and np.isnan(found[3])
 
 
 def test_survivals_of_what_is_no_number_are_none() -> None:
