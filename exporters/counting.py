@@ -13,6 +13,7 @@ from modelwatch.exporters.ingest.columns import Mask, Numbers, Texts
 from modelwatch.exporters.ingest.table import Rejection, Table
 from modelwatch.exporters.ingest.wrong import Wrong, add_wrong, of_class, of_confidence, of_type
 from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.numeric import AT_ONCE
 from modelwatch.exporters.relations import MOST_ROWS
 from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import CONFIDENCE, PREDICTION
@@ -40,7 +41,7 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float
     """
     decoded = Decoded.of(rows)
     table = decoded.table
-    errors = table.rejected(layout.names)
+    errors = table.rejected(_features(layout))
     counts, sums = np.zeros(layout.width, dtype=np.int64), np.zeros(layout.float_width)
     numbers = {watched.name: decoded.numbers(watched.subject) for watched in layout.numeric.watched}
     texts = {watched.name: decoded.texts(watched.subject) for watched in layout.categorical}
@@ -64,8 +65,8 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float
     if errors:
         keep = np.ones(table.rows, dtype=bool)
         keep[list(errors)] = False
-    values = [found.values if keep is None else found.values[keep] for found in numbers.values()]
-    layout.numeric.count(values, counts, sums)
+    kept = [found if keep is None else found.kept(keep) for found in numbers.values()]
+    layout.numeric.count(kept, counts, sums)
     for watched in layout.categorical:
         found = texts[watched.name]
         _categories(watched, found.codes if keep is None else found.codes[keep], found.distinct, counts)
@@ -78,19 +79,26 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float
     sure = layout.role(CONFIDENCE)
     if sure is not None:
         limit = float(layout.model.tracing.low_confidence)
-        counts[layout.unsure] = np.count_nonzero(values[layout.numeric.watched.index(sure)] < limit)
+        counts[layout.unsure] = np.count_nonzero(kept[layout.numeric.watched.index(sure)].values < limit)
     if relate and layout.relations is not None:
         block = layout.relations.block
         step = -(-accepted // MOST_ROWS)
-        together = np.column_stack([values[place][::step] for place in layout.related])
+        together = np.column_stack([kept[place].values[::step] for place in layout.related])
         sums[block.float_start : block.float_start + block.float_width] = layout.relations.sums(together)
     return Counted(counts, sums, accepted, errors, _newest(table.timestamps(), keep))
+
+
+def _features(layout: Layout) -> dict[str, bool]:
+    """What the object ``features`` of a row may hold, and which of it is numeric."""
+    return {watched.name: watched.subject.numeric for watched in layout.watched if watched.subject.role == "feature"}
 
 
 def _categories(watched: Watched, codes: NDArray[np.integer], distinct: tuple[str, ...], counts: Counts) -> None:
     """Adds categories: ``codes`` are places in ``distinct``, or -1 where a value is missing."""
     bins, start = watched.bins, watched.block.start
-    found = np.bincount(codes + 1, minlength=len(distinct) + 1)
+    found = np.zeros(len(distinct) + 1, dtype=np.int64)
+    for begin in range(0, len(codes), AT_ONCE):
+        found += np.bincount(codes[begin : begin + AT_ONCE] + 1, minlength=len(distinct) + 1)
     for text, rows in zip(distinct, found[1:].tolist(), strict=True):
         if rows:
             # Without a reference a value is there or missing.

@@ -13,16 +13,51 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.bins import FARTHEST
-from modelwatch.exporters.grid import Grid
-from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Watched
+from modelwatch.exporters.bins import FARTHEST, Scale
+from modelwatch.exporters.grid import Grid, Work
+from modelwatch.exporters.ingest.columns import Numbers
+from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, SUMS, Watched
 from modelwatch.exporters.statistics.method import Counts, Floats
 
 # From so many rows on, each distribution by itself is quicker than all together.
 MANY = 2048
 # What is counted and summed at once stays in a core's cache.
 AT_ONCE = 32_768
-_Column = NDArray[np.float64]
+# From 10,000 numbers on OpenBLAS shares a product out among threads, which costs more than it saves.
+ALONE = 8192
+
+
+class Sums:
+    """What moments and distances are made of, in the order of the layout: z, z squared, below and above the range.
+
+    ``span`` bounds the values that are going to be added.
+    """
+
+    def __init__(self, scale: Scale, span: tuple[float, float]) -> None:
+        self._mean, self._unit, self._far = scale.mean, scale.unit, FARTHEST * scale.unit
+        lowest, highest = span
+        self._clipped = lowest - scale.mean < -self._far or highest - scale.mean > self._far
+        self._minimum = scale.minimum if lowest < scale.minimum else None
+        self._maximum = scale.maximum if highest > scale.maximum else None
+        self._away = self._squares = self._below = self._above = 0.0
+
+    def add(self, here: Floats, away: Floats) -> None:
+        """Values, and how far each is from the mean, which is overwritten."""
+        if self._clipped:
+            np.clip(away, -self._far, self._far, out=away)
+        self._away += float(away.sum())
+        for start in range(0, len(away), ALONE):
+            part = away[start : start + ALONE]
+            self._squares += float(np.dot(part, part))
+        if self._minimum is not None:
+            self._below += float(np.minimum(self._minimum - here[here < self._minimum], self._far).sum())
+        if self._maximum is not None:
+            self._above += float(np.minimum(here[here > self._maximum] - self._maximum, self._far).sum())
+
+    @property
+    def values(self) -> Floats:
+        unit = self._unit
+        return np.array([self._away / unit, self._squares / unit / unit, self._below, self._above])
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +66,19 @@ class Numeric:
 
     watched: tuple[Watched, ...]
 
-    def count(self, columns: Sequence[_Column], counts: Counts, sums: Floats) -> None:
-        """Add ``columns``, one of shape (n,) for each distribution, NaN for missing ones, to a layout's vectors."""
+    def count(self, columns: Sequence[Numbers], counts: Counts, sums: Floats) -> None:
+        """Add ``columns``, one of n rows for each distribution, to a layout's vectors."""
         if not columns:
             return
-        if len(columns[0]) < MANY:
-            self._together(np.array(columns), counts, sums)
+        rows = len(columns[0].values)
+        if rows < MANY:
+            self._together(np.array([column.values for column in columns]), counts, sums)
             return
-        for place, values in enumerate(columns):
-            for start in range(0, len(values), AT_ONCE):
-                self._many(place, values[start : start + AT_ONCE], counts, sums)
+        work = Work(min(rows, AT_ONCE))
+        # What is too far away for a float is moved to where it can be counted.
+        with np.errstate(over="ignore"):
+            for place, column in enumerate(columns):
+                self._alone(place, column, counts, sums, work)
 
     def _together(self, values: NDArray[np.float64], counts: Counts, sums: Floats) -> None:
         there = ~np.isnan(values)
@@ -69,40 +107,43 @@ class Numeric:
         sums[at + BELOW] += below.sum(axis=1)
         sums[at + ABOVE] += above.sum(axis=1)
 
-    def _many(self, place: int, values: _Column, counts: Counts, sums: Floats) -> None:
-        watched = self.watched[place]
-        missing = np.isnan(values)
-        here = values[~missing] if missing.any() else values
-        n = len(here)
-        counts[watched.missing] += len(values) - n
-        if not n:
-            return
-        lowest, highest = float(here.min()), float(here.max())
-        low, high = self._low[place], self._high[place]
-        if lowest < low or highest > high:
-            counts[watched.outside] += np.count_nonzero((here < low) | (here > high))
-        counts[watched.block.start : watched.missing] += self._grids[place].count(here)
+    def _alone(self, place: int, column: Numbers, counts: Counts, sums: Floats, work: Work) -> None:
+        values, span, watched = column.values, column.span, self.watched[place]
+        if span is None:
+            values = values[~np.isnan(values)]
+            counts[watched.missing] += len(column.values) - len(values)
+            if not len(values):
+                return
+            span = (float(values.min()), float(values.max()))
+        lowest, highest = span
+        low, high = float(self._low[place]), float(self._high[place])
+        outside = lowest < low or highest > high
+        grid, counted = self._grids[place], counts[watched.block.start : watched.missing]
+        far = not grid.reaches(lowest, highest)
         scale = None if watched.profile is None else watched.profile.scale
-        if not watched.block.float_width or scale is None:
-            return
-        far = FARTHEST * scale.unit
-        away = here - scale.mean
-        if lowest - scale.mean < -far or highest - scale.mean > far:
-            np.clip(away, -far, far, out=away)
-        at = watched.block.float_start
-        # Not a product by BLAS: its threads cost more than they save, most of all where cores are busy.
-        sums[at + SUM_Z] += away.sum() / scale.unit
-        sums[at + SUM_Z2] += np.einsum("i,i->", away, away) / scale.unit / scale.unit
-        if lowest < scale.minimum:
-            sums[at + BELOW] += np.minimum(scale.minimum - here[here < scale.minimum], far).sum()
-        if highest > scale.maximum:
-            sums[at + ABOVE] += np.minimum(here[here > scale.maximum] - scale.maximum, far).sum()
+        summed = Sums(scale, span) if watched.block.float_width and scale is not None else None
+        for start in range(0, len(values), AT_ONCE):
+            here = values[start : start + AT_ONCE]
+            away = np.subtract(here, grid.origin, out=work.away[: len(here)])
+            counted += np.bincount(grid.cells(here, away, far, work), minlength=len(counted))
+            if outside:
+                counts[watched.outside] += np.count_nonzero((here < low) | (here > high))
+            if summed is not None:
+                summed.add(here, away)
+        if summed is not None:
+            at = watched.block.float_start
+            sums[at : at + SUMS] += summed.values
 
     # --- what values are taken against, shape (k,) ---
 
     @cached_property
     def _grids(self) -> list[Grid]:
-        return [Grid(watched.limits) for watched in self.watched]
+        """Those that sums are kept of lie around the mean that the sums are taken against."""
+        scales = [None if watched.profile is None else watched.profile.scale for watched in self.watched]
+        return [
+            Grid.over(watched.limits) if scale is None else Grid(watched.limits, scale.mean)
+            for watched, scale in zip(self.watched, scales, strict=True)
+        ]
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.ingest import times
 from modelwatch.exporters.ingest.arrow_messages import check_messages
-from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Texts, Values, finite, shown
+from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Texts, Values, shown
 from modelwatch.exporters.ingest.table import (
     NO_VALUES,
     MalformedError,
@@ -165,7 +165,7 @@ def _column(array: Any) -> Column:
     if types.is_boolean(array.type):
         return Values(array.to_pylist())
     if _is_number(array.type):
-        return Numbers(_floats(array))
+        return Numbers.of(_floats(array))
     return _mismatched(array)
 
 
@@ -195,7 +195,7 @@ def _floats(array: Any) -> NDArray[np.float64]:
     if array.null_count and not pa.types.is_floating(array.type):
         array = array.cast(pa.float64(), safe=False)
     found: NDArray[np.float64] = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    return finite(found)
+    return found
 
 
 def _dictionary(array: Any) -> Column:
@@ -206,7 +206,7 @@ def _dictionary(array: Any) -> Column:
         return _column(array.dictionary_decode()) if plain else _mismatched(array)
     indices = array.indices
     missing = indices.is_null().to_numpy(zero_copy_only=False) if indices.null_count else None
-    codes = indices.fill_null(0).to_numpy(zero_copy_only=False)
+    codes = (indices.fill_null(0) if indices.null_count else indices).to_numpy(zero_copy_only=False)
     texts = array.dictionary.to_pylist()
     if not np.issubdtype(codes.dtype, np.signedinteger):
         codes = codes.astype(np.int64)

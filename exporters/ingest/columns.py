@@ -33,12 +33,29 @@ class Column(Protocol):
 class Numbers:
     """``values`` float64, shape (n,), finite or NaN; NaN is missing, or no number where ``mismatched`` says so.
 
-    ``kind`` names for people what the mismatched ones are.
+    ``kind`` names for people what the mismatched ones are. ``span`` bounds the values where all are there.
     """
 
     values: NDArray[np.float64]
     mismatched: Mask | None = None
     kind: str = "a value of another type"
+    span: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Numbers:
+        """``values``, with what is infinite missing; not copied where nothing is."""
+        if not len(values):
+            return cls(values)
+        # A single NaN makes both of them NaN.
+        low, high = float(values.min()), float(values.max())
+        if math.isfinite(low) and math.isfinite(high):
+            return cls(values, span=(low, high))
+        infinite = np.isinf(values)
+        return cls(np.where(infinite, math.nan, values) if infinite.any() else values)
+
+    def kept(self, keep: Mask) -> Numbers:
+        """Some of the values."""
+        return Numbers(self.values[keep], span=self.span)
 
     def numbers(self) -> Numbers:
         return self
@@ -98,7 +115,7 @@ class Values:
             except OverflowError:
                 pass  # A whole number of hundreds of digits: each is looked at below.
             else:
-                return Numbers(finite(found))
+                return Numbers.of(found)
         wrong = np.fromiter((not _is_number(value) for value in self.values), np.bool_, len(self.values))
         numbers = np.fromiter(map(_number, self.values), np.float64, len(self.values))
         return Numbers(numbers, wrong if wrong.any() else None)
@@ -145,12 +162,6 @@ class _Index(dict[_Key, int]):
     def __missing__(self, key: _Key) -> int:
         number = self[key] = len(self)
         return number
-
-
-def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``values`` with NaN for infinity; not copied where there is none."""
-    infinite = np.isinf(values)
-    return np.where(infinite, math.nan, values) if infinite.any() else values
 
 
 def _is_number(value: object) -> bool:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+import numpy as np
 import orjson
 
 from modelwatch.exporters.ingest.columns import shown
 from modelwatch.exporters.ingest.json_columns import columns_table
-from modelwatch.exporters.ingest.json_rows import rows_table
-from modelwatch.exporters.ingest.table import MalformedError, Table
+from modelwatch.exporters.ingest.json_rows import Rows, rows_table
+from modelwatch.exporters.ingest.row_texts import RowTexts
+from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table
 
 _HELP = (
     'send {"rows": [{"features": {...}, "prediction": ...}]} or {"columns": {"features": {...}, "prediction": [...]}}'
 )
+# Beyond, the texts of rows that are a character each would take more memory than what is in them.
+_MOST_TEXTS = 2_000_000
 
 
 def decode_json(body: bytes) -> Table:
     """Raises MalformedError and TooManyRowsError."""
+    texts = _row_texts(body)
+    return _read(body) if texts is None else _Rows(body, texts)
+
+
+def _read(body: bytes) -> Table:
     document = parsed(body, _HELP)
     if not isinstance(document, dict):
         raise MalformedError(f"the body must be an object, found {shown(document)}; {_HELP}")
@@ -26,6 +37,48 @@ def decode_json(body: bytes) -> Table:
         both = "both 'rows' and 'columns'" if "rows" in document else "neither 'rows' nor 'columns'"
         raise MalformedError(f"the body has {both}; {_HELP}")
     return rows_table(document["rows"]) if "rows" in document else columns_table(document["columns"])
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    rows: list[msgspec.Raw]
+
+
+_split = msgspec.json.Decoder(_Envelope).decode
+
+
+def _row_texts(body: bytes) -> list[msgspec.Raw] | None:
+    """The text of each row of a body that is an object of ``rows`` alone, as most are; they need not be JSON."""
+    # Each text takes some 70 bytes of memory, whatever is in it.
+    if np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == ord(",")) > _MOST_TEXTS:
+        return None
+    try:
+        return _split(body).rows
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+class _Rows(RowTexts):
+    """Rows of a JSON body. Where one of them is no JSON, none of the body is."""
+
+    def __init__(self, body: bytes, texts: list[msgspec.Raw]) -> None:
+        super().__init__(texts, _parsed)
+        self._body = body
+
+    def rejected(self, names: Mapping[str, bool]) -> dict[int, Rejection]:
+        """Raises MalformedError."""
+        try:
+            return super().rejected(names)
+        except orjson.JSONDecodeError:
+            # Python's json may read it; else the message has to name the place in the body.
+            rows = Rows(parsed(self._body, _HELP)["rows"])
+        self._clear(names)
+        found: dict[int, Rejection] = {}
+        self._add_rows(rows, 0, names, found)
+        return found
+
+
+def _parsed(texts: Sequence[msgspec.Raw]) -> tuple[list[object], Mapping[int, Rejection]]:
+    return [orjson.loads(memoryview(text)) for text in texts], {}
 
 
 def parsed(body: bytes, help: str) -> Any:

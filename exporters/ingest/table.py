@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
@@ -72,10 +72,10 @@ class Table(Protocol):
     def places(self) -> Sequence[int] | None:
         """Where each row stood in what was sent, for people; None where they came one after the other."""
 
-    def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
+    def rejected(self, names: Mapping[str, bool]) -> dict[int, Rejection]:
         """Rows that are no rows of a model with the features ``names``; the caller may add to what is returned.
 
-        Called before any column is asked for.
+        ``names`` says which features are numeric. Called before any column is asked for.
         """
 
     def column(self, role: Role, name: str) -> Column | None:

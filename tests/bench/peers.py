@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / ".tools" / "bench"
-# Evidently breaks with pandas 3, and NannyML imports a package that it does not declare.
+# Evidently breaks with pandas 3, scouter-ml does not know its frames, and NannyML imports a package that it does not declare.
 PACKAGES = {
     "evidently": ("evidently==0.7.23", "pandas<3"),
     "nannyml": ("nannyml==0.13.1", "statsmodels"),
-    "scouter": ("scouter-ml==0.25.0", "numpy"),
+    "scouter": ("scouter-ml==0.25.0", "numpy", "pandas<3", "polars", "pyarrow"),
 }
 
 

@@ -38,6 +38,7 @@ _EXTRAS = {
     "jinja2": "kit",
     "psutil": "kit",
     "numpy": "exporter",
+    "msgspec": "exporter",
     "orjson": "exporter",
     "pyarrow": "exporter",
     "starlette": "exporter",
