@@ -10,7 +10,7 @@ from os import stat_result
 from pathlib import Path
 
 from modelwatch.exporters.tailing.follower import Identity
-from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike
+from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike, stopped_since
 
 # Of files that are gone: a volume may come back.
 _MOST_GONE = 5000
@@ -22,7 +22,8 @@ def identity_of(found: stat_result) -> Identity:
 
 
 class Known:
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, boot: str) -> None:
+        self._boot = boot
         self._positions = {(found.device, found.inode): found for found in kept.files}
         # Size and time of change when it was closed: as long as these stay there is nothing to read.
         self._closed: dict[Identity, tuple[int, int]] = {}
@@ -57,7 +58,7 @@ class Known:
         position = self._positions.get(identity)
         if position is None:
             return False
-        if begins_alike(path, position, wholly=True):
+        if begins_alike(path, position, wholly=not stopped_since(position, self._boot)):
             return True
         self._forget(identity)
         self.cut(position)

@@ -99,8 +99,8 @@ def lines(*ids: object) -> str:
     return "".join(map(line, ids))
 
 
-def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", kept: bool = True) -> Tailer:
-    return Tailer([pattern or str(tmp_path)], book, tmp_path / "offsets.json" if kept else None, clock)
+def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", boot: str | None = None) -> Tailer:
+    return Tailer([pattern or str(tmp_path)], book, tmp_path / "offsets.json", clock, boot)
 
 
 def drained(found: Tailer) -> None:
@@ -485,6 +485,33 @@ def test_what_is_kept_is_never_ahead_of_what_outlives_the_machine(tmp_path: Path
     found.poll()
     assert book.ids == once(1, 2)
     assert kept_positions(tmp_path)[0].offset == len(lines(1))
+
+
+@pytest.mark.parametrize("zeros", [False, True], ids=["short", "zeros"])
+@pytest.mark.parametrize("settled", [False, True], ids=["read on", "settled"])
+@pytest.mark.parametrize("lost", [0, 1, 30, 61, 150, 1000])
+def test_a_machine_that_stopped_and_took_the_end_of_a_log_with_it_makes_nothing_count_twice(
+    tmp_path: Path, book: Book, clock: Turned, lost: int, zeros: bool, settled: bool
+) -> None:
+    log = tmp_path / "one.jsonl"
+    first = tailer(tmp_path, book, clock, boot="one")
+    for number in range(0, 60, 20):
+        append(log, "".join(line(id, "mn"[id % 2]) for id in range(number, number + 20)))
+        drained(first)
+        clock.now += SAVE_SECONDS * (number == 0 or settled)
+        first.poll()
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) - lost] + bytes(lost) * zeros)
+    counted = dict(book.ids)
+    for number in range(3):
+        # It may be killed again at once, and stop again.
+        drained(tailer(tmp_path, book, clock, boot=f"two {number // 2}"))
+        assert book.ids == counted
+    append(log, "\n" + "".join(line(id, "m") for id in range(100, 110)))
+    drained(tailer(tmp_path, book, clock, boot="two 1"))
+    append(log, lines(200) + line(201, "n"))
+    drained(tailer(tmp_path, book, clock, boot="two 1"))
+    assert book.ids == once(*range(60), *range(100, 110), 200, 201)
 
 
 def test_positions_of_the_first_version_are_read(tmp_path: Path, book: Book, clock: Turned) -> None:
