@@ -238,8 +238,8 @@ class Tailer:
 
         Raises ReplacedError, LaterError and OSError.
         """
-        if not follower.file:
-            return False
+        if self._new or not follower.file:
+            return False  # it is to be written down first
         step = follower.read(last)
         if follower.replaced():
             raise ReplacedError
