@@ -17,7 +17,7 @@ import pytest
 
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.ledger import Mark
-from modelwatch.exporters.tailing import follower, positions
+from modelwatch.exporters.tailing import follower, known, positions
 from modelwatch.exporters.tailing.follower import STEP_BYTES, STEP_LINES
 from modelwatch.exporters.tailing.positions import HEAD_BYTES
 from modelwatch.exporters.tailing.tailer import GRACE_SECONDS, LATER_SECONDS, SAVE_SECONDS, LaterError, Tailer
@@ -514,6 +514,41 @@ def test_a_machine_that_stopped_and_took_the_end_of_a_log_with_it_makes_nothing_
     assert book.ids == once(*range(60), *range(100, 110), 200, 201)
 
 
+def test_of_files_that_went_away_the_last_ones_are_remembered_and_of_files_that_stay_all(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_MOST_GONE", 3)
+    found = tailer(tmp_path, book, clock)
+    for number in range(20):
+        append(tmp_path / f"{number}.jsonl", lines(number))
+        drained(found)
+        if number % 2:
+            (tmp_path / f"{number}.jsonl").unlink()
+        clock.now += GRACE_SECONDS
+        drained(found)
+    clock.now += 2 * GRACE_SECONDS
+    drained(found)
+    found.close()
+    names = [int(Path(position.path).stem) for position in kept_positions(tmp_path)]
+    stay = [number for number in names if number % 2 == 0]
+    assert sorted(stay) == list(range(0, 20, 2))
+    assert len(names) <= len(stay) + 3
+    assert book.ids == once(*range(20))
+
+
+def test_a_file_of_offsets_that_somebody_has_deleted_is_written_again(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    append(tmp_path / "one.jsonl", lines(1))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    (tmp_path / "offsets.json").unlink()
+    clock.now += SAVE_SECONDS
+    found.poll()
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(1)
+
+
 def test_positions_of_the_first_version_are_read(tmp_path: Path, book: Book, clock: Turned) -> None:
     log = tmp_path / "one.jsonl"
     append(log, lines(1, 2))
@@ -571,9 +606,9 @@ def test_a_copy_that_took_over_the_inode_of_a_log_that_is_gone_goes_on_where_its
     append(log, lines(3))
     shutil.copy(log, copy)
     log.write_text(lines(4))
-    (known,) = kept_positions(tmp_path)
-    gone = dataclasses.replace(known, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
-    positions.save(tmp_path / "offsets.json", [known, gone], [])
+    (there,) = kept_positions(tmp_path)
+    gone = dataclasses.replace(there, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
+    positions.save(tmp_path / "offsets.json", [there, gone], [])
     drained(tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*")))
     assert book.ids == once(1, 2, 3, 4)
 
