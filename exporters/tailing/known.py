@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from os import stat_result
 from pathlib import Path
 
@@ -57,11 +58,26 @@ class Known:
         """
         position = self._positions.get(identity)
         if position is None:
-            return False
+            return self._mounted_again(identity, path)
         if begins_alike(path, position, wholly=not stopped_since(position, self._boot)):
             return True
         self._forget(identity)
         self.cut(position)
+        return False
+
+    def _mounted_again(self, identity: Identity, path: Path) -> bool:
+        """Whether it is a file that is known by another device: a volume has another number after it was mounted again.
+
+        Raises OSError.
+        """
+        device, inode = identity
+        for before, position in self._positions.items():
+            if before[1] != inode or not position.offset or _is_there(position):
+                continue
+            if begins_alike(path, position, wholly=not stopped_since(position, self._boot)):
+                self._forget(before)
+                self._positions[identity] = replace(position, device=device)
+                return True
         return False
 
     def before(self, identity: Identity, path: Path) -> Position | None:
@@ -109,6 +125,13 @@ class Known:
                         # An inode may belong to another file by now, which nobody has asked for.
                         if begins_alike(path, found, wholly=True):
                             yield path
+
+
+def _is_there(position: Position) -> bool:
+    try:
+        return identity_of(Path(position.path).stat()) == (position.device, position.inode)
+    except OSError:
+        return False
 
 
 def _copies(path: Path, original: Position, wholly: bool = False) -> bool:

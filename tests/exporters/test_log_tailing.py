@@ -514,6 +514,24 @@ def test_a_machine_that_stopped_and_took_the_end_of_a_log_with_it_makes_nothing_
     assert book.ids == once(*range(60), *range(100, 110), 200, 201)
 
 
+@pytest.mark.parametrize("boot", ["one", "two"])
+def test_a_volume_that_is_mounted_again_by_another_number_is_read_on(
+    tmp_path: Path, book: Book, clock: Turned, boot: str
+) -> None:
+    """As it is on another node, or after the machine has started anew."""
+    for name in "ab":
+        append(tmp_path / f"{name}.jsonl", lines(f"{name} 1", f"{name} 2"))
+    first = tailer(tmp_path, book, clock, boot="one")
+    drained(first)
+    first.close()
+    moved = [dataclasses.replace(found, device=found.device + 1) for found in kept_positions(tmp_path)]
+    positions.save(tmp_path / "offsets.json", moved, [])
+    append(tmp_path / "a.jsonl", lines("a 3"))
+    drained(tailer(tmp_path, book, clock, boot=boot))
+    assert book.ids == once("a 1", "a 2", "a 3", "b 1", "b 2")
+    assert {found.device for found in kept_positions(tmp_path)} == {tmp_path.stat().st_dev}
+
+
 def test_of_files_that_went_away_the_last_ones_are_remembered_and_of_files_that_stay_all(
     tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
