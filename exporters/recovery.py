@@ -24,7 +24,7 @@ class Recovered:
     tally: Tally | None
     problems: tuple[str, ...]
     replayed: int
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...]
 
 
 def recover(snapshot: Tally | None, segments: Iterable[tuple[str, int, bytes]]) -> Recovered:
@@ -92,7 +92,7 @@ class _Replay:
         ledger, moment = self._ledger, self._moment
         if ledger is None or moment is None:
             if not self._problems:
-                return Recovered(None, (), 0)
+                return Recovered(None, (), 0, ())
             # Nothing can be read, but something was there: its numbers are not given out again.
             ledger, moment = Ledger(_NOTHING), Moment(0, 0.0, 0.0, "")
         tally = replace(ledger.tally(moment), sequence=max(self._highest, ledger.sequence))

@@ -14,7 +14,9 @@ from modelwatch.exporters.tailing.positions import (
     bytes_before,
     check_of,
     digest,
+    has_head,
     is_still,
+    stopped_since,
 )
 
 STEP_BYTES = 1 << 20
@@ -42,23 +44,40 @@ class Follower:
     ``file`` is 0 until ``begin``; before that nothing is read.
     """
 
-    def __init__(self, path: Path, before: Position | None = None) -> None:
-        """``before`` is how far it had been read, if it is still the same. Raises OSError."""
+    def __init__(self, path: Path, before: Position | None = None, boot: str = "") -> None:
+        """``before`` is how far it had been read, if it is still the same. Raises OSError.
+
+        It is the same, too, where the machine has stopped in between, and the file lacks the end that it had.
+        """
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(self._fd)
         self.identity: Identity = (found.st_dev, found.st_ino)
+        self._boot = boot
+        # Where it ended when the machine had stopped, until it has been read so far.
+        self._stopped_at: int | None
         self.start_again()
-        if before is not None and before.file and is_still(self._fd, before):
-            self.file, self.offset = before.file, before.offset
-            self._head, self._tail = os.pread(self._fd, before.head, 0), bytes_before(self._fd, before.offset)
-            self._whole = self.offset, self._tail
+        if before is None or not before.file:
+            return
+        stopped = stopped_since(before, boot)
+        if is_still(self._fd, before):
+            self.offset = before.offset
+        elif stopped and has_head(self._fd, before):
+            self.offset = min(before.offset, found.st_size)
+        else:
+            return
+        self.file = before.file
+        self._head, self._tail = os.pread(self._fd, before.head, 0), bytes_before(self._fd, self.offset)
+        self._whole = self.offset, self._tail
+        if stopped:
+            self._stopped_at, self._written_boot = found.st_size, before.boot
 
     def position(self) -> Position:
         """Where reading goes on after a restart: at the beginning of a line."""
         offset, tail = self._whole
-        head = len(self._head)
-        return Position(str(self.path), *self.identity, offset, head, digest(self._head), self.file, check_of(tail))
+        head, check = len(self._head), check_of(tail)
+        found = digest(self._head)
+        return Position(str(self.path), *self.identity, offset, head, found, self.file, check, self._written_boot)
 
     def replaced(self) -> bool:
         """Whether its content is another one now: cut to nothing and written anew, as copytruncate does."""
@@ -70,6 +89,7 @@ class Follower:
         self.file = self.offset = 0
         self._head = self._tail = b""
         self._skipping = False
+        self._stopped_at, self._written_boot = None, self._boot
         # Behind the last line that was read to its end.
         self._whole = 0, b""
 
@@ -99,7 +119,8 @@ class Follower:
 
         ``last`` is for a file that nobody writes to any more: its last line may lack the line feed.
         """
-        text = os.pread(self._fd, STEP_BYTES, self.offset)
+        size = STEP_BYTES if self._stopped_at is None else max(0, min(STEP_BYTES, self._stopped_at - self.offset))
+        text = os.pread(self._fd, size, self.offset)
         if self._skipping:
             end = text.find(b"\n") + 1
             self._skipping = not end
@@ -120,9 +141,26 @@ class Follower:
         """What is kept with the counts of ``step``."""
         return Mark(self.file, step.end, check_of(self._tail + step.raw))
 
-    def holds(self, mark: Mark) -> bool:
-        """Whether the bytes that ``mark`` is behind are still those that were counted."""
-        return self.state().st_size >= mark.offset and check_of(bytes_before(self._fd, mark.offset)) == mark.check
+    def counted_to(self, mark: Mark | None) -> int | None:
+        """The offset up to which what is read next has been counted by ``mark``; None where the file is another one."""
+        if mark is None or mark.offset <= self.offset:
+            return self.offset
+        if self.state().st_size >= mark.offset and check_of(bytes_before(self._fd, mark.offset)) == mark.check:
+            return mark.offset
+        # What the machine took with it had been counted.
+        return None if self._stopped_at is None else min(mark.offset, self._stopped_at)
+
+    def renew(self, file: int) -> bool:
+        """Call it ``file``, if the machine has stopped: marks may be of an end that is there no more.
+
+        Half a line that is left there is nobody's to complete.
+        """
+        if self._stopped_at is None:
+            return False
+        self.offset, self._tail = self._stopped_at, bytes_before(self._fd, self._stopped_at)
+        self._whole = self.offset, self._tail
+        self.file, self._stopped_at, self._written_boot = file, None, self._boot
+        return True
 
     def advance(self, step: Step) -> None:
         if self.offset <= len(self._head) < HEAD_BYTES:

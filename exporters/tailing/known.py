@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from os import stat_result
 from pathlib import Path
 
 from modelwatch.exporters.tailing.follower import Identity
-from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike
+from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike, stopped_since
 
 # Of files that are gone: a volume may come back.
 _MOST_GONE = 5000
@@ -22,7 +23,8 @@ def identity_of(found: stat_result) -> Identity:
 
 
 class Known:
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, boot: str) -> None:
+        self._boot = boot
         self._positions = {(found.device, found.inode): found for found in kept.files}
         # Size and time of change when it was closed: as long as these stay there is nothing to read.
         self._closed: dict[Identity, tuple[int, int]] = {}
@@ -56,11 +58,26 @@ class Known:
         """
         position = self._positions.get(identity)
         if position is None:
-            return False
-        if begins_alike(path, position, wholly=True):
+            return self._mounted_again(identity, path)
+        if begins_alike(path, position, wholly=not stopped_since(position, self._boot)):
             return True
         self._forget(identity)
         self.cut(position)
+        return False
+
+    def _mounted_again(self, identity: Identity, path: Path) -> bool:
+        """Whether it is a file that is known by another device: a volume has another number after it was mounted again.
+
+        Raises OSError.
+        """
+        device, inode = identity
+        for before, position in self._positions.items():
+            if before[1] != inode or not position.offset or _is_there(position):
+                continue
+            if begins_alike(path, position, wholly=not stopped_since(position, self._boot)):
+                self._forget(before)
+                self._positions[identity] = replace(position, device=device)
+                return True
         return False
 
     def before(self, identity: Identity, path: Path) -> Position | None:
@@ -108,6 +125,13 @@ class Known:
                         # An inode may belong to another file by now, which nobody has asked for.
                         if begins_alike(path, found, wholly=True):
                             yield path
+
+
+def _is_there(position: Position) -> bool:
+    try:
+        return identity_of(Path(position.path).stat()) == (position.device, position.inode)
+    except OSError:
+        return False
 
 
 def _copies(path: Path, original: Position, wholly: bool = False) -> bool:

@@ -31,7 +31,7 @@ class Position:
     """``offset`` is behind the last line that was counted; ``digest`` is of the first ``head`` bytes.
 
     ``file`` is what marks call it by: another one once it was cut to nothing, and 0 before it has a line. ``check`` is
-    of the bytes before ``offset``, None where nobody has kept it.
+    of the bytes before ``offset``, None where nobody has kept it. ``boot`` is of the machine, when it was written.
     """
 
     path: str
@@ -42,6 +42,7 @@ class Position:
     digest: str
     file: int
     check: int | None
+    boot: str
 
 
 class Kept(NamedTuple):
@@ -71,9 +72,14 @@ def bytes_before(fd: int, offset: int) -> bytes:
     return os.pread(fd, offset - start, start)
 
 
+def has_head(fd: int, position: Position) -> bool:
+    """Whether the open file begins as the one of ``position`` did. Raises OSError."""
+    return digest(os.pread(fd, position.head, 0)) == position.digest
+
+
 def is_still(fd: int, position: Position) -> bool:
     """Whether the open file is the one of ``position``. Raises OSError."""
-    if os.fstat(fd).st_size < position.offset or digest(os.pread(fd, position.head, 0)) != position.digest:
+    if os.fstat(fd).st_size < position.offset or not has_head(fd, position):
         return False
     return position.check is None or check_of(bytes_before(fd, position.offset)) == position.check
 
@@ -87,9 +93,14 @@ def begins_alike(path: Path, position: Position, wholly: bool = False) -> bool:
         return False
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        return is_still(fd, position) if wholly else digest(os.pread(fd, position.head, 0)) == position.digest
+        return is_still(fd, position) if wholly else has_head(fd, position)
     finally:
         os.close(fd)
+
+
+def stopped_since(position: Position, boot: str) -> bool:
+    """Whether the machine has stopped since: then a log may lack an end that was read, and counted."""
+    return position.boot not in ("", boot)
 
 
 def load(path: Path) -> Kept:
@@ -110,7 +121,7 @@ def load(path: Path) -> Kept:
 
 def _position(found: dict[str, object]) -> Position:
     """Raises TypeError."""
-    return Position(**{"file": new_file(), "check": None, **found})  # type: ignore[arg-type]  # fields by their name
+    return Position(**{"file": new_file(), "check": None, "boot": "", **found})  # type: ignore[arg-type]  # fields by their name
 
 
 def save(path: Path, files: Iterable[Position], cut: Iterable[Position]) -> None:

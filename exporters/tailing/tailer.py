@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from modelwatch.exporters.clock import SystemClock
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
@@ -79,12 +80,14 @@ class Tailer:
         book: Book,
         kept: Path | None,
         now: Callable[[], float] = time.monotonic,
+        boot: str | None = None,
     ) -> None:
+        self._boot = SystemClock().boot() if boot is None else boot
         self._patterns, self._book, self._kept, self._now = patterns, book, kept, now
         self._followers: dict[Identity, Follower] = {}
         self._quiet_since: dict[Identity, float] = {}
         self._again: dict[Identity, float] = {}
-        self._known = Known(self._loaded())
+        self._known = Known(self._loaded(), self._boot)
         self._looked_for_renamed = -GRACE_SECONDS
         self._saved = Kept([], [])
         self._save_again = 0.0
@@ -206,7 +209,7 @@ class Tailer:
             self._tell(f"more than {MOST_FILES} logs grow at once; the others wait")
             return
         before = self._known.before(identity, path)
-        follower = Follower(path, before)
+        follower = Follower(path, before, self._boot)
         if follower.identity != identity:  # rotated just now
             follower.close()
             return
@@ -235,13 +238,16 @@ class Tailer:
 
         Raises ReplacedError, LaterError and OSError.
         """
-        if not follower.file:
-            return False
+        if self._new or not follower.file:
+            return False  # it is to be written down first
         step = follower.read(last)
         if follower.replaced():
             raise ReplacedError
         if step.end == follower.offset:
-            return False
+            # All that was there when the machine had stopped has been read: from now on it is another file for marks.
+            renewed = follower.renew(positions.new_file())
+            self._new |= renewed
+            return renewed
         batch = read_lines(step.text, follower.offset)
         # Every model is asked before any of its rows counts.
         known = {model: self._counted_to(model, follower) for model in batch.models}
@@ -266,14 +272,13 @@ class Tailer:
         Raises ReplacedError, LaterError and OSError.
         """
         try:
-            done = self._book.mark(model, follower.file)
+            mark = self._book.mark(model, follower.file)
         except KeyError:
             return None
-        if done is None or done.offset <= follower.offset:
-            return follower.offset
-        if not follower.holds(done):
+        found = follower.counted_to(mark)
+        if found is None:
             raise ReplacedError
-        return done.offset
+        return found
 
     def _cut(self, follower: Follower) -> None:
         """The file begins anew, as another one; a copy of what it was goes on where it was cut."""

@@ -120,9 +120,7 @@ class Sidecar:
     def _looks(self, length: str, total: NDArray[np.int32]) -> Looks:
         """``total`` are counts since the beginning of the day before."""
         end = _DAY + np.arange(LOOK // SLOT, _DAY + 1, LOOK // SLOT)
-        # The newest slot is under way, and 59 before it are whole.
-        slot = LENGTHS[length] // 60 // SLOT
-        start = np.maximum((end // slot - 59) * slot, 0)
+        start = begins(LENGTHS[length], end)
         rows = total[0, end].sum(axis=1) - total[0, start].sum(axis=1)
         enough = rows >= self.least
         found = tuple(np.zeros((len(total), len(end)), dtype=bool) for _ in self.thresholds)
@@ -140,3 +138,10 @@ class Sidecar:
                     left = left[detected(method, counts[left], watched.reference, threshold, self.alpha)]
                     found[which][place, looks[left]] = True
         return Looks(length, enough, found)
+
+
+def begins(seconds: int, end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where a window of so many seconds begins that is looked at by ``end``; both count slots of 5 seconds."""
+    slot = seconds // 60 // SLOT
+    # The newest of its slots is under way, and 59 before it are whole.
+    return np.maximum((end // slot - 59) * slot, 0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
 
 from modelwatch import writer
+from modelwatch.cli.command import Streams
+from modelwatch.cli.main import main
 from modelwatch.cli.up import behind
 from modelwatch.generate import generate
 from modelwatch.model.addresses import Addresses
@@ -58,3 +61,15 @@ def test_what_a_person_put_in_the_way_is_no_reason_to_fail(folder: Path) -> None
     (folder / "generated" / writer.MANIFEST).write_text("# nothing of this is ours any more\n")
     (folder / "generated" / "prometheus" / "prometheus.yaml").write_text("a person's")
     assert said(folder) == ()
+
+
+def test_what_up_makes_is_kept_out_of_git_even_where_it_cannot_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    monkeypatch.chdir(folder)
+    environ = {"MODELWATCH_RUNTIME": "podman"}
+    assert main(["up"], Streams(out=out, err=err, environ=environ)) == 1
+    assert "no way to run the stack" in err.getvalue()
+    assert out.getvalue() == ".gitignore: keeps secrets/ and .modelwatch/ out of git\n"
+    assert (folder / ".gitignore").read_text().endswith("secrets/\n.modelwatch/\n")

@@ -503,6 +503,22 @@ def test_a_disk_with_room_for_the_journal_but_for_no_snapshot_refuses_rows_in_ti
     assert again is not None and again.accepted == kept
 
 
+def test_offsets_that_cannot_be_read_are_told_as_a_failure_to_load(tmp_path: Path, reference: Path, wait) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "offsets.json").write_text("damaged")
+    row = '{"model": "flight-delay", "features": {"hour": 7}}\n'
+    (tmp_path / "one.jsonl").write_text(3 * row)
+    found = Process(tmp_path / "state", reference, "127.0.0.1:0", "", tmp_path)
+    try:
+        wait(lambda: found.client.get("/readyz").status_code == 200)
+        wait(lambda: found.metric('modelwatch_exporter_rows_total{model="flight-delay",outcome="accepted"}') == 3)
+        assert found.metric('modelwatch_exporter_state_failures_total{operation="load"}') == 1
+    finally:
+        found.process.kill()
+        log = found.process.communicate()[1]
+    assert "offsets.json: cannot be read" in log and "are read from their beginning, and count again" in log
+
+
 def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path, reference: Path, wait) -> None:  # type: ignore[no-untyped-def]
     found = Process(tmp_path / "state", reference)
     try:

@@ -17,7 +17,7 @@ import pytest
 
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.ledger import Mark
-from modelwatch.exporters.tailing import follower, positions
+from modelwatch.exporters.tailing import follower, known, positions
 from modelwatch.exporters.tailing.follower import STEP_BYTES, STEP_LINES
 from modelwatch.exporters.tailing.positions import HEAD_BYTES
 from modelwatch.exporters.tailing.tailer import GRACE_SECONDS, LATER_SECONDS, SAVE_SECONDS, LaterError, Tailer
@@ -99,8 +99,8 @@ def lines(*ids: object) -> str:
     return "".join(map(line, ids))
 
 
-def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", kept: bool = True) -> Tailer:
-    return Tailer([pattern or str(tmp_path)], book, tmp_path / "offsets.json" if kept else None, clock)
+def tailer(tmp_path: Path, book: Book, clock: Turned, pattern: str = "", boot: str | None = None) -> Tailer:
+    return Tailer([pattern or str(tmp_path)], book, tmp_path / "offsets.json", clock, boot)
 
 
 def drained(found: Tailer) -> None:
@@ -487,6 +487,86 @@ def test_what_is_kept_is_never_ahead_of_what_outlives_the_machine(tmp_path: Path
     assert kept_positions(tmp_path)[0].offset == len(lines(1))
 
 
+@pytest.mark.parametrize("zeros", [False, True], ids=["short", "zeros"])
+@pytest.mark.parametrize("settled", [False, True], ids=["read on", "settled"])
+@pytest.mark.parametrize("lost", [0, 1, 30, 61, 150, 1000])
+def test_a_machine_that_stopped_and_took_the_end_of_a_log_with_it_makes_nothing_count_twice(
+    tmp_path: Path, book: Book, clock: Turned, lost: int, zeros: bool, settled: bool
+) -> None:
+    log = tmp_path / "one.jsonl"
+    first = tailer(tmp_path, book, clock, boot="one")
+    for number in range(0, 60, 20):
+        append(log, "".join(line(id, "mn"[id % 2]) for id in range(number, number + 20)))
+        drained(first)
+        clock.now += SAVE_SECONDS * (number == 0 or settled)
+        first.poll()
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) - lost] + bytes(lost) * zeros)
+    counted = dict(book.ids)
+    for number in range(3):
+        # It may be killed again at once, and stop again.
+        drained(tailer(tmp_path, book, clock, boot=f"two {number // 2}"))
+        assert book.ids == counted
+    append(log, "\n" + "".join(line(id, "m") for id in range(100, 110)))
+    drained(tailer(tmp_path, book, clock, boot="two 1"))
+    append(log, lines(200) + line(201, "n"))
+    drained(tailer(tmp_path, book, clock, boot="two 1"))
+    assert book.ids == once(*range(60), *range(100, 110), 200, 201)
+
+
+@pytest.mark.parametrize("boot", ["one", "two"])
+def test_a_volume_that_is_mounted_again_by_another_number_is_read_on(
+    tmp_path: Path, book: Book, clock: Turned, boot: str
+) -> None:
+    """As it is on another node, or after the machine has started anew."""
+    for name in "ab":
+        append(tmp_path / f"{name}.jsonl", lines(f"{name} 1", f"{name} 2"))
+    first = tailer(tmp_path, book, clock, boot="one")
+    drained(first)
+    first.close()
+    moved = [dataclasses.replace(found, device=found.device + 1) for found in kept_positions(tmp_path)]
+    positions.save(tmp_path / "offsets.json", moved, [])
+    append(tmp_path / "a.jsonl", lines("a 3"))
+    drained(tailer(tmp_path, book, clock, boot=boot))
+    assert book.ids == once("a 1", "a 2", "a 3", "b 1", "b 2")
+    assert {found.device for found in kept_positions(tmp_path)} == {tmp_path.stat().st_dev}
+
+
+def test_of_files_that_went_away_the_last_ones_are_remembered_and_of_files_that_stay_all(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_MOST_GONE", 3)
+    found = tailer(tmp_path, book, clock)
+    for number in range(20):
+        append(tmp_path / f"{number}.jsonl", lines(number))
+        drained(found)
+        if number % 2:
+            (tmp_path / f"{number}.jsonl").unlink()
+        clock.now += GRACE_SECONDS
+        drained(found)
+    clock.now += 2 * GRACE_SECONDS
+    drained(found)
+    found.close()
+    names = [int(Path(position.path).stem) for position in kept_positions(tmp_path)]
+    stay = [number for number in names if number % 2 == 0]
+    assert sorted(stay) == list(range(0, 20, 2))
+    assert len(names) <= len(stay) + 3
+    assert book.ids == once(*range(20))
+
+
+def test_a_file_of_offsets_that_somebody_has_deleted_is_written_again(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    append(tmp_path / "one.jsonl", lines(1))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    (tmp_path / "offsets.json").unlink()
+    clock.now += SAVE_SECONDS
+    found.poll()
+    drained(tailer(tmp_path, book, clock))
+    assert book.ids == once(1)
+
+
 def test_positions_of_the_first_version_are_read(tmp_path: Path, book: Book, clock: Turned) -> None:
     log = tmp_path / "one.jsonl"
     append(log, lines(1, 2))
@@ -544,9 +624,9 @@ def test_a_copy_that_took_over_the_inode_of_a_log_that_is_gone_goes_on_where_its
     append(log, lines(3))
     shutil.copy(log, copy)
     log.write_text(lines(4))
-    (known,) = kept_positions(tmp_path)
-    gone = dataclasses.replace(known, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
-    positions.save(tmp_path / "offsets.json", [known, gone], [])
+    (there,) = kept_positions(tmp_path)
+    gone = dataclasses.replace(there, path=str(tmp_path / "gone"), inode=copy.stat().st_ino, digest="another", file=7)
+    positions.save(tmp_path / "offsets.json", [there, gone], [])
     drained(tailer(tmp_path, book, clock, str(tmp_path / "one.jsonl*")))
     assert book.ids == once(1, 2, 3, 4)
 

@@ -13,7 +13,7 @@ from test_statistics_methods import SUMS, cells, moments
 from modelwatch.exporters.statistics import OF_CELLS, OF_MOMENTS, Histograms, Moments
 from modelwatch.exporters.statistics.std_shift import StdShift
 from modelwatch.exporters.statistics.sums import FEW_BINS
-from tests.bench.levels import LAWS, rates, reference_rows, spread
+from tests.bench.levels import LAWS, SMALL, exact_rates, rates, reference_rows, spread
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(150, 1e-6), (1500, 1e-3), (1500, 1e-6), (40_000, 1e-6)])
@@ -25,6 +25,23 @@ def test_chance_passes_a_critical_value_at_most_about_as_often_as_asked(law: str
     # Draws of rates of a millionth are themselves uncertain by a fifth.
     assert max(found.values()) < 2, found
     assert found["g"] < 1.5, found
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 7e-9])
+@pytest.mark.parametrize("law", [law for law, (share, _) in SMALL.items() if len(share) < 4])
+def test_the_rate_of_forty_features_holds_exactly_where_every_window_can_be_looked_at(law: str, alpha: float) -> None:
+    share, rows = SMALL[law]
+    for n in rows:
+        found = exact_rates(share, n, 50_000, alpha, list(SUMS))
+        assert max(found.values()) < 1.6, (n, found)
+        assert found["psi"] + found["g"] > 0, (n, found)
+
+
+def test_draws_tell_the_rate_that_all_windows_give() -> None:
+    share, names = SMALL["0.6, 0.3, 0.1"][0], ["kl", "tv"]
+    exact, drawn = (f(share, 100, 50_000, 7e-9, names) for f in (exact_rates, rates))
+    for name in names:
+        assert drawn[name] == pytest.approx(exact[name], rel=0.3)
 
 
 def test_a_chi_squared_quantile_would_be_passed_many_times_as_often() -> None:

@@ -41,6 +41,8 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         doubles = {name: url for name in found.stack.receivers if (url := secrets.pagerduty_url(name))}
         return generate(moved, doubles)
 
+    # First: what is made below is not for git, however the start ends.
+    streams.say(*ignored.keep_private(streams.cwd))
     code = stack.up(
         render,
         fleet=found,
@@ -53,8 +55,6 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     )
     if code == OK and args.models == DEFAULT_MODELS:
         streams.say(*behind(fleet, streams.cwd))
-    if code == OK:
-        streams.say(*ignored.keep_private(streams.cwd))
     return code
 
 
