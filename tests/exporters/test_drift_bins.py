@@ -22,6 +22,7 @@ from modelwatch.exporters.bins import (
 )
 from modelwatch.exporters.counting import count
 from modelwatch.exporters.ingest import decode
+from modelwatch.exporters.ingest.columns import Numbers
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import SUMS, Layout, layout
@@ -104,8 +105,8 @@ def test_sums_are_standardised_and_tell_how_far_values_lie_outside(tmp_path: Pat
 
     def sums(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
         counts, found = np.zeros(planned.width, dtype=np.int64), np.zeros(planned.float_width)
-        columns = {"x": np.array(x * times), "y": np.array(y * times)}
-        absent = np.full(len(columns["x"]), math.nan)
+        columns = {"x": Numbers.of(np.array(x * times)), "y": Numbers.of(np.array(y * times))}
+        absent = Numbers(np.full(len(columns["x"].values), math.nan))
         planned.numeric.count([columns.get(w.name, absent) for w in planned.numeric.watched], counts, found)
         starts = [w.block.float_start for w in planned.numeric.watched if w.name in columns]
         return tuple((found[at : at + SUMS] / times).tolist() for at in starts)  # type: ignore[return-value]
@@ -216,19 +217,21 @@ def test_values_land_in_their_bins() -> None:
         {"features": {"hour": 0, "distance": 1e999, "carrier": "UA"}, "prediction": "late"},
         {"features": {"hour": 0.1, "distance": NaN, "carrier": "B6"}, "prediction": null},
         {"features": {"hour": 30, "distance": null, "carrier": "XX"}},
-        {"features": {"hour": -1, "distance": 5, "carrier": ""}, "prediction": "never"},
+        {"features": {"hour": -1, "distance": 5, "carrier": ""}, "prediction": "late"},
+        {"features": {"hour": 1}, "prediction": "never"},
         {"features": {"hour": true}},
         {"features": {"carrier": ["UA"]}}]}"""
     counted = count(found, decode(body))
     assert counted.accepted == 4
     assert {index: found.sentence for index, found in counted.errors.items()} == {
-        4: "'hour' must be a number, found the boolean true",
-        5: "'carrier' must be a text, a number or a boolean, found an array",
+        4: "'prediction' must be one of the task's classes (on_time, late), found the text \"never\"",
+        5: "'hour' must be a number, found the boolean true",
+        6: "'carrier' must be a text, a number or a boolean, found an array",
     }
     assert named(found, "hour", counted.counts) == {"(-Inf,0]": 2, "(0,10]": 1, "(10,+Inf)": 1, "missing": 0}
     assert named(found, "distance", counted.counts) == {"(-Inf,0]": 0, "(0,10]": 1, "(10,+Inf)": 0, "missing": 3}
     assert named(found, "carrier", counted.counts) == {"UA": 1, "AA": 0, "other": 1, "new": 1, "missing": 1}
-    assert named(found, "prediction", counted.counts) == {"on_time": 0, "late": 1, "other": 0, "new": 1, "missing": 0}
+    assert named(found, "prediction", counted.counts) == {"on_time": 0, "late": 2, "other": 0, "new": 0, "missing": 0}
     hour = found.watched[0]
     assert counted.counts[hour.outside] == 2
 
