@@ -66,7 +66,7 @@ class Comparison:
     def mixture(self) -> Mixture | None:
         """Where rows are compared with their own part of the reference."""
         slices = self.layout.slices
-        return None if slices is None else Mixture.of(slices, self.layout.compared, self._reference)
+        return None if slices is None else Mixture.made(slices, self.layout.compared, self._reference)
 
     def _sliced(self, total: Counts) -> Counts:
         slices = self.layout.slices

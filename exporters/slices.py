@@ -56,19 +56,28 @@ class Slices:
 
         A row's hour and weekday, in UTC, are those of its own time, or else of ``now``, in seconds since the epoch.
         """
-        codes = self._of_segment(rows) if self.segment is not None else self._of_time(rows.table.timestamps(), now)
+        if self.segment is None:
+            timestamps = rows.table.timestamps()
+            codes = self.of_time(np.where(np.isnan(timestamps), now, timestamps))
+        else:
+            codes = self._of_segment(rows)
         return np.bincount(codes if keep is None else codes[keep], minlength=self.block.width)
 
-    def _of_time(self, timestamps: Floats, now: float) -> Codes:
-        seconds = np.where(np.isnan(timestamps), now, timestamps).astype(np.int64)
+    def of_time(self, timestamps: Floats) -> Codes:
+        """The slice of each moment, in seconds since the epoch."""
+        seconds = timestamps.astype(np.int64)
         return seconds // HOUR % HOURS if self.same == "hour" else (seconds // DAY + _THURSDAY) % WEEKDAYS
 
     def _of_segment(self, rows: Decoded) -> Codes:
         assert self.segment is not None
         texts = rows.texts(self.segment.subject)
         # The last place takes code -1, a missing value, too.
-        places = [*(self._place.get(text, len(self.names)) for text in texts.distinct), len(self.names)]
+        places = [*map(self.place, texts.distinct), len(self.names)]
         return np.asarray(np.array(places, dtype=np.int64)[texts.codes])
+
+    def place(self, name: str) -> int:
+        """Where a segment stands; the last place for one that is none."""
+        return self._place.get(name, len(self.names))
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -84,7 +93,7 @@ class Mixture:
     rows: Floats
 
     @classmethod
-    def of(cls, slices: Slices, compared: Sequence[Watched], whole: Counts) -> Mixture:
+    def made(cls, slices: Slices, compared: Sequence[Watched], whole: Counts) -> Mixture:
         """``whole`` are the reference's counts, shape (features, bins)."""
         counts = np.repeat(whole[None].astype(np.float64), len(slices.names) + 1, axis=0)
         for place, part in enumerate(slices.parts):
@@ -98,16 +107,30 @@ class Mixture:
 
     def reference(self, counted: Counts) -> Floats:
         """What a window with so many rows in each slice is compared with: rows by bin, shape (features, bins)."""
-        rows = counted.sum()
-        weights = counted / rows if rows else np.append(np.zeros(len(counted) - 1), 1.0)
+        weights = _weights(counted)
         effective = 1 / np.tensordot(weights**2, 1 / self.rows, axes=1)
         shares: Floats = np.tensordot(weights, self.shares, axes=1)
         return shares * effective[:, None]
+
+    def of(self, feature: int, counted: Counts) -> Floats:
+        """The same for one feature and many windows, whose rows by slice are of shape (windows, slices)."""
+        weights = _weights(counted)
+        effective = 1 / (weights**2 @ (1 / self.rows[:, feature]))
+        found: Floats = (weights @ self.shares[:, feature]) * effective[:, None]
+        return found
 
     def expected(self, counted: Counts) -> Floats:
         """Rows by bin, were they as in their slices of the reference, shape (features, bins)."""
         found: Floats = np.tensordot(counted.astype(np.float64), self.shares, axes=1)
         return found
+
+
+def _weights(counted: Counts) -> Floats:
+    """Shares of the slices, in the last axis; without any row all is of the last one, the whole reference."""
+    rows = counted.sum(axis=-1, keepdims=True)
+    nothing = np.zeros(counted.shape[-1])
+    nothing[-1] = 1.0
+    return np.where(rows > 0, counted / np.maximum(rows, 1), nothing)
 
 
 def required(model: t.Model, profile: Profile) -> None:

@@ -41,15 +41,16 @@ def replayed(setting: Setting, history: History, window: float) -> Alarms:
     length = window / SLOTS
     by_feature, highest = {}, {}
     days = history.days or 0.0
+    slices = history.sliced(length)
+    sliced = None if slices is None else _windows(slices)
     for watch in setting.watched:
         if watch.name not in history.codes:
             continue
         slots = history.slots(watch, length)
         if len(slots) <= SLOTS:
             continue
-        total = np.cumsum(np.concatenate([np.zeros((1, slots.shape[1]), dtype=np.int64), slots]), axis=0)
-        counts = total[SLOTS:] - total[:-SLOTS]
-        found = setting.drifted(watch, counts)
+        counts = _windows(slots)
+        found = setting.drifted(watch, counts, sliced)
         looks = np.flatnonzero(found)
         if len(looks):
             begun = 1 + int((np.diff(looks) > SLOTS).sum())
@@ -57,6 +58,12 @@ def replayed(setting: Setting, history: History, window: float) -> Alarms:
             by_feature[watch.name] = begun * 30 / max(days - window / 86_400, window / 86_400)
             highest[watch.name] = _highest(watch, counts[found])
     return Alarms(sum(by_feature.values()), by_feature, highest)
+
+
+def _windows(slots: Counts) -> Counts:
+    """Every window of all slots in a row, from slots of shape (slots, bins)."""
+    total = np.cumsum(np.concatenate([np.zeros((1, slots.shape[1]), dtype=np.int64), slots]), axis=0)
+    return np.asarray(total[SLOTS:] - total[:-SLOTS])
 
 
 def bootstrapped(setting: Setting, history: History, window: float, rows: int) -> Alarms:

@@ -23,13 +23,16 @@ from modelwatch.model.guess import EVENT_TIMES
 class History:
     """``codes`` are each row's bins by feature; ``seconds`` their time, in order, or None without a time column.
 
-    ``time`` is the column that told it.
+    ``time`` is the column that told it. ``slices`` are the slices of the reference that rows are compared with, of
+    ``width`` slices; None where they are compared with all of it.
     """
 
     codes: dict[str, Counts]
     seconds: Floats | None
     rows: int
     time: str | None = None
+    slices: Counts | None = None
+    width: int = 0
 
     @property
     def days(self) -> float | None:
@@ -39,11 +42,17 @@ class History:
 
     def slots(self, watch: Watch, length: float) -> Counts:
         """Rows by slot of ``length`` seconds and bin, shape (slots, bins); needs a time column."""
+        return self._by_slot(self.codes[watch.name], len(watch.reference), length)
+
+    def sliced(self, length: float) -> Counts | None:
+        """Rows by slot of ``length`` seconds and slice, shape (slots, slices); None where there are no slices."""
+        return None if self.slices is None else self._by_slot(self.slices, self.width, length)
+
+    def _by_slot(self, codes: Counts, width: int, length: float) -> Counts:
         assert self.seconds is not None
         place = ((self.seconds - self.seconds[0]) / length).astype(np.int64)
-        bins = len(watch.reference)
-        flat = np.bincount(place * bins + self.codes[watch.name], minlength=(int(place[-1]) + 1) * bins)
-        return flat.reshape(-1, bins)
+        flat = np.bincount(place * width + codes, minlength=(int(place[-1]) + 1) * width)
+        return flat.reshape(-1, width)
 
 
 def read(path: Path, setting: Setting, profile: Profile, time: str | None = None, usual: str | None = None) -> History:
@@ -78,7 +87,13 @@ def read(path: Path, setting: Setting, profile: Profile, time: str | None = None
         return History(joined, None, rows)
     seconds = np.concatenate(times)
     order = np.argsort(seconds, kind="stable")
-    return History({name: one[order] for name, one in joined.items()}, seconds[order], rows, column)
+    ordered = {name: one[order] for name, one in joined.items()}
+    parted = setting.parts
+    if parted is None:
+        return History(ordered, seconds[order], rows, column)
+    return History(
+        ordered, seconds[order], rows, column, parted.codes(seconds[order], ordered, profile), parted.slices.block.width
+    )
 
 
 def _quiet(share: float) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwatch.exporters.calibration.parts import Parts, parts
 from modelwatch.exporters.reference import Profile
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.detection import detected
@@ -58,18 +59,30 @@ class Setting:
     watched: tuple[Watch, ...]
     rate: float
     least: int
+    parts: Parts | None = None
 
     @cached_property
     def alpha(self) -> float:
         filled = max((int(np.count_nonzero(one.reference)) for one in self.watched), default=2)
         return per_look(self.rate, len(self.watched), filled - 1)
 
-    def drifted(self, watch: Watch, counts: Counts) -> NDArray[np.bool_]:
-        """Whether windows with ``counts``, shape (windows, bins), are called drifted."""
+    def drifted(self, watch: Watch, counts: Counts, sliced: Counts | None = None) -> NDArray[np.bool_]:
+        """Whether windows with ``counts``, shape (windows, bins), are called drifted.
+
+        ``sliced`` are their rows by slice of the reference, where it is known, shape (windows, slices).
+        """
         found = np.zeros(len(counts), dtype=bool)
         enough = np.flatnonzero(counts.sum(axis=1) >= self.least)
         if len(enough):
-            found[enough] = detected(watch.method, counts[enough], watch.reference, watch.warning, self.alpha)
+            mixed = None if sliced is None or not self.parts else self.parts.reference(watch.name, sliced[enough])
+            found[enough] = detected(
+                watch.method,
+                counts[enough],
+                watch.reference,
+                watch.warning,
+                self.alpha,
+                parts=None if mixed is None else mixed[:, : len(watch.reference)],
+            )
         return found
 
 
@@ -81,4 +94,5 @@ def setting(model: t.Model, profile: Profile, rate: float | None = None) -> Sett
         if found is not None and found.type == subject.feature.type:
             watched.append(Watch(subject, np.array(found.counts, dtype=np.int64)))
     policy = model.drift
-    return Setting(tuple(watched), float(policy.false_alarm_rate) if rate is None else rate, policy.min_samples)
+    chosen = float(policy.false_alarm_rate) if rate is None else rate
+    return Setting(tuple(watched), chosen, policy.min_samples, parts(model, profile))

@@ -26,32 +26,47 @@ def drifted(
 
 
 def detected(
-    method: Method[Histograms], counts: Counts, reference: Counts, warning: float, alpha: float
+    method: Method[Histograms],
+    counts: Counts,
+    reference: Counts,
+    warning: float,
+    alpha: float,
+    *,
+    parts: Floats | None = None,
 ) -> NDArray[np.bool_]:
     """Whether each window of one distribution has drifted, shape (windows,).
 
-    ``counts`` is of shape (windows, bins) and ``reference`` of shape (bins,).
+    ``counts`` is of shape (windows, bins) and ``reference`` of shape (bins,). Where each window is compared with a
+    mixture of parts of the reference, ``parts`` are these, shape (windows, bins).
     """
     found = np.zeros(len(counts), dtype=bool)
-    windows = _windows(counts, reference)
+    windows = _windows(counts, reference, parts)
     score = method.score(windows)
     # Most windows pass no further than here. NaN is above nothing.
     left = np.flatnonzero(np.abs(score) > warning)
-    critical = _critical(method, windows.n[left], reference, alpha)
+    critical = _critical(method, _some(windows, left), alpha)
     beyond = np.abs(score[left]) > critical
     left, critical = left[beyond], critical[beyond]
-    part = _windows(counts[left], reference)
-    ratio, critical_ratio = _GUARD.score(part), _critical(_GUARD, part.n, reference, alpha)
+    part = _some(windows, left)
+    ratio, critical_ratio = _GUARD.score(part), _critical(_GUARD, part, alpha)
     found[left] = drifted(score[left], warning, critical, ratio, critical_ratio)
     return found
 
 
-def _critical(method: Method[Histograms], n: Counts, reference: Counts, alpha: float) -> Floats:
-    """For windows of ``n`` rows, shape (windows,): thousands of them share some numbers of rows."""
-    rows, place = np.unique(n, return_inverse=True)
-    of_rows = _windows(np.zeros((len(rows), len(reference)), dtype=np.int64), reference)
-    return method.critical_value(of_rows, rows, alpha)[place]
+def _critical(method: Method[Histograms], windows: Histograms, alpha: float) -> Floats:
+    """Of each window, shape (windows,)."""
+    if windows.law is not None:
+        return method.critical_value(windows, windows.n, alpha)
+    # All have one reference, and thousands of them share some numbers of rows.
+    rows, first, place = np.unique(windows.n, return_index=True, return_inverse=True)
+    return method.critical_value(_some(windows, first), rows, alpha)[place]
 
 
-def _windows(counts: Counts, reference: Counts) -> Histograms:
-    return Histograms(counts, np.broadcast_to(reference, counts.shape))
+def _windows(counts: Counts, reference: Counts, parts: Floats | None) -> Histograms:
+    whole = np.broadcast_to(reference, counts.shape)
+    return Histograms(counts, whole) if parts is None else Histograms(counts, parts, whole)
+
+
+def _some(windows: Histograms, chosen: NDArray[np.int64]) -> Histograms:
+    law = None if windows.law is None else windows.law[chosen]
+    return Histograms(windows.counts[chosen], windows.reference[chosen], law)

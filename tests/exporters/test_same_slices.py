@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import specs
 
+from modelwatch.exporters.calibration.alarms import replayed
+from modelwatch.exporters.calibration.history import read
+from modelwatch.exporters.calibration.setting import setting
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import count
 from modelwatch.exporters.exposition import Scrape
@@ -150,7 +153,7 @@ def test_the_mixture_is_that_of_the_slices_and_worth_less_than_all_rows(plan: Pl
     for row, watched in enumerate(compared):
         assert watched.reference is not None
         whole[row, : len(watched.reference)] = watched.reference
-    mixture = Mixture.of(slices, compared, whole)
+    mixture = Mixture.made(slices, compared, whole)
     one = np.zeros(25, dtype=np.int64)
     one[3] = 10
     part = slices.parts[3]
@@ -162,6 +165,7 @@ def test_the_mixture_is_that_of_the_slices_and_worth_less_than_all_rows(plan: Pl
     half = one.copy()
     half[15] = 10
     found = mixture.reference(half)[0]
+    assert mixture.of(0, np.array([one, half]))[1].tolist() == pytest.approx(found.tolist())
     expected = [np.array(slices.parts[hour].counts["load"]) for hour in (3, 15)]  # type: ignore[union-attr]
     shares = (expected[0] / expected[0].sum() + expected[1] / expected[1].sum()) / 2
     assert found / found.sum() == pytest.approx(shares)
@@ -246,3 +250,30 @@ def test_a_profile_without_these_parts_is_refused(reference: Path, same: t.Same,
     sidecar = Sidecar(specs.fleet(plain), None)
     sidecar.load()
     assert "the reference has no" in sidecar.readiness().missing[specs.NAME]
+
+
+@pytest.mark.parametrize("same", ["hour", "segment"])
+def test_calibrate_replays_history_beside_the_same_parts(
+    reference: Path, plan: Plan, tmp_path: Path, same: t.Same
+) -> None:
+    """Five weekdays of which each night is like other nights, or of which the last two see the south grow."""
+    profile = plan(None).profile
+    assert profile is not None
+    times = START + 70 * 86_400 + np.sort(np.random.default_rng(20).integers(0, 5 * 86_400, 60_000))
+    south = np.where(times > times[0] + 3 * 86_400, 0.9, 0.3)
+    regions_then = np.where(np.random.default_rng(21).random(len(times)) < south, "south", "north")
+    if same == "hour":
+        regions_then = regions(22, len(times))
+    found = rows(23, times, regions_then)
+    path = tmp_path / "history.parquet"
+    pq.write_table(pa.table({**found, "at": pa.array(times * 1_000_000, pa.timestamp("us"))}), path)
+    alarms = {}
+    for one in (None, same):
+        chosen = setting(spec(reference, one), profile)
+        length = 2 * 3600 if same == "hour" else 86_400
+        alarms[one] = set(replayed(chosen, read(path, chosen, profile, "at"), length).feature)
+    if same == "hour":
+        # Weekdays follow one another, which hours do not tell.
+        assert alarms[None] == {"load", "kind"} and "kind" not in alarms["hour"]
+    else:
+        assert alarms[None] == {"load", "region"} and "region" not in alarms["segment"]
