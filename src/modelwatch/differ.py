@@ -184,7 +184,11 @@ def _bad(slo: Slo) -> str:
 def _drift(model: Model) -> str:
     policy = model.drift
     windows = ", ".join(window.text for window in policy.windows)
-    return f"{windows} from {policy.min_samples} rows on at a false-alarm rate of {policy.false_alarm_rate}"
+    beside = f" beside rows of the same {policy.same}" if policy.same else ""
+    return (
+        f"{windows} from {policy.min_samples} rows on at a false-alarm rate of {policy.false_alarm_rate}{beside}, "
+        f"answers from {policy.answers.warning} and {policy.answers.critical} ({policy.answers.method})"
+    )
 
 
 def _range(span: tuple[Any, Any] | None) -> str:
