@@ -10,6 +10,8 @@ from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.jobs import COLLECTOR_JOB, EXPORTER_JOB
 from modelwatch.telemetry.metrics import (
     ALERTMANAGER_NOTIFICATIONS_FAILED,
+    EXPORTER_JOURNAL_BYTES,
+    EXPORTER_STATE_FAILURES,
     PROMETHEUS_NOTIFICATIONS_DROPPED,
     PROMETHEUS_RULE_FAILURES,
     UP,
@@ -25,6 +27,7 @@ def _labels(severity: Severity | str) -> dict[str, str]:
 
 def rules(_: Fleet) -> tuple[Alert, ...]:
     exporter = series(UP, job=EXPORTER_JOB, instance="a:9180")
+    state = series(EXPORTER_STATE_FAILURES, operation="save", job=EXPORTER_JOB, instance="a:9180")
     collector = series(UP, job=COLLECTOR_JOB, instance="a:8888")
     failures = series(PROMETHEUS_RULE_FAILURES, rule_group="x", job="prometheus", instance="a")
     dropped = series(PROMETHEUS_NOTIFICATIONS_DROPPED, job="prometheus", instance="a")
@@ -78,6 +81,40 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
                 ),
                 Scenario("stays quiet while it answers", {exporter: flat(1, 20)}, "15m"),
                 Scenario("stays quiet without data", {}, "15m"),
+            ),
+        ),
+        Alert(
+            name="SidecarStateFailing",
+            expr=f"{q.total(q.increase(q.selector(EXPORTER_STATE_FAILURES), '15m'), 'instance', 'operation')} > 0",
+            wait="5m",
+            labels=_labels("ticket"),
+            summary="The drift sidecar cannot keep its counts",
+            description="{{ $labels.instance }}: {{ $value | humanize }} times in 15 minutes its state failed to {{ $labels.operation }}.",
+            runbook=Runbook(
+                meaning="The sidecar's state folder cannot be written, or what is in it cannot be read.",
+                impact="Rows that cannot be kept are refused with 429, so drift is told late; nothing acknowledged is lost.",
+                look=(
+                    (
+                        "Failures by operation",
+                        q.total(q.increase(q.selector(EXPORTER_STATE_FAILURES), "15m"), "operation"),
+                    ),
+                    ("Journals that wait for a snapshot, in bytes", q.selector(EXPORTER_JOURNAL_BYTES)),
+                ),
+                act=(
+                    "`make logs exporter` names the file and the reason.",
+                    "Make room on the disk, or give the folder back to the sidecar's user: it goes on by itself.",
+                    "A damaged snapshot is kept beside as *.corrupt; the one before it and the journal were read instead.",
+                ),
+            ),
+            scenarios=(
+                Scenario(
+                    "fires while state cannot be saved",
+                    {state: grow(1, 40)},
+                    "30m",
+                    ({"instance": "a:9180", "operation": "save"},),
+                ),
+                Scenario("stays quiet while it can", {state: flat(3, 40)}, "30m"),
+                Scenario("stays quiet without data", {}, "30m"),
             ),
         ),
         Alert(
