@@ -120,7 +120,7 @@ def payloads(rows: int = ROWS) -> list[Payload]:
 
 @contextmanager
 def sidecar(root: Path) -> Iterator[tuple[psutil.Process, int]]:
-    """The sidecar as users run it, on core 0: its process and its port."""
+    """The sidecar as users run it, on core 0, from a saved profile: its process and its port."""
     pq.write_table(pa.table(_columns(50_000, 1) | _answers(50_000, 1)), root / "reference.parquet")
     features = [f"  - {{name: n{number:02}, type: numeric}}" for number in range(NUMERIC)]
     features += [f"  - {{name: c{number}, type: categorical}}" for number in range(CATEGORICAL)]
@@ -128,8 +128,11 @@ def sidecar(root: Path) -> Iterator[tuple[psutil.Process, int]]:
     (root / "models" / "wide.yaml").write_text(
         "apiVersion: modelwatch/v1\nkind: Model\nmetadata: {name: wide, owner: ml}\nserving: {job: wide}\n"
         'task: {type: classification, classes: ["no", "yes"], positive_class: "yes"}\n'
-        "features:\n" + "\n".join(features) + "\nbaseline: {data: ../reference.parquet}\n"
+        "features:\n" + "\n".join(features) + "\nbaseline: {profile: ../reference.json}\n"
     )
+    made = [str(Path(sys.executable).with_name("modelwatch")), "profile", "wide", "--models", str(root / "models")]
+    made += ["--data", str(root / "reference.parquet"), "--output", str(root / "reference.json")]
+    subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
     command = [sys.executable, "-m", "modelwatch.exporters", "--models", str(root / "models")]
     port = _free_port()
     with _pinned(
