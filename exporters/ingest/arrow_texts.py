@@ -11,6 +11,9 @@ Codes = NDArray[np.int64]
 _WORD = np.dtype("<u8")
 # Longer texts are looked up one by one.
 _LONGEST = 16
+_BITS = 14
+# What is worked out at once stays in the processor's cache.
+_AT_ONCE = 8192
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=_WORD)
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
@@ -29,14 +32,22 @@ def texts(offsets: NDArray[np.signedinteger], data: memoryview) -> tuple[str, ..
 def encoded(offsets: NDArray[np.signedinteger], data: memoryview) -> tuple[Codes, tuple[str, ...]]:
     """The place of each text among the distinct ones. Raises DamagedTextsError and UnicodeDecodeError."""
     starts = _checked(offsets, data)
-    sizes = np.diff(starts)
-    if not len(sizes):
-        return np.empty(0, dtype=np.int64), ()
-    found = _by_hash(starts[:-1], sizes, data) if sizes.max() <= _LONGEST else None
-    codes, first = _one_by_one(starts, data) if found is None else found
-    content = bytes(data)
-    distinct = tuple(content[starts[i] : starts[i + 1]].decode() for i in first.tolist())
-    return codes, distinct
+    # Followed by some bytes, so that a word may be read from the last place on.
+    content = bytes(data) + bytes(_LONGEST)
+    known: dict[bytes, int] = {}
+    codes = np.empty(max(len(starts) - 1, 0), dtype=np.int64)
+    for begin in range(0, len(codes), _AT_ONCE):
+        some = starts[begin : begin + _AT_ONCE + 1]
+        found = _by_hash(some, content)
+        if found is None:
+            codes[begin : begin + _AT_ONCE] = [
+                known.setdefault(content[start:end], len(known)) for start, end in pairwise(some.tolist())
+            ]
+            continue
+        places, first = found
+        words = (content[some[row] : some[row + 1]] for row in first.tolist())
+        codes[begin : begin + _AT_ONCE] = np.array([known.setdefault(word, len(known)) for word in words])[places]
+    return codes, tuple(word.decode() for word in known)
 
 
 def _checked(offsets: NDArray[np.signedinteger], data: memoryview) -> Codes:
@@ -46,43 +57,33 @@ def _checked(offsets: NDArray[np.signedinteger], data: memoryview) -> Codes:
     return starts
 
 
-def _by_hash(starts: Codes, sizes: Codes, data: memoryview) -> tuple[Codes, Codes] | None:
-    """Codes, and the row where each distinct text is first found; None where two texts share a hash."""
-    padded = np.concatenate([np.frombuffer(data, dtype=np.uint8), np.zeros(_LONGEST, dtype=np.uint8)])
+def _by_hash(starts: Codes, content: bytes) -> tuple[Codes, Codes] | None:
+    """Codes, and the row where each distinct text is found; None where two texts share a hash, or one is long."""
+    sizes = np.diff(starts)
+    longest = int(sizes.max())
+    if longest > _LONGEST:
+        return None
+    starts = starts[:-1]
     # The eight bytes from each byte on.
-    words = np.ndarray(len(padded) - 7, dtype=_WORD, buffer=padded, strides=(1,))
+    words = np.ndarray(len(content) - 7, dtype=_WORD, buffer=content, strides=(1,))
     keys = [words[starts] & _MASKS[np.minimum(sizes, 8)]]
-    if sizes.max() > 8:
-        keys.append(words[starts + 8] & _MASKS[np.clip(sizes - 8, 0, 8)])
-    keys.append(sizes.astype(_WORD))
-    mixed = np.zeros(len(starts), dtype=_WORD)
-    for key, factor in zip(keys, _MIX, strict=False):
+    if longest > 8:
+        keys.append(words[starts + 8] & _MASKS[np.maximum(sizes - 8, 0)])
+    keys.append(sizes.view(_WORD))
+    mixed = keys[0] * _MIX[0]
+    for key, factor in zip(keys[1:], _MIX[1:], strict=False):
+        mixed ^= mixed >> np.uint64(29)
         mixed ^= key
         mixed *= factor
-        mixed ^= mixed >> np.uint64(29)
-    hashes = (mixed >> np.uint64(48)).astype(np.intp)
-    chosen = np.zeros(1 << 16, dtype=np.int64)
-    # Of rows with one hash the last stays.
-    chosen[hashes] = np.arange(len(starts))
-    rows = chosen[hashes]
-    if any((key != key[rows]).any() for key in keys):
+    hashes = (mixed >> np.uint64(64 - _BITS)).astype(np.intp)
+    rows = np.arange(len(starts))
+    chosen = np.empty(1 << _BITS, dtype=np.int64)
+    # Of rows with one hash one stays.
+    chosen[hashes] = rows
+    same = chosen[hashes]
+    if any((key != key[same]).any() for key in keys):
         return None
-    first = np.flatnonzero(rows == np.arange(len(starts)))
-    places = np.zeros(len(starts), dtype=np.int64)
+    first = np.flatnonzero(same == rows)
+    places = np.empty(len(starts), dtype=np.int64)
     places[first] = np.arange(len(first))
-    return places[rows], first
-
-
-def _one_by_one(starts: Codes, data: memoryview) -> tuple[Codes, Codes]:
-    content, ends = bytes(data), starts.tolist()
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    codes = np.empty(len(ends) - 1, dtype=np.int64)
-    for row, (start, end) in enumerate(pairwise(ends)):
-        text = content[start:end]
-        code = known.get(text)
-        if code is None:
-            code = known[text] = len(first)
-            first.append(row)
-        codes[row] = code
-    return codes, np.array(first, dtype=np.int64)
+    return places[same], first

@@ -170,9 +170,18 @@ def _pinned(command: list[str], port: int, ready: bytes | None) -> Iterator[psut
                 except OSError:
                     pass
                 time.sleep(0.1)
+            _settled(psutil.Process(process.pid))
             yield psutil.Process(process.pid)
         finally:
             process.terminate()
+
+
+def _settled(process: psutil.Process) -> None:
+    """Wait until a process that has just begun has nothing more to do: the sidecar works out critical values ahead."""
+    used, end = -1.0, time.monotonic() + 120
+    while sum(process.cpu_times()[:2]) - used > 0.05 and time.monotonic() < end:
+        used = sum(process.cpu_times()[:2])
+        time.sleep(1)
 
 
 def _free_port() -> int:
