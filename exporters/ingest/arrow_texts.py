@@ -66,10 +66,14 @@ def _by_hash(starts: Codes, content: bytes) -> tuple[Codes, Codes] | None:
     starts = starts[:-1]
     # The eight bytes from each byte on.
     words = np.ndarray(len(content) - 7, dtype=_WORD, buffer=content, strides=(1,))
-    keys = [words[starts] & _MASKS[np.minimum(sizes, 8)]]
+    keys = [words[starts] & _MASKS.take(np.minimum(sizes, 8))]
     if longest > 8:
-        keys.append(words[starts + 8] & _MASKS[np.maximum(sizes - 8, 0)])
-    keys.append(sizes.view(_WORD))
+        keys.append(words[starts + 8] & _MASKS.take(np.maximum(sizes - 8, 0)))
+    if longest % 8:
+        # There is room for the size, which tells texts with zeros at their end apart.
+        keys[-1] |= sizes.view(_WORD) << np.uint64(56)
+    else:
+        keys.append(sizes.view(_WORD))
     mixed = keys[0] * _MIX[0]
     for key, factor in zip(keys[1:], _MIX[1:], strict=False):
         mixed ^= mixed >> np.uint64(29)
