@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from modelwatch.exporters import memory
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.connections import GuardedProtocol
 from modelwatch.exporters.ingest import Table
@@ -30,6 +31,11 @@ from modelwatch.model import types as t
 
 DEFAULT_LISTEN = "127.0.0.1:9180"
 KEEP_SECONDS = 1.0
+# What large requests took is given back so often.
+GIVE_BACK_SECONDS = 10.0
+# A thread that counts a large request lets go of the interpreter so often: with Python's 5 ms, small requests beside it
+# wait for that several times.
+SWITCH_SECONDS = 0.0005
 _log = logging.getLogger("modelwatch.exporters")
 
 
@@ -51,6 +57,7 @@ def run(
     token of ``token_file``, where there is one, and read from ``logs``, which are folders or patterns.
     """
     _log_to_stderr()
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with contextlib.ExitStack() as held:
             state = State(state_dir) if state_dir else None
@@ -159,7 +166,7 @@ def _serve(
         loop.add_signal_handler(signal.SIGINT, stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
         start(lambda: _load(sidecar))
-        keeper = loop.create_task(_keep(sidecar))
+        tasks = [loop.create_task(work) for work in (_keep(sidecar), _give_back())]
         ending = threading.Event()
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
         if reader:
@@ -169,7 +176,8 @@ def _serve(
         ending.set()
         if reader:
             await asyncio.to_thread(reader.join, 10)
-        keeper.cancel()
+        for task in tasks:
+            task.cancel()
 
     config = uvicorn.Config(
         make_app(lifespan=lifespan),
@@ -192,6 +200,12 @@ async def _keep(sidecar: Sidecar) -> None:
             await asyncio.to_thread(sidecar.keep)
         except Exception:  # whatever it was this second, the next one wants its rows kept too
             _log.exception("what was counted could not be kept on disk")
+
+
+async def _give_back() -> None:
+    while True:
+        await asyncio.sleep(GIVE_BACK_SECONDS)
+        await asyncio.to_thread(memory.give_back)
 
 
 def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:

@@ -1,13 +1,15 @@
 """Arrow IPC, stream or file: columns named like features, and ``prediction``, ``confidence``, ``id``, ``timestamp``.
 
 Numbers are read where they lie in the body; a dictionary's texts are looked at once, however many rows use them. What
-comes in is nobody's friend: every message is checked before Arrow reads it, and every column before it is used.
+comes in is nobody's friend: every message is checked before anybody reads it, and every column before it is used.
+
+Usual columns take no more than numpy. What is left (decimals, dates, views and the like) is for Arrow's own library.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,20 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.ingest import times
-from modelwatch.exporters.ingest.arrow_messages import check_messages
+from modelwatch.exporters.ingest.arrow_messages import messages
+from modelwatch.exporters.ingest.arrow_plain import plain_table
+from modelwatch.exporters.ingest.arrow_table import ArrowTable, epoch_seconds
 from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Texts, Values, shown
-from modelwatch.exporters.ingest.table import (
-    NO_VALUES,
-    MalformedError,
-    Rejection,
-    Table,
-    add,
-    checked_rows,
-    unknown_features,
-)
-from modelwatch.exporters.subjects import Role
+from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table, add, checked_rows
 
-_BESIDE = frozenset(("prediction", "confidence", "id", "timestamp"))
 _MAGIC = b"ARROW1\0\0"
 _MOST_BATCHES = 10_000
 
@@ -49,17 +43,22 @@ def decode_arrow(body: bytes) -> Table:
     A file is a stream with a footer; the stream inside is read, so that one way of reading has to be right.
     """
     start = len(_MAGIC) if body.startswith(_MAGIC) else 0
-    pa = _arrow()
     view = memoryview(body)[start:]
+    return plain_table(messages(view), _MOST_BATCHES) or _by_library(view)
+
+
+def _by_library(view: memoryview) -> Table:
+    """For a stream whose messages have been looked at."""
+    pa = _arrow()
     try:
-        return ArrowTable(*_batches(view))
+        schema, batches, rows = _batches(view)
+        return ArrowTable(_Columns(schema, batches), rows)
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
         raise MalformedError(f"the body is no Arrow IPC stream: {_plain(error)}") from None
 
 
 def _batches(view: memoryview) -> tuple[Any, list[Any], int]:
     pa = _arrow()
-    check_messages(view)
     found, rows = [], 0
     with pa.ipc.open_stream(pa.py_buffer(view)) as reader:
         schema = reader.schema
@@ -75,63 +74,34 @@ def _plain(error: BaseException) -> str:
     return ascii(str(error)[:300])[1:-1]
 
 
-class ArrowTable:
-    """``batches`` have ``schema``, and ``rows`` rows together."""
+class _Columns:
+    """Of ``batches`` that have ``schema``."""
 
-    places: Sequence[int] | None = None
-
-    def __init__(self, schema: Any, batches: list[Any], rows: int) -> None:
-        self.rows = rows
+    def __init__(self, schema: Any, batches: list[Any]) -> None:
+        self.names: Sequence[str] = schema.names
         self._batches = batches
-        self._places: dict[str, int] = {}
-        for place, name in enumerate(schema.names):
-            self._places.setdefault(name, place)
-        self._times: NDArray[np.float64] | None = None
 
-    def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
-        """Raises MalformedError when a column that is needed is damaged."""
-        found: dict[int, Rejection] = {}
-        self._times = self._read_times(found)
-        sent = self._places.keys() - _BESIDE if names else set()
-        if not self._places.keys().isdisjoint(names):
-            return found
-        if sent:
-            return dict.fromkeys(range(self.rows), Rejection("unknown_features", unknown_features(sorted(sent), names)))
-        here = np.zeros(self.rows, dtype=np.bool_)
-        for name in ("prediction", "confidence"):
-            array = self._array(name)
-            if array is not None:
-                here |= array.is_valid().to_numpy(zero_copy_only=False)
-        for index in np.flatnonzero(~here).tolist():
-            add(found, index, "no_values", NO_VALUES)
-        return found
-
-    def column(self, role: Role, name: str) -> Column | None:  # noqa: ARG002  # all names share one table
+    def column(self, name: str) -> Column | None:
         array = self._array(name)
         return None if array is None else _column(array)
 
-    def ids(self) -> Sequence[object] | None:
-        array = self._array("id")
-        if array is None:
-            return None
-        values: list[object] = self._guarded("id", array.to_pylist)
-        return [value if isinstance(value, str | int | float) else None for value in values]
+    def there(self, name: str) -> Mask | None:
+        array = self._array(name)
+        return None if array is None else array.is_valid().to_numpy(zero_copy_only=False)
 
-    def timestamps(self) -> NDArray[np.float64]:
-        return self._read_times({}) if self._times is None else self._times
+    def plain(self, name: str) -> Sequence[object] | None:
+        array = self._array(name)
+        return None if array is None else self._guarded(name, array.to_pylist)
 
-    def _read_times(self, errors: dict[int, Rejection]) -> NDArray[np.float64]:
-        array = self._array("timestamp")
-        if array is None:
-            return np.full(self.rows, math.nan)
-        found: NDArray[np.float64] = self._guarded("timestamp", lambda: _seconds(array, errors))
-        return found
+    def seconds(self, name: str, errors: dict[int, Rejection]) -> NDArray[np.float64] | None:
+        array = self._array(name)
+        return None if array is None else self._guarded(name, lambda: _seconds(array, errors))
 
     def _array(self, name: str) -> Any:
         """The column as one array, checked; None where there is none."""
-        place = self._places.get(name)
-        if place is None or not self._batches:
+        if name not in self.names or not self._batches:
             return None
+        place = self.names.index(name)
 
         def joined() -> Any:
             parts = [batch.column(place) for batch in self._batches]
@@ -227,7 +197,7 @@ def _seconds(array: Any, errors: dict[int, Rejection]) -> NDArray[np.float64]:
     if pa.types.is_timestamp(kind):
         per_second = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
         numbers = _floats(array.view(pa.int64())) / per_second
-        return times.checked(np.where(numbers >= 1e11, -1.0, numbers), errors)
+        return epoch_seconds(numbers, errors)
     column = _column(array)
     if isinstance(column, Numbers):
         if column.mismatched is None:

@@ -20,10 +20,12 @@ Ints = NDArray[np.int64]
 EXACT = 262_144
 CELLS = 32_768
 # Values that wait to be counted: many at a time are cheaper, as long as they fit into the processor's cache.
-PENDING = 32_768
+PENDING = 65_536
 # With so many bits cut off a cell's number fits into 32 bits, which sort in half the time.
 _NARROW = 32
 _MANY = 1 << 31
+# Numbers that are spread so many times as wide as there are of them are sorted instead of counted.
+_SPREAD = 16
 
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _LARGEST = np.array([np.finfo(np.float64).max]).view(np.int64)[0]
@@ -63,6 +65,18 @@ def _joined(ordered: Any, counts: Any) -> tuple[Any, Ints]:
     if counts is None:
         return ordered[starts], np.diff(np.append(starts, len(ordered)))
     return ordered[starts], np.add.reduceat(counts, starts)
+
+
+def _counted(some: Any) -> tuple[Ints, Ints]:
+    """Each of some numbers once, in order, with how often it is there."""
+    low, high = int(some.min()), int(some.max())
+    if high - low >= _SPREAD * len(some):
+        found, counts = _joined(np.sort(some), None)
+        return found.astype(np.int64), counts
+    # Close together, as cells mostly are, they are counted in a tenth of the time that sorting takes.
+    every = np.bincount(some - low)
+    places = every.nonzero()[0]
+    return places + low, every[places]
 
 
 class Histogram:
@@ -128,8 +142,7 @@ class Histogram:
     def _settle(self) -> None:
         if not self._held:
             return
-        found, counts = _joined(np.sort(self._buffer[: self._held]), None)
-        found = found.astype(np.int64)
+        found, counts = _counted(self._buffer[: self._held])
         self._buffer, self._held = None, 0
         places = np.searchsorted(self._cells, found)
         known = places < len(self._cells)
