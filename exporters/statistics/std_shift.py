@@ -42,4 +42,4 @@ class StdShift:
         rare = np.array([normal.quantile(alpha / 4 / one) for one in rows.tolist()])
         far = 1 + standardised(rare, data.kurtosis) ** 2 / rows
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.max([np.abs(np.log(low)), np.abs(np.log(high)), np.log(far)], axis=0) / 2
+            return np.asarray(np.max([np.abs(np.log(low)), np.abs(np.log(high)), np.log(far)], axis=0) / 2)
