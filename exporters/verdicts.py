@@ -8,7 +8,7 @@ always; the score says how much has changed, and the test that it is no chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -20,17 +20,19 @@ from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
-from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, TESTS
+from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, TESTS, detection
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.looks import per_look
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.vectors import Vectors
+from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
 Places = NDArray[np.int64]
 D = TypeVar("D", Histograms, Cells, Moments)
 # The fewest rows of a reference that anything can be compared with.
 LEAST_REFERENCE = 100
+_GUARD = LikelihoodRatio()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,13 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
                 tell.method(name, of_moments, moments, numeric)
         if comparison.mixture is not None:
             effective[every] = histograms.m
-        real = np.zeros(len(watched), dtype=bool)
-        ratio = LikelihoodRatio()
-        real[every] = ratio.score(histograms) > ratio.critical_value(histograms, waited[every], rate)
-        drifted = np.where(comparable, (_above(watched, scores, critical) & real & active).astype(float), np.nan)
+        ratio, most = np.full(len(watched), np.nan), np.full(len(watched), np.nan)
+        ratio[every] = _GUARD.score(histograms)
+        most[every] = _GUARD.critical_value(histograms, waited[every], rate)
+        own = [w.subject.feature.drift for w in watched]
+        score, bar = (_own(values, own) for values in (scores, critical))
+        found = detection.drifted(score, np.array([float(one.warning) for one in own]), bar, ratio, most)
+        drifted = np.where(comparable, (found & active).astype(float), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         return Judgement(
             layout=layout,
@@ -172,17 +177,9 @@ def _inactive(layout: Layout, watched: Watched, rows: int) -> Inactive | None:
     return None if rows >= needed else Inactive("few_samples", f"needs {needed} rows, has {rows}")
 
 
-def _above(
-    watched: tuple[Watched, ...], scores: Mapping[str, Floats], critical: Mapping[str, Floats]
-) -> NDArray[np.bool_]:
-    """Whether each distribution's own method scores above the warning threshold and above chance."""
-    found = np.zeros(len(watched), dtype=bool)
-    for place, one in enumerate(watched):
-        drift = one.subject.feature.drift
-        score = abs(scores[drift.method][place])
-        # NaN is above nothing.
-        found[place] = score > float(drift.warning) and score > critical[drift.method][place]
-    return found
+def _own(values: Mapping[str, Floats], drifts: Sequence[t.Drift]) -> Floats:
+    """Of each distribution what its own method says; NaN where it says nothing."""
+    return np.array([values[drift.method][place] for place, drift in enumerate(drifts)])
 
 
 def _new(watched: tuple[Watched, ...], counts: Counts) -> Floats:
