@@ -24,7 +24,7 @@ from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.monitor import Monitor
-from modelwatch.exporters.profile import build_profile
+from modelwatch.exporters.profile import build_profile, profile_to_json
 from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.slices import Mixture, required
@@ -32,6 +32,7 @@ from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
+from modelwatch.model.load import load_fleet
 from modelwatch.model.units import Duration
 
 FEATURES = (specs.feature("load"), specs.feature("kind", "categorical"), specs.feature("region", "categorical"))
@@ -277,3 +278,22 @@ def test_calibrate_replays_history_beside_the_same_parts(
         assert alarms[None] == {"load", "kind"} and "kind" not in alarms["hour"]
     else:
         assert alarms[None] == {"load", "region"} and "region" not in alarms["segment"]
+
+
+@pytest.mark.parametrize("made", [{}, {"time": "at"}, {"segment": "region"}, {"time": "at", "segment": "region"}])
+@pytest.mark.parametrize("same", ["hour", "weekday", "segment"])
+def test_check_tells_what_a_profile_lacks_from_its_end(
+    reference: Path, tmp_path: Path, made: dict[str, str], same: t.Same
+) -> None:
+    plain = dataclasses.replace(spec(reference, same), baseline=t.Baseline(data=str(reference), **made))
+    (tmp_path / "p.json").write_text(profile_to_json(build_profile(plain, reference)))
+    (tmp_path / "m.yaml").write_text(
+        "apiVersion: modelwatch/v1\nkind: Model\nmetadata: {name: flight-delay, owner: ml}\nserving: {job: j}\n"
+        "task: {type: regression}\nfeatures:\n  - {name: load, type: numeric}\n  - {name: kind, type: categorical}\n"
+        f"  - {{name: region, type: categorical}}\nbaseline: {{profile: p.json}}\ndrift: {{same: {same}}}\n"
+    )
+    found = [one.message for one in load_fleet(tmp_path).diagnostics if one.code == "MW054"]
+    there = ("segment" if same == "segment" else "time") in made
+    # Hours that are lacking before segments that are there are left to the sidecar.
+    unseen = same != "segment" and "segment" in made
+    assert found == ([] if there or unseen else [f"drift.same is {same}, and the profile p.json has no {same}s"])

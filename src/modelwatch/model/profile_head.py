@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, TextIO
 
 FORMAT = "modelwatch.profile/2"
 _CHUNK = 1 << 18
+# The last two fields of a profile.
+_NO_SEGMENTS = re.compile(r'"segments":\s*null\s*}\s*$')
+_NO_SEASONS = re.compile(r'"seasons":\s*null,\s*"segments":\s*null\s*}\s*$')
 _SPACE = " \t\r\n"
 
 
@@ -41,6 +45,16 @@ def profile_features(path: Path) -> Mapping[str, KnownFeature]:
     if not _ends(path):
         raise NoProfileError("this profile is cut short")
     return features
+
+
+def lacking_parts(path: Path) -> frozenset[str]:
+    """Which of hour, weekday and segment the profile has no parts for, as far as its end tells. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 256), os.SEEK_SET)
+        end = file.read().decode(errors="replace")
+    if _NO_SEGMENTS.search(end) is None:
+        return frozenset()
+    return frozenset({"segment"} if _NO_SEASONS.search(end) is None else {"hour", "weekday", "segment"})
 
 
 def _known(item: Mapping[str, Any]) -> KnownFeature:

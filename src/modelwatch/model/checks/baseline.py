@@ -11,7 +11,7 @@ from modelwatch.model import build, codes, suggest, words
 from modelwatch.model.checks import profile
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
-from modelwatch.model.profile_head import NoProfileError, profile_features
+from modelwatch.model.profile_head import NoProfileError, lacking_parts, profile_features
 from modelwatch.model.tree import Document
 
 _PARQUET = (".parquet", ".pq")
@@ -66,6 +66,7 @@ def _check(document: Document) -> Iterator[Diagnostic]:
         yield from _check_grouping(document, written, columns)
     else:
         yield from profile.check(document, written, known)
+        yield from _check_parts(document, written, path)
 
 
 def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -85,6 +86,17 @@ def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) 
         help = f"did you mean '{words.short(guess)}'?" if guess else f"the spec has {_listed(categorical)}"
         message = f"'{words.short(segment)}' is no categorical feature, so there are no segments by it"
         yield document.diagnostic(codes.NOT_FOR_FEATURE, document.span("baseline", "segment"), message, help)
+
+
+def _check_parts(document: Document, written: str, path: Path) -> Iterator[Diagnostic]:
+    same = document.text("drift", "same")
+    if same is None or same not in lacking_parts(path):
+        return
+    flag = "segment" if same == "segment" else "time"
+    name = document.text("metadata", "name") or "MODEL"
+    message = f"drift.same is {same}, and the profile {words.short(written)} has no {same}s"
+    help = f"make it again with modelwatch profile {name} --data DATA --{flag} COLUMN"
+    yield document.diagnostic(codes.NOT_THE_SAME, document.span("drift", "same"), message, help)
 
 
 def _absent(document: Document, field: str, written: str, name: str) -> Diagnostic:
