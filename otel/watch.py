@@ -12,10 +12,11 @@ from opentelemetry.sdk.trace import Tracer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from modelwatch.model.types import Model
+from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.inference import Inference, Probe, RequestMeter, Stage, StageMeter
 from modelwatch.otel.instruments import Bounded, exposition, instruments
 from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import SCOPE, Recorder
+from modelwatch.otel.tracing import SCOPE, Recorder, Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 
@@ -27,11 +28,18 @@ class Watch:
     """Counts, times and traces one version of a model.
 
     ``version`` is the model's, and tells versions apart in metrics. ``tracer`` is the OpenTelemetry SDK's; without one
-    nothing is traced. Watches of several models or versions may share a registry.
+    nothing is traced. ``deferred`` hands spans to the tracer's processors soon after a request instead of at its end,
+    which `setup` does. Watches of several models or versions may share a registry.
     """
 
     def __init__(
-        self, model: Model, *, version: str, registry: CollectorRegistry = REGISTRY, tracer: Tracer | None = None
+        self,
+        model: Model,
+        *,
+        version: str,
+        registry: CollectorRegistry = REGISTRY,
+        tracer: Tracer | None = None,
+        deferred: bool = False,
     ) -> None:
         self.model, self.version, self._registry = model, version, registry
         self._all = all_ = instruments(registry)
@@ -47,10 +55,15 @@ class Watch:
                     stage, all_.stage_duration.labels(*ids, stage), {**identity, S.STAGE.key: stage}
                 ),
             ),
-            recorder=None if tracer is None else Recorder(tracer, name, identity),
+            recorder=None
+            if tracer is None
+            else Recorder(tracer, name, identity, lost=all_.spans.labels("dropped"), deferred=deferred),
             sampling=TailSampling(model.tracing),
             low_confidence=float(model.tracing.low_confidence),
         )
+        if tracer is not None:
+            for outcome in M.SPAN_OUTCOMES:
+                all_.spans.labels(outcome)
         self._ages: Bounded[Gauge] = Bounded("feature source", lambda source: all_.feature_age.labels(*ids, source))
         self._labels = {
             (predicted, actual): all_.labelled.labels(*ids, predicted, actual)
@@ -72,12 +85,14 @@ class Watch:
     @functools.cached_property
     def _requests(self) -> RequestMeter:
         """A batch model has these series only if it answers requests as well."""
-        return RequestMeter(
+        meter = RequestMeter(
             success=self._all.predictions.labels(*self._ids, M.OUTCOME_SUCCESS),
             error=self._all.predictions.labels(*self._ids, M.OUTCOME_ERROR),
             duration=self._all.prediction_duration.labels(*self._ids),
             in_flight=self._all.in_flight.labels(*self._ids),
         )
+        BACKLOG.show(meter)
+        return meter
 
     def inference(self, headers: Mapping[str, str] | None = None, batch: int = 1) -> Inference:
         """``with watch.inference(headers=request.headers, batch=len(rows)) as inference``: one request.
@@ -189,6 +204,6 @@ class BatchRun(Inference):
     def rows(self, count: int) -> None:
         self.batch = count
 
-    def _ended(self, seconds: float, _link: dict[str, str] | None, /) -> None:
+    def ended(self, seconds: float, _trace: Trace | None, _linked: Linked, /) -> None:
         outcome = M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR
         self._watch.batch_ended(outcome, self.batch, seconds)

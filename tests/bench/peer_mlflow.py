@@ -1,0 +1,18 @@
+"""Four functions under MLflow's decorator; run in an environment of its own. Prints JSON.
+
+MLflow sends to the collector that OpenTelemetry's variable names; here the sending itself is made to do nothing.
+"""
+
+import os
+
+os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://127.0.0.1:9/v1/traces"
+os.environ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] = "http/protobuf"
+
+import mlflow
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+from peer_decorated import decorated, print_cpu
+
+if __name__ == "__main__":
+    OTLPSpanExporter.export = lambda self, spans: SpanExportResult.SUCCESS
+    print_cpu(decorated(mlflow.trace))
