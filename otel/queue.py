@@ -60,10 +60,12 @@ class SpanQueue(SpanProcessor):
         """Send all that has ended. False when it could not be sent in time."""
         end = time.monotonic() + timeout_millis / 1000
         BACKLOG.drain()
-        while self._waiting:
-            if time.monotonic() > end or not self._send(end - time.monotonic()):
-                return False
-        return True
+        sent = True
+        while True:  # once at least: what another thread is sending has left the queue, but not the process
+            left = max(0.0, end - time.monotonic())
+            sent = self._send(left) and sent
+            if not self._waiting or not left:
+                return sent and not self._waiting
 
     def shutdown(self, timeout_millis: int = 30000) -> None:
         """Send what is left; what cannot be sent is counted."""

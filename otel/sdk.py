@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from multiprocessing import util as multiprocessing_util
 from pathlib import Path
 from types import FrameType
 
@@ -152,9 +153,15 @@ def tracer(
             current.add_span_processor(queue(os.environ, instruments(registry).spans))
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
+        # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
+        multiprocessing_util.register_after_fork(current, _flush_at_exit_of_child)
         flush_on_sigterm(current.shutdown, current.force_flush)
     found = current.get_tracer("modelwatch")
     return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
+
+
+def _flush_at_exit_of_child(provider: TracerProvider) -> None:
+    multiprocessing_util.Finalize(None, provider.shutdown, exitpriority=0)
 
 
 def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQueue:

@@ -234,7 +234,7 @@ def test_requests_of_many_threads_are_all_counted(watch: Watch, value: Value) ->
         *(ALWAYS_ON, ALWAYS_OFF, DEFAULT_ON, DEFAULT_OFF),
         *(TraceIdRatioBased(0.3), ParentBased(TraceIdRatioBased(0.3)), ParentBasedTraceIdRatio(1e-5)),
     ],
-    ids=str,
+    ids=lambda sampler: sampler.get_description(),
 )
 def test_a_known_sampler_decides_as_when_it_is_asked(sampler: Sampler) -> None:
     bound = share_sampled(sampler)
