@@ -105,7 +105,7 @@ class Inference(OpenSpan):
         self._start = perf_counter_ns()
         recorder = self.probe.recorder
         if recorder is not None:
-            self.trace = recorder.begin(self, self._headers)
+            self.trace = recorder.begin(self, self._headers, self.span_name)
         self._before = SCOPE.get()
         SCOPE.set(self)
         if self._meter is not None:

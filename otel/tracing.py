@@ -151,10 +151,10 @@ class Recorder:
         if deferred:
             _OWN.add(self)
 
-    def begin(self, root: OpenSpan, headers: Mapping[str, str] | None, name: str | None = None) -> Trace | None:
+    def begin(self, root: OpenSpan, headers: Mapping[str, str] | None, name: str) -> Trace | None:
         """A trace as child of the current span, else of the caller named in ``headers``; None if the SDK fails."""
         try:
-            return self._begin(root, headers, name or self._name)
+            return self._begin(root, headers, name)
         except Exception:
             self.complain()
             return None
