@@ -17,11 +17,13 @@ import traceback
 import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from weakref import WeakSet
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.context.context import Context
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, Tracer
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -55,26 +57,37 @@ _FRAMES = 30
 _RATIO = re.compile(r"TraceIdRatioBased\{([0-9.e-]+)\}")
 # The API puts the current span under a key that it does not name; it is the only one in a context with nothing else.
 (_SPAN_KEY,) = trace.set_span_in_context(INVALID_SPAN, Context())
+_W3C = {"traceparent", "tracestate", "baggage"}
+_TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _ID_LIMIT = TraceIdRatioBased.TRACE_ID_LIMIT
 
 
-def share_sampled(sampler: Sampler) -> int | None:
-    """The bound that a new trace's id, cut to its lower 64 bits, must be below to be sampled.
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one of the SDK's own samplers will say, so that it need not be asked for every request.
 
-    Known for the SDK's own samplers, which so need not be asked for every request; None for all others.
+    A trace is sampled if its id, cut to the lower 64 bits, is below ``bound``, or, where ``by_parent``, as its parent.
     """
+
+    bound: int
+    by_parent: bool
+
+
+def decided(sampler: Sampler) -> Decided | None:
+    """None for a sampler that must be asked."""
     if type(sampler).__module__ != TraceIdRatioBased.__module__:
         return None
     told = sampler.get_description()
-    for kind in (lambda root: root, ParentBased):
-        for root, bound in ((ALWAYS_ON, _ID_LIMIT + 1), (ALWAYS_OFF, 0)):
-            if told == kind(root).get_description():
-                return bound
-        found = _RATIO.search(told)
-        if found is not None:
-            ratio = TraceIdRatioBased(float(found[1]))
-            if told == kind(ratio).get_description():
-                return ratio.bound
+    ratio = _RATIO.search(told)
+    roots: list[tuple[Sampler, int]] = [(ALWAYS_ON, _ID_LIMIT + 1), (ALWAYS_OFF, 0)]
+    if ratio is not None:
+        share = TraceIdRatioBased(float(ratio[1]))
+        roots = [(share, share.bound)]
+    for root, bound in roots:
+        if told == root.get_description():
+            return Decided(bound, by_parent=False)
+        if told == ParentBased(root).get_description():
+            return Decided(bound, by_parent=True)
     return None
 
 
@@ -144,10 +157,13 @@ class Recorder:
         ids = tracer.id_generator
         # The SDK's own generator draws from `random`, as is done here without its loops around the draw.
         self._random = type(ids) is RandomIdGenerator
-        self._bound = share_sampled(tracer.sampler)
+        self._decided = decided(tracer.sampler)
         self._trace_id = functools.partial(random.getrandbits, 128) if self._random else ids.generate_trace_id
         self.span_id = functools.partial(random.getrandbits, 64) if self._random else ids.generate_span_id
         self._complained = False
+        self._propagator: TextMapPropagator | None = None
+        self._fields: tuple[str, ...] = ()
+        self._plain = False
         if deferred:
             _OWN.add(self)
 
@@ -162,27 +178,30 @@ class Recorder:
     def _begin(self, root: OpenSpan, headers: Mapping[str, str] | None, name: str) -> Trace:
         current = otel_context.get_current()
         context, parent = current, None
-        if current or headers:
+        if current:
             parent = trace.get_current_span(current).get_span_context()
-            if headers and not parent.is_valid:
-                context = propagate.extract(headers, context=current)
-                parent = trace.get_current_span(context).get_span_context()
-            if not parent.is_valid:
-                parent = None
+        if headers and (parent is None or not parent.is_valid):
+            context, parent = self._caller(headers, current)
+        if parent is not None and not parent.is_valid:
+            parent = None
         made = Trace(self, root, parent, context, current)
         if parent is None:
             made.trace_id, bits, made.kind = self._trace_id(), _RANDOM if self._random else 0, SpanKind.SERVER
         else:
             made.trace_id, bits = parent.trace_id, parent.trace_flags & _RANDOM
             made.kind = SpanKind.SERVER if parent.is_remote else SpanKind.INTERNAL
-        bound = self._bound
-        if bound is None or parent is not None:
-            result = self._tracer.sampler.should_sample(context, made.trace_id, name, made.kind, self._attributes)
+        known = self._decided
+        if known is None:
+            asked = context if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), context)
+            result = self._tracer.sampler.should_sample(asked, made.trace_id, name, made.kind, self._attributes)
             sampled, recording = result.decision is Decision.RECORD_AND_SAMPLE, result.decision is not Decision.DROP
             made.attributes, made.state = result.attributes or self._attributes, result.trace_state or _NO_STATE
         else:
-            sampled = recording = made.trace_id & _ID_LIMIT < bound
-            made.attributes = self._attributes
+            if parent is not None and known.by_parent:
+                sampled = recording = bool(parent.trace_flags & _SAMPLED)
+            else:
+                sampled = recording = made.trace_id & _ID_LIMIT < known.bound
+            made.attributes, made.state = self._attributes, _NO_STATE if parent is None else parent.trace_state
         if recording:
             # Epoch minus the monotonic clock: one clock times the spans and the histograms, so they agree.
             made.anchor = time.time_ns() - time.perf_counter_ns()
@@ -191,6 +210,27 @@ class Recorder:
         root.span_id = self.span_id()
         made.attach()
         return made
+
+    def _caller(self, headers: Mapping[str, str], current: Context) -> tuple[Context, SpanContext | None]:
+        """The context that the headers tell of, and the caller's span.
+
+        The propagators take longer than all else here, so they are asked only for what is more than a plain
+        traceparent.
+        """
+        propagator = propagate.get_global_textmap()
+        if propagator is not self._propagator:
+            self._propagator, self._fields = propagator, tuple(propagator.fields)
+            self._plain = "traceparent" in self._fields and _W3C.issuperset(self._fields)
+        present = [field for field in self._fields if headers.get(field) is not None]
+        if not present:
+            return current, None
+        if self._plain and present == ["traceparent"]:
+            found = _TRACEPARENT.fullmatch(headers["traceparent"])
+            if found is not None:
+                flags = TraceFlags(int(found[3], 16))
+                return current, SpanContext(int(found[1], 16), int(found[2], 16), True, flags, _NO_STATE)
+        context = propagate.extract(headers, context=current)
+        return context, trace.get_current_span(context).get_span_context()
 
     def emit(
         self,

@@ -30,6 +30,9 @@ from tests.bench import peers
 
 SPEC = Path(__file__).parents[2] / "models" / "flight-delay.yaml"
 TURN, TURNS, WARM = 20, 500, 50
+HEADERS = {"host": "flights", "accept": "*/*", "content-type": "application/json", "user-agent": "bench"}
+CALLER = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+UNSAMPLED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
 LIMITS = {"recorded": 15.0, "not sampled": 6.0}
 """Microseconds in the answering thread."""
 
@@ -82,7 +85,9 @@ def cpu(request: Callable[[], None], after: Callable[[], object] = lambda: None)
     return statistics.median(found), statistics.median(whole)
 
 
-def watched(sampler: Sampler | None, *, deferred: bool = True) -> tuple[float, float]:
+def watched(
+    sampler: Sampler | None, *, deferred: bool = True, headers: dict[str, str] | None = None
+) -> tuple[float, float]:
     """Through the helpers; without a sampler there is no tracer."""
     exporter = NoExporter()
     made = None if sampler is None else (ours if deferred else provider)(sampler, exporter)
@@ -91,7 +96,7 @@ def watched(sampler: Sampler | None, *, deferred: bool = True) -> tuple[float, f
     watch = Watch(load_model(SPEC), version="7", registry=registry, tracer=tracer, deferred=deferred)  # type: ignore[arg-type]  # the SDK's provider gives its Tracer
 
     def request() -> None:
-        with watch.inference() as inference:
+        with watch.inference(headers=headers) as inference:
             with inference.stage("preprocessing"):
                 pass
             with inference.stage("predict"):
@@ -107,7 +112,7 @@ def watched(sampler: Sampler | None, *, deferred: bool = True) -> tuple[float, f
     assert counted == served, f"{counted} of {served} were counted"
     if made is not None:
         made.shutdown()
-        if sampler is DEFAULT_ON:
+        if sampler is DEFAULT_ON and headers != HEADERS | UNSAMPLED:
             assert exporter.spans == 4 * served, f"{exporter.spans} spans of {4 * served} came out"
     return found
 
@@ -167,8 +172,15 @@ def main() -> None:
     rows: list[tuple[str, str | None, Callable[[], tuple[float, float]]]] = [
         ("ours, recorded, as setup() does", "recorded", lambda: watched(DEFAULT_ON)),
         ("ours, recorded, a service's own provider", None, lambda: watched(DEFAULT_ON, deferred=False)),
+        ("ours, recorded, with headers of no trace", "recorded", lambda: watched(DEFAULT_ON, headers=HEADERS)),
+        ("ours, recorded, in its caller's trace", "recorded", lambda: watched(DEFAULT_ON, headers=HEADERS | CALLER)),
         ("ours, always off", "not sampled", lambda: watched(ALWAYS_OFF)),
         ("ours, 1 % sampled", "not sampled", lambda: watched(one_percent)),
+        (
+            "ours, its caller's trace is not sampled",
+            "not sampled",
+            lambda: watched(DEFAULT_ON, headers=HEADERS | UNSAMPLED),
+        ),
         ("ours, untraced (no SDK)", None, lambda: watched(None)),
         ("plain prometheus_client, no spans", None, lambda: plain_metrics(exemplars=False)),
         ("plain prometheus_client with exemplars, no spans", None, lambda: plain_metrics(exemplars=True)),
