@@ -24,7 +24,7 @@ from modelwatch.telemetry import spans as S
 log = logging.getLogger("modelwatch.otel")
 
 # A request of more stages hands them on by so many, so that none grows without end.
-_STAGES_HELD = 256
+STAGES_HELD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,15 @@ class Inference(OpenSpan):
     __slots__ = (
         "_before",
         "_confidences",
-        "_end",
         "_failure",
         "_headers",
         "_meter",
         "_recorded",
-        "_stages",
         "_start",
         "batch",
+        "end",
         "probe",
+        "stages",
     )
 
     def __init__(
@@ -94,9 +94,9 @@ class Inference(OpenSpan):
         self._context = self.added = self.events = self.error = self.trace = None
         self._failure = self._recorded = None
         self.probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
-        self._stages: list[Stage] = []
+        self.stages: list[Stage] = []
         self._confidences: list[float] = []
-        self._end = 0
+        self.end = 0
 
     _failure: str | None
     _recorded: BaseException | None
@@ -120,7 +120,7 @@ class Inference(OpenSpan):
 
     def confidence(self, value: float) -> None:
         """Confidence of one answer, 0 to 1; call it for each row of a batch. Other values are left out."""
-        if self._end:
+        if self.end:
             log.debug("a confidence of %s came after the end of its request and was left out", self.probe.name)
         elif 0.0 <= value <= 1.0:
             self._confidences.append(float(value))
@@ -129,7 +129,7 @@ class Inference(OpenSpan):
 
     def fail(self, error_type: str) -> None:
         """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
-        if not self._end:
+        if not self.end:
             self._failure = error_type
 
     def headers(self) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Inference(OpenSpan):
         return {name: received[name] for name in ("traceparent", "tracestate") if name in received}
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        end = self._end = perf_counter_ns()
+        end = self.end = perf_counter_ns()
         if SCOPE.get() is self:
             SCOPE.set(self._before)
         if self._meter is not None:
@@ -151,7 +151,7 @@ class Inference(OpenSpan):
             if trace is not None and trace.recording:
                 self.record(error, self)
             self._recorded = None  # its frames would keep the request's objects alive
-        stages, self._stages = self._stages, []
+        stages, self.stages = self.stages, []
         done = _Done(self, trace, stages, end)
         if trace is not None:
             trace.detach()
@@ -159,15 +159,13 @@ class Inference(OpenSpan):
                 done.hand_on()
         BACKLOG.put(done)
 
-    def stage_ended(self, stage: Stage) -> None:
-        """Keep a stage until the trace's fate is known; one that outlives the inference counts at once."""
-        self._stages.append(stage)
-        if self._end or len(self._stages) >= _STAGES_HELD:
-            stages, self._stages = self._stages, []
-            part = _Done(self, self.trace, stages, 0)
-            if self.trace is not None and not self.trace.recorder.deferred:
-                part.hand_on()
-            BACKLOG.put(part)
+    def hand_on_stages(self) -> None:
+        """Those that have ended by now: of a request with very many, or that outlived theirs."""
+        stages, self.stages = self.stages, []
+        part = _Done(self, self.trace, stages, 0)
+        if self.trace is not None and not self.trace.recorder.deferred:
+            part.hand_on()
+        BACKLOG.put(part)
 
     def record(self, error: BaseException, span: OpenSpan) -> None:
         """Put the exception on the innermost span that it leaves, and on no other."""
@@ -205,7 +203,7 @@ class Inference(OpenSpan):
 
     @property
     def seconds(self) -> float:
-        return (self._end - self._start) / 1e9
+        return (self.end - self._start) / 1e9
 
     def emit(self, trace: Trace) -> None:
         self.error = self._failure
@@ -216,7 +214,7 @@ class Inference(OpenSpan):
             kind=self.span_kind,
             attributes=self.attributes(trace),
             start=trace.anchor + self._start,
-            end=trace.anchor + self._end,
+            end=trace.anchor + self.end,
             links=self.links(),
         )
 
@@ -289,9 +287,12 @@ class Stage(OpenSpan):
     __slots__ = ("_before", "end", "inference", "meter", "parent", "start")
 
     def __init__(self, inference: Inference, meter: StageMeter) -> None:
-        self._context = self.added = self.events = self.error = None
         trace = inference.trace
-        self.trace = trace if trace is not None and trace.recording else None
+        if trace is not None and trace.recording:
+            self._context = self.added = self.events = self.error = None
+            self.trace = trace
+        else:
+            self.trace = None
         self.inference, self.meter = inference, meter
 
     def __enter__(self) -> Self:
@@ -312,7 +313,11 @@ class Stage(OpenSpan):
             if error is not None and not isinstance(error, GeneratorExit):
                 self.error = type(error).__qualname__
                 self.inference.record(error, self)
-        self.inference.stage_ended(self)
+        inference = self.inference
+        held = inference.stages
+        held.append(self)
+        if inference.end or len(held) >= STAGES_HELD:
+            inference.hand_on_stages()
 
     def emit(self, trace: Trace) -> None:
         trace.recorder.emit(

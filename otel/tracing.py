@@ -86,9 +86,28 @@ def decided(sampler: Sampler) -> Decided | None:
     for root, bound in roots:
         if told == root.get_description():
             return Decided(bound, by_parent=False)
-        if told == ParentBased(root).get_description():
+        if told == ParentBased(root).get_description():  # type: ignore[no-untyped-call]  # ships none
             return Decided(bound, by_parent=True)
     return None
+
+
+class RemoteParent:
+    """The caller's span as its header tells it; most need no more than these numbers."""
+
+    __slots__ = ("is_valid", "span_id", "trace_flags", "trace_id")
+    is_remote = True
+    trace_state = _NO_STATE
+
+    def __init__(self, trace_id: int, span_id: int, trace_flags: int) -> None:
+        self.trace_id, self.span_id, self.trace_flags = trace_id, span_id, trace_flags
+        self.is_valid = trace_id != 0 and span_id != 0
+
+    @property
+    def context(self) -> SpanContext:
+        return SpanContext(self.trace_id, self.span_id, True, TraceFlags(self.trace_flags), _NO_STATE)
+
+
+Parent = SpanContext | RemoteParent
 
 
 class OpenSpan:
@@ -162,7 +181,6 @@ class Recorder:
         self.span_id = functools.partial(random.getrandbits, 64) if self._random else ids.generate_span_id
         self._complained = False
         self._propagator: TextMapPropagator | None = None
-        self._fields: tuple[str, ...] = ()
         self._plain = False
         if deferred:
             _OWN.add(self)
@@ -177,7 +195,8 @@ class Recorder:
 
     def _begin(self, root: OpenSpan, headers: Mapping[str, str] | None, name: str) -> Trace:
         current = otel_context.get_current()
-        context, parent = current, None
+        context = current
+        parent: Parent | None = None
         if current:
             parent = trace.get_current_span(current).get_span_context()
         if headers and (parent is None or not parent.is_valid):
@@ -192,7 +211,9 @@ class Recorder:
             made.kind = SpanKind.SERVER if parent.is_remote else SpanKind.INTERNAL
         known = self._decided
         if known is None:
-            asked = context if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), context)
+            asked = (
+                context if made.parent is None else trace.set_span_in_context(NonRecordingSpan(made.parent), context)
+            )
             result = self._tracer.sampler.should_sample(asked, made.trace_id, name, made.kind, self._attributes)
             sampled, recording = result.decision is Decision.RECORD_AND_SAMPLE, result.decision is not Decision.DROP
             made.attributes, made.state = result.attributes or self._attributes, result.trace_state or _NO_STATE
@@ -211,7 +232,7 @@ class Recorder:
         made.attach()
         return made
 
-    def _caller(self, headers: Mapping[str, str], current: Context) -> tuple[Context, SpanContext | None]:
+    def _caller(self, headers: Mapping[str, str], current: Context) -> tuple[Context, Parent | None]:
         """The context that the headers tell of, and the caller's span.
 
         The propagators take longer than all else here, so they are asked only for what is more than a plain
@@ -219,16 +240,17 @@ class Recorder:
         """
         propagator = propagate.get_global_textmap()
         if propagator is not self._propagator:
-            self._propagator, self._fields = propagator, tuple(propagator.fields)
-            self._plain = "traceparent" in self._fields and _W3C.issuperset(self._fields)
-        present = [field for field in self._fields if headers.get(field) is not None]
-        if not present:
-            return current, None
-        if self._plain and present == ["traceparent"]:
-            found = _TRACEPARENT.fullmatch(headers["traceparent"])
+            self._propagator = propagator
+            self._plain = "traceparent" in propagator.fields and propagator.fields <= _W3C
+        get = headers.get
+        if self._plain and get("tracestate") is None and get("baggage") is None:
+            text = get("traceparent")
+            if text is None:
+                return current, None
+            found = _TRACEPARENT.fullmatch(text)
             if found is not None:
-                flags = TraceFlags(int(found[3], 16))
-                return current, SpanContext(int(found[1], 16), int(found[2], 16), True, flags, _NO_STATE)
+                ids, span, flags = found.groups()
+                return current, RemoteParent(int(ids, 16), int(span, 16), int(flags, 16))
         context = propagate.extract(headers, context=current)
         return context, trace.get_current_span(context).get_span_context()
 
@@ -307,12 +329,12 @@ class Trace:
     __slots__ = (
         "_attached",
         "_before",
+        "_parent",
         "anchor",
         "attributes",
         "context",
         "flags",
         "kind",
-        "parent",
         "recorder",
         "recording",
         "root",
@@ -331,15 +353,25 @@ class Trace:
     trace_id: int
 
     def __init__(
-        self, recorder: Recorder, root: OpenSpan, parent: SpanContext | None, context: Context, before: Context
+        self,
+        recorder: Recorder,
+        root: OpenSpan,
+        parent: Parent | None,
+        context: Context,
+        before: Context,
     ) -> None:
-        self.recorder, self.root, self.parent, self.context, self._before = recorder, root, parent, context, before
+        self.recorder, self.root, self._parent, self.context, self._before = recorder, root, parent, context, before
         self.state = _NO_STATE
         root.trace = self
 
+    @property
+    def parent(self) -> SpanContext | None:
+        """What its first span is a child of."""
+        return self._parent.context if isinstance(self._parent, RemoteParent) else self._parent
+
     def attach(self) -> None:
         """Make it current for other instrumentation."""
-        self._attached = Context({**self.context, _SPAN_KEY: _CurrentSpan(self)})
+        self._attached = Context(self.context, **{_SPAN_KEY: _CurrentSpan(self)})
         otel_context.attach(self._attached)
 
     def innermost(self) -> OpenSpan:
