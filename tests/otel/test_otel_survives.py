@@ -121,6 +121,92 @@ def test_four_gunicorn_workers_told_to_stop_under_load_lose_no_span_of_an_answer
     assert len(collector.instances) == 4, "each worker is a process of its own"
 
 
+ASGI = """
+import asyncio, os
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+from modelwatch.otel import run_in_executor, setup
+
+watch = setup("models/flight-delay.yaml", version="7")
+
+
+def name(inference):
+    return inference.headers()["traceparent"].split("-")[1] + f" {os.getpid()}"
+
+
+async def plain(request):
+    with watch.inference(headers=request.headers) as inference, inference.stage("predict"):
+        await asyncio.sleep(0.002)
+        return PlainTextResponse(await run_in_executor(None, name, inference))
+
+
+async def pieces():
+    inference = watch.current()
+    with inference.stage("predict"):
+        for piece in name(inference):
+            await asyncio.sleep(0)
+            yield piece
+
+
+def pieces_in_threads():
+    inference = watch.current()
+    with inference.stage("predict"):
+        yield from name(inference)
+
+
+async def stream(request):
+    return StreamingResponse(watch.stream(pieces(), headers=request.headers))
+
+
+async def stream_in_threads(request):
+    return StreamingResponse(watch.stream(pieces_in_threads(), headers=request.headers))
+
+
+app = Starlette(routes=[Route("/", plain), Route("/stream", stream), Route("/threads", stream_in_threads)])
+"""
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/threads"])
+def test_an_asgi_server_told_to_stop_under_load_loses_no_span_of_an_answered_request(
+    collector: Receiver, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "service.py").write_text(ASGI)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serving = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--port",
+            str(port),
+            "--app-dir",
+            str(tmp_path),
+            "--no-access-log",
+            "service:app",
+        ],
+        env=environment(collector.url, OTEL_BSP_SCHEDULE_DELAY="600000"),
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    load = Load(f"http://127.0.0.1:{port}{path}", clients=4)
+    end = time.monotonic() + 60
+    while len(load.traces) < 200 and time.monotonic() < end and serving.poll() is None:
+        time.sleep(0.05)
+    serving.terminate()
+    _, errors = serving.communicate(timeout=60)
+    load.stop()
+    assert len(load.traces) >= 200, errors
+    assert serving.returncode == -signal.SIGTERM, errors
+    found: dict[str, list[str]] = {}
+    for span in collector.spans:
+        found.setdefault(span.trace_id.hex(), []).append(span.name)
+    assert [trace for trace in load.traces if found.get(trace) != ["predict", "inference flight-delay"]] == []
+    assert "detach" not in errors and "Error" not in errors, errors
+
+
 SERVICE = """
 import multiprocessing, os, signal, sys, threading, time
 from modelwatch.otel import setup
