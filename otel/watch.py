@@ -65,9 +65,8 @@ class Watch:
             sampling=TailSampling(model.tracing),
             low_confidence=float(model.tracing.low_confidence),
         )
-        if tracer is not None:
-            for outcome in M.SPAN_OUTCOMES:
-                all_.spans.labels(outcome)
+        for outcome in M.SPAN_OUTCOMES:
+            all_.spans.labels(outcome)
         self._ages: Bounded[Gauge] = Bounded("feature source", lambda source: all_.feature_age.labels(*ids, source))
         self._labels = {
             (predicted, actual): all_.labelled.labels(*ids, predicted, actual)
