@@ -16,6 +16,8 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.otel.receiver import Receiver, receiver
 
@@ -119,6 +121,38 @@ def test_four_gunicorn_workers_told_to_stop_under_load_lose_no_span_of_an_answer
     lost = [trace for trace in load.traces if names.get(trace) != ["predict", "inference flight-delay"]]
     assert lost == []
     assert len(collector.instances) == 4, "each worker is a process of its own"
+
+
+def test_four_workers_that_share_their_metrics_by_files_lose_none_when_told_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "service.py").write_text(APP)
+    files = tmp_path / "metrics"
+    files.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "--no-control-socket"]
+    serving = subprocess.Popen(
+        [*command, "--preload", "--pythonpath", str(tmp_path), "service:app"],
+        env=environment("http://127.0.0.1:1", PROMETHEUS_MULTIPROC_DIR=str(files)),
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    load = Load(f"http://127.0.0.1:{port}/")
+    end = time.monotonic() + 60
+    while (len(load.traces) < 400 or len(load.workers) < 4) and time.monotonic() < end and serving.poll() is None:
+        time.sleep(0.05)
+    serving.terminate()
+    _, errors = serving.communicate(timeout=60)
+    load.stop()
+    assert len(load.traces) >= 400, errors
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(files))  # type: ignore[no-untyped-call]  # ships no types
+    ids = {"model": "flight-delay", "version": "7"}
+    # A client may have left before it read an answer, so a few more can be counted than were read.
+    counted = registry.get_sample_value("model_predictions_total", {**ids, "outcome": "success"})
+    assert counted is not None and len(load.traces) <= counted <= len(load.traces) + 8
+    staged = registry.get_sample_value("model_stage_duration_seconds_count", {**ids, "stage": "predict"})
+    assert staged == registry.get_sample_value("model_prediction_duration_seconds_count", ids) == counted
 
 
 ASGI = """
