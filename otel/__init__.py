@@ -9,20 +9,24 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modelwatch.otel.carry import carried, run_in_executor, submit
     from modelwatch.otel.inference import Inference, Stage
     from modelwatch.otel.instruments import exposition
     from modelwatch.otel.sdk import setup
     from modelwatch.otel.watch import BatchRun, Watch
 
-__all__ = ["BatchRun", "Inference", "Stage", "Watch", "exposition", "setup"]
+__all__ = ["BatchRun", "Inference", "Stage", "Watch", "carried", "exposition", "run_in_executor", "setup", "submit"]
 
 _HOME = {
     "BatchRun": "watch",
     "Inference": "inference",
     "Stage": "inference",
     "Watch": "watch",
+    "carried": "carry",
     "exposition": "instruments",
+    "run_in_executor": "carry",
     "setup": "sdk",
+    "submit": "carry",
 }
 
 

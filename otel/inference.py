@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Self
 
+from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import AnyValue
 from prometheus_client import Counter, Gauge, Histogram
 
+from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.instruments import Bounded
 from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import SCOPE, OpenSpan, Recorder, Scope, Trace, exception_event
+from modelwatch.otel.tracing import SCOPE, OpenSpan, Recorder, Trace, exception_event
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 
 log = logging.getLogger("modelwatch.otel")
+
+# A request of more stages hands them on by so many, so that none grows without end.
+STAGES_HELD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class StageMeter:
     attributes: Mapping[str, AnyValue]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class RequestMeter:
     """What every request to one model shares."""
 
@@ -38,6 +44,15 @@ class RequestMeter:
     error: Counter
     duration: Histogram
     in_flight: Gauge
+    live: set[int] = field(default_factory=set)
+    """Requests that run now. A set and not a count: adding to it needs no lock."""
+
+    def show(self) -> None:
+        self.in_flight.set(len(self.live))
+
+    def forked(self) -> None:
+        self.live.clear()
+        self.show()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ class Probe:
     low_confidence: float
 
 
-class Inference:
+class Inference(OpenSpan):
     """``with watch.inference(...) as inference``: counts, times and traces one request.
 
     An exception passes through unchanged and is an error, cancellation too: an unanswered request is no answer. Closing
@@ -62,64 +77,60 @@ class Inference:
     __slots__ = (
         "_before",
         "_confidences",
-        "_done",
         "_failure",
         "_headers",
         "_meter",
-        "_probe",
         "_recorded",
-        "_stages",
         "_start",
         "batch",
-        "span",
-        "trace",
+        "end",
+        "probe",
+        "stages",
     )
 
     def __init__(
         self, probe: Probe, meter: RequestMeter | None, headers: Mapping[str, str] | None = None, batch: int = 1
     ) -> None:
-        self._probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
-        self._failure: str | None = None
-        self._recorded: BaseException | None = None
-        self._stages: list[tuple[Histogram, float, OpenSpan | None]] = []
+        self._context = self.added = self.events = self.error = self.trace = None
+        self._failure = self._recorded = None
+        self.probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
+        self.stages: list[Stage] = []
         self._confidences: list[float] = []
-        self._before: Scope | None = None
-        self._start = 0
-        self._done = False
-        self.trace: Trace | None = None
-        self.span: OpenSpan | None = None
+        self.end = 0
 
-    @property
-    def probe(self) -> Probe:
-        return self._probe
+    _failure: str | None
+    _recorded: BaseException | None
 
     def __enter__(self) -> Self:
         self._start = perf_counter_ns()
-        recorder = self._probe.recorder
+        recorder = self.probe.recorder
         if recorder is not None:
-            self.trace = recorder.begin(self._headers)
-            if self.trace is not None:
-                self.span = self.trace.root
+            self.trace = recorder.begin(self, self._headers, self.span_name)
         self._before = SCOPE.get()
         SCOPE.set(self)
         if self._meter is not None:
-            self._meter.in_flight.inc()
+            self._meter.live.add(id(self))
+            if BACKLOG.asleep:
+                BACKLOG.rouse()
         return self
 
     def stage(self, name: str) -> Stage:
         """``with inference.stage("preprocessing")``: times one part of the request. Stages may nest."""
-        return Stage(self, self._probe.stages.get(name))
+        return Stage(self, self.probe.stages.get(name))
 
     def confidence(self, value: float) -> None:
         """Confidence of one answer, 0 to 1; call it for each row of a batch. Other values are left out."""
-        if 0.0 <= value <= 1.0:
+        if self.end:
+            log.debug("a confidence of %s came after the end of its request and was left out", self.probe.name)
+        elif 0.0 <= value <= 1.0:
             self._confidences.append(float(value))
         else:
-            log.debug("confidence %r of %s is not between 0 and 1 and was left out", value, self._probe.name)
+            log.debug("confidence %r of %s is not between 0 and 1 and was left out", value, self.probe.name)
 
     def fail(self, error_type: str) -> None:
         """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
-        self._failure = error_type
+        if not self.end:
+            self._failure = error_type
 
     def headers(self) -> dict[str, str]:
         """Headers for a call to another service, whose spans then join this trace; untraced, the caller's own."""
@@ -129,40 +140,32 @@ class Inference:
         return {name: received[name] for name in ("traceparent", "tracestate") if name in received}
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        end = perf_counter_ns()
+        end = self.end = perf_counter_ns()
         if SCOPE.get() is self:
             SCOPE.set(self._before)
+        if self._meter is not None:
+            self._meter.live.discard(id(self))
+        trace = self.trace
         if error is not None and not isinstance(error, GeneratorExit):
             self._failure = type(error).__qualname__
-        seconds = (end - self._start) / 1e9
-        low = bool(self._confidences) and min(self._confidences) < self._probe.low_confidence
-        trace = self.trace
+            if trace is not None and trace.recording:
+                self.record(error, self)
+            self._recorded = None  # its frames would keep the request's objects alive
+        stages, self.stages = self.stages, []
+        done = _Done(self, trace, stages, end)
         if trace is not None:
             trace.detach()
-            if trace.recording:
-                self._emit(trace, end, error, low)
-        linked = (
-            trace is not None
-            and trace.sampled
-            and self._probe.sampling.keeps(
-                trace.root.context.trace_id, error=self._failure is not None, seconds=seconds, low_confidence=low
-            )
-        )
-        trace_id = format(trace.root.context.trace_id, "032x") if linked and trace is not None else None
-        self._done = True
-        for duration, stage_seconds, span in self._stages:
-            duration.observe(stage_seconds, exemplar(trace_id, span))
-        link = exemplar(trace_id, self.span)
-        for value in self._confidences:
-            self._probe.confidence.observe(value, link)
-        self._ended(seconds, link)
+            if trace.recording and not trace.recorder.deferred:
+                done.hand_on()
+        BACKLOG.put(done)
 
-    def stage_ended(self, duration: Histogram, seconds: float, span: OpenSpan | None) -> None:
-        """Keep a stage's time until the trace's fate is known; a stage that outlives the inference counts at once."""
-        if self._done:
-            duration.observe(seconds)
-        else:
-            self._stages.append((duration, seconds, span))
+    def hand_on_stages(self) -> None:
+        """Those that have ended by now: of a request with very many, or that outlived theirs."""
+        stages, self.stages = self.stages, []
+        part = _Done(self, self.trace, stages, 0)
+        if self.trace is not None and not self.trace.recorder.deferred:
+            part.hand_on()
+        BACKLOG.put(part)
 
     def record(self, error: BaseException, span: OpenSpan) -> None:
         """Put the exception on the innermost span that it leaves, and on no other."""
@@ -170,88 +173,178 @@ class Inference:
             self._recorded = error
             span.add_event(exception_event(error))
 
-    def _emit(self, trace: Trace, end: int, error: BaseException | None, low: bool) -> None:
-        attributes: dict[str, AnyValue] = {
+    def attributes(self, trace: Trace) -> dict[str, AnyValue]:
+        """Those of its span, once it has ended."""
+        found: dict[str, AnyValue] = {
             **trace.attributes,
             S.OUTCOME.key: M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR,
             S.BATCH_SIZE.key: self.batch,
         }
         if self._confidences:
-            attributes[S.CONFIDENCE.key] = min(self._confidences)
-            attributes[S.LOW_CONFIDENCE.key] = low
-        if error is not None and self._failure is not None:
-            self.record(error, trace.root)
+            found[S.CONFIDENCE.key] = min(self._confidences)
+            found[S.LOW_CONFIDENCE.key] = self._low
+        return found
+
+    def links(self) -> Sequence[Link]:
+        """Other spans that its span points at."""
+        return ()
+
+    @property
+    def span_name(self) -> str:
+        return self.probe.name
+
+    @property
+    def span_kind(self) -> SpanKind:
+        return self.trace.kind if self.trace is not None else SpanKind.INTERNAL
+
+    @property
+    def _low(self) -> bool:
+        return bool(self._confidences) and min(self._confidences) < self.probe.low_confidence
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self._start) / 1e9
+
+    def emit(self, trace: Trace) -> None:
+        self.error = self._failure
         trace.recorder.emit(
-            trace.root,
-            name=self._probe.name,
+            self,
+            name=self.span_name,
             parent=trace.parent,
-            kind=trace.kind,
-            attributes=attributes,
+            kind=self.span_kind,
+            attributes=self.attributes(trace),
             start=trace.anchor + self._start,
-            end=trace.anchor + end,
-            error=self._failure,
+            end=trace.anchor + self.end,
+            links=self.links(),
         )
 
-    def _ended(self, seconds: float, link: dict[str, str] | None, /) -> None:
+    def kept(self, trace: Trace) -> bool:
+        """Whether the trace will be found where the Collector keeps traces, so that an exemplar may point at it."""
+        return trace.sampled and self.probe.sampling.keeps(
+            trace.trace_id, error=self._failure is not None, seconds=self.seconds, low_confidence=self._low
+        )
+
+    def settle(self, trace: Trace | None, linked: Linked) -> None:
+        """Observe its own metrics; ``trace`` only where an exemplar may point at it."""
+        for value in self._confidences:
+            observe(self.probe.confidence, M.CONFIDENCE_BUCKETS, value, trace, self, linked)
+        self.ended(self.seconds, trace, linked)
+
+    def ended(self, seconds: float, trace: Trace | None, linked: Linked, /) -> None:
         meter = self._meter
         if meter is not None:
-            meter.in_flight.dec()
-            meter.duration.observe(seconds, link)
+            observe(meter.duration, M.LATENCY_BUCKETS, seconds, trace, self, linked)
             (meter.success if self._failure is None else meter.error).inc(self.batch)
 
 
-class Stage:
+class _Done:
+    """An inference that has ended, or (``end`` 0) some stages of one: the backlog's record of it.
+
+    It is apart from the inference so that the list of stages, which point back at it, is held by nothing else: neither
+    needs the garbage collector.
+    """
+
+    __slots__ = ("_end", "_inference", "_stages", "_trace")
+
+    def __init__(self, inference: Inference, trace: Trace | None, stages: list[Stage], end: int) -> None:
+        self._inference, self._trace, self._stages, self._end = inference, trace, stages, end
+
+    def hand_on(self) -> None:
+        trace = self._trace
+        if trace is None or not trace.recording:
+            return
+        for stage in self._stages:
+            stage.emit(trace)
+        if self._end:
+            self._inference.emit(trace)
+
+    def emit(self) -> None:
+        if self._trace is not None and self._trace.recorder.deferred:
+            self.hand_on()
+
+    def drop_spans(self) -> None:
+        trace = self._trace
+        if trace is not None and trace.recording and trace.recorder.deferred:
+            trace.recorder.drop(len(self._stages) + bool(self._end))
+        self._trace = None
+
+    def settle(self, linked: Linked) -> None:
+        inference, trace = self._inference, self._trace
+        if trace is not None and not (self._end and inference.kept(trace)):
+            trace = None
+        for stage in self._stages:
+            meter = stage.meter
+            observe(meter.duration, M.LATENCY_BUCKETS, (stage.end - stage.start) / 1e9, trace, stage, linked)
+        if self._end:
+            inference.settle(trace, linked)
+            if self._trace is not None:
+                self._trace.close()
+
+
+class Stage(OpenSpan):
     """One part of an inference. An exception passes through unchanged."""
 
-    __slots__ = ("_before", "_inference", "_meter", "_parent", "_start", "span", "trace")
+    __slots__ = ("_before", "end", "inference", "meter", "parent", "start")
 
     def __init__(self, inference: Inference, meter: StageMeter) -> None:
-        self._inference, self._meter = inference, meter
-        self._start = 0
-        self._before: Scope | None = None
-        self._parent: OpenSpan | None = None
-        self.trace: Trace | None = None
-        self.span: OpenSpan | None = None
-
-    @property
-    def inference(self) -> Inference:
-        return self._inference
+        trace = inference.trace
+        if trace is not None and trace.recording:
+            self._context = self.added = self.events = self.error = None
+            self.trace = trace
+        else:
+            self.trace = None
+        self.inference, self.meter = inference, meter
 
     def __enter__(self) -> Self:
-        trace = self._inference.trace
-        if trace is not None and trace.recording:
-            self.trace, self._parent = trace, trace.innermost()
-            self.span = OpenSpan(trace.recorder.new_context(trace.root.context))
-            self._before = SCOPE.get()
+        trace = self.trace
+        if trace is not None:
+            before = self._before = SCOPE.get()
+            self.parent = before if before is not None and before.trace is trace else trace.root
+            self.span_id = trace.recorder.span_id()
             SCOPE.set(self)
-        self._start = perf_counter_ns()
+        self.start = perf_counter_ns()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        end = perf_counter_ns()
-        self._inference.stage_ended(self._meter.duration, (end - self._start) / 1e9, self.span)
-        trace, span, parent = self.trace, self.span, self._parent
-        if trace is None or span is None or parent is None:
-            return
-        if SCOPE.get() is self:
-            SCOPE.set(self._before)
-        failed = error is not None and not isinstance(error, GeneratorExit)
-        if failed and error is not None:
-            self._inference.record(error, span)
+        self.end = perf_counter_ns()
+        if self.trace is not None:
+            if SCOPE.get() is self:
+                SCOPE.set(self._before)
+            if error is not None and not isinstance(error, GeneratorExit):
+                self.error = type(error).__qualname__
+                self.inference.record(error, self)
+        inference = self.inference
+        held = inference.stages
+        held.append(self)
+        if inference.end or len(held) >= STAGES_HELD:
+            inference.hand_on_stages()
+
+    def emit(self, trace: Trace) -> None:
         trace.recorder.emit(
-            span,
-            name=self._meter.name,
-            parent=parent.context,
-            kind=trace.kind.INTERNAL,
-            attributes=self._meter.attributes,
-            start=trace.anchor + self._start,
-            end=trace.anchor + end,
-            error=type(error).__qualname__ if failed else None,
+            self,
+            name=self.meter.name,
+            parent=self.parent.context,
+            kind=SpanKind.INTERNAL,
+            attributes=self.meter.attributes,
+            start=trace.anchor + self.start,
+            end=trace.anchor + self.end,
         )
 
 
-def exemplar(trace_id: str | None, span: OpenSpan | None) -> dict[str, str] | None:
-    """Labels that link a histogram bucket to a span."""
-    if trace_id is None or span is None:
-        return None
-    return {S.EXEMPLAR_TRACE_ID: trace_id, S.EXEMPLAR_SPAN_ID: format(span.context.span_id, "016x")}
+def observe(  # noqa: PLR0917  # keywords cost, and this is called for every number
+    histogram: Histogram,
+    bounds: Sequence[float],
+    value: float,
+    trace: Trace | None,
+    span: OpenSpan,
+    linked: Linked,
+) -> None:
+    """With an exemplar that points at ``span``, unless a newer one stands on the same bucket."""
+    if trace is not None:
+        place = (histogram, bisect_left(bounds, value))
+        if place not in linked:
+            linked.add(place)
+            ids = {S.EXEMPLAR_TRACE_ID: f"{trace.trace_id:032x}", S.EXEMPLAR_SPAN_ID: f"{span.span_id:016x}"}
+            histogram.observe(value, ids)
+            return
+    histogram.observe(value)

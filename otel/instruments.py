@@ -13,12 +13,37 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from modelwatch.otel.backlog import BACKLOG
 from modelwatch.telemetry import metrics as M
 
 log = logging.getLogger("modelwatch.otel")
 
 _Child = TypeVar("_Child")
 OTHER = "other"
+
+
+class _Histogram(Histogram):
+    """Settles what waits before it is read."""
+
+    def collect(self) -> Iterable[Family]:
+        BACKLOG.drain()
+        return super().collect()
+
+
+class _Counter(Counter):
+    """Settles what waits before it is read."""
+
+    def collect(self) -> Iterable[Family]:
+        BACKLOG.drain()
+        return super().collect()
+
+
+class _Gauge(Gauge):
+    """Settles what waits before it is read."""
+
+    def collect(self) -> Iterable[Family]:
+        BACKLOG.drain()
+        return super().collect()
 
 
 class Instruments:
@@ -30,16 +55,16 @@ class Instruments:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(metric: M.Metric) -> Counter:
-            return Counter(metric.name, metric.help, metric.labels, registry=registry)
+            return _Counter(metric.name, metric.help, metric.labels, registry=registry)
 
         def histogram(metric: M.Metric) -> Histogram:
-            return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
+            return _Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
 
         def live(metric: M.Metric) -> Gauge:
-            return Gauge(metric.name, metric.help, metric.labels, multiprocess_mode="livesum", registry=registry)
+            return _Gauge(metric.name, metric.help, metric.labels, multiprocess_mode="livesum", registry=registry)
 
         def fact(metric: M.Metric) -> Gauge:
-            return Gauge(metric.name, metric.help, metric.labels, multiprocess_mode="mostrecent", registry=registry)
+            return _Gauge(metric.name, metric.help, metric.labels, multiprocess_mode="mostrecent", registry=registry)
 
         self.predictions = counter(M.PREDICTIONS)
         self.prediction_duration = histogram(M.PREDICTION_DURATION)
@@ -55,6 +80,7 @@ class Instruments:
         self.batch_runs = counter(M.BATCH_RUNS)
         self.batch_rows = fact(M.BATCH_ROWS)
         self.batch_duration = fact(M.BATCH_DURATION)
+        self.spans = counter(M.SPANS)
 
 
 _instruments: WeakKeyDictionary[CollectorRegistry, Instruments] = WeakKeyDictionary()

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from multiprocessing import util as multiprocessing_util
 from pathlib import Path
 from types import FrameType
 
@@ -21,19 +22,23 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from prometheus_client import REGISTRY, CollectorRegistry
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
+from modelwatch.otel.instruments import instruments
+from modelwatch.otel.queue import SpanQueue
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import spans as S
 
 log = logging.getLogger("modelwatch.otel")
 
 _SEND_SECONDS = 2.0
+# Four times the SDK's default: at 2,000 inferences a second that holds what one slow export leaves waiting.
 _QUEUE_SPANS = 8192
+_BATCH_SPANS = 512
 _DELAY_MILLISECONDS = 1000
 _EXIT_SECONDS = 3.0
 _PAUSE_SECONDS = 10.0
@@ -53,7 +58,8 @@ def setup(
     TracerProvider that the service has set stays. Raises SpecError for a spec that cannot be used.
     """
     spec = model if isinstance(model, Model) else load_model(Path(model))
-    return Watch(spec, version=version, registry=registry, tracer=tracer(spec, service_version))
+    made, deferred = tracer(spec, service_version, registry)
+    return Watch(spec, version=version, registry=registry, tracer=made, deferred=deferred)
 
 
 class PatientExporter(SpanExporter):
@@ -127,25 +133,55 @@ def exporter(environ: os._Environ[str] | dict[str, str]) -> SpanExporter:
     )
 
 
-def tracer(model: Model, service_version: str | None = None) -> Tracer | None:
-    """A tracer of the process's provider, which is made here unless the service has set one. None when disabled."""
+class _Provider(TracerProvider):
+    """The one that is made here: its processors take spans from any thread, soon after they have ended."""
+
+
+def tracer(
+    model: Model, service_version: str | None = None, registry: CollectorRegistry = REGISTRY
+) -> tuple[Tracer | None, bool]:
+    """A tracer of the process's provider, and whether its spans may come later than the end of their request.
+
+    The provider is made here unless the service has set one. None when disabled.
+    """
     current = trace.get_tracer_provider()
     if not isinstance(current, TracerProvider):
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-            return None
-        current = TracerProvider(resource=resource(model, service_version), shutdown_on_exit=False)
+            return None, False
+        current = _Provider(resource=resource(model, service_version), shutdown_on_exit=False)
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
-            # Four times the default: at 2,000 inferences a second that holds what one slow export leaves waiting.
-            queue = None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else _QUEUE_SPANS
-            delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _DELAY_MILLISECONDS
-            current.add_span_processor(
-                BatchSpanProcessor(exporter(os.environ), max_queue_size=queue, schedule_delay_millis=delay)
-            )
+            current.add_span_processor(queue(os.environ, instruments(registry).spans))
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
+        # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
+        multiprocessing_util.register_after_fork(current, _flush_at_exit_of_child)
         flush_on_sigterm(current.shutdown, current.force_flush)
     found = current.get_tracer("modelwatch")
-    return found if isinstance(found, Tracer) else None
+    return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
+
+
+def _flush_at_exit_of_child(provider: TracerProvider) -> None:
+    multiprocessing_util.Finalize(None, provider.shutdown, exitpriority=0)
+
+
+def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQueue:
+    """Spans to the Collector, counted in ``spans``; OTEL_BSP_* says how many wait, for how long and go at once."""
+
+    def number(name: str, default: int) -> int:
+        text = environ.get(name, "").strip()
+        if text.isdecimal() and int(text) > 0:
+            return int(text)
+        if text:
+            log.warning("%s is %r, which is no whole number above 0: %d is used", name, text, default)
+        return default
+
+    return SpanQueue(
+        lambda: exporter(environ),
+        spans,
+        limit=number("OTEL_BSP_MAX_QUEUE_SIZE", _QUEUE_SPANS),
+        batch=number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", _BATCH_SPANS),
+        delay=number("OTEL_BSP_SCHEDULE_DELAY", _DELAY_MILLISECONDS) / 1000,
+    )
 
 
 def flush_on_sigterm(shutdown: Callable[[], object], flush: Callable[[], object]) -> None:

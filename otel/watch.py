@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import ParamSpec, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar, overload
 
 from opentelemetry.sdk.trace import Tracer
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from modelwatch.model.types import Model
+from modelwatch.otel.backlog import BACKLOG, Linked
+from modelwatch.otel.carry import generated, generated_async, held, held_async
+from modelwatch.otel.decorate import Step, decorator
 from modelwatch.otel.inference import Inference, Probe, RequestMeter, Stage, StageMeter
 from modelwatch.otel.instruments import Bounded, exposition, instruments
+from modelwatch.otel.parts import Batch, PipelineStage
 from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import SCOPE, Recorder
+from modelwatch.otel.tracing import SCOPE, Recorder, Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_Y = TypeVar("_Y")
 
 
 class Watch:
     """Counts, times and traces one version of a model.
 
     ``version`` is the model's, and tells versions apart in metrics. ``tracer`` is the OpenTelemetry SDK's; without one
-    nothing is traced. Watches of several models or versions may share a registry.
+    nothing is traced. ``deferred`` hands spans to the tracer's processors soon after a request instead of at its end,
+    which `setup` does. Watches of several models or versions may share a registry.
     """
 
     def __init__(
-        self, model: Model, *, version: str, registry: CollectorRegistry = REGISTRY, tracer: Tracer | None = None
+        self,
+        model: Model,
+        *,
+        version: str,
+        registry: CollectorRegistry = REGISTRY,
+        tracer: Tracer | None = None,
+        deferred: bool = False,
     ) -> None:
         self.model, self.version, self._registry = model, version, registry
         self._all = all_ = instruments(registry)
@@ -47,10 +59,14 @@ class Watch:
                     stage, all_.stage_duration.labels(*ids, stage), {**identity, S.STAGE.key: stage}
                 ),
             ),
-            recorder=None if tracer is None else Recorder(tracer, name, identity),
+            recorder=None
+            if tracer is None
+            else Recorder(tracer, name, identity, lost=all_.spans.labels("dropped"), deferred=deferred),
             sampling=TailSampling(model.tracing),
             low_confidence=float(model.tracing.low_confidence),
         )
+        for outcome in M.SPAN_OUTCOMES:
+            all_.spans.labels(outcome)
         self._ages: Bounded[Gauge] = Bounded("feature source", lambda source: all_.feature_age.labels(*ids, source))
         self._labels = {
             (predicted, actual): all_.labelled.labels(*ids, predicted, actual)
@@ -72,12 +88,14 @@ class Watch:
     @functools.cached_property
     def _requests(self) -> RequestMeter:
         """A batch model has these series only if it answers requests as well."""
-        return RequestMeter(
+        meter = RequestMeter(
             success=self._all.predictions.labels(*self._ids, M.OUTCOME_SUCCESS),
             error=self._all.predictions.labels(*self._ids, M.OUTCOME_ERROR),
             duration=self._all.prediction_duration.labels(*self._ids),
             in_flight=self._all.in_flight.labels(*self._ids),
         )
+        BACKLOG.show(meter)
+        return meter
 
     def inference(self, headers: Mapping[str, str] | None = None, batch: int = 1) -> Inference:
         """``with watch.inference(headers=request.headers, batch=len(rows)) as inference``: one request.
@@ -89,40 +107,61 @@ class Watch:
     def stage(self, name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Decorator: calls inside a running inference of this model are a stage of it, others run plain.
 
-        Raises TypeError for a generator: its body runs after the call has returned.
+        Functions, coroutines, and generators of both kinds; these are timed from their first value to their end and
+        are the current stage only while they run.
         """
 
-        def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-            if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-                raise TypeError(
-                    f"stage({name!r}) cannot time the generator {function.__qualname__}: "
-                    f"write `with inference.stage({name!r})` around the loop that consumes it"
-                )
-            if inspect.iscoroutinefunction(function):
+        def opened() -> AbstractContextManager[object] | None:
+            running = self.current()
+            return None if running is None else running.stage(name)
 
-                @functools.wraps(function)
-                async def run_async(*args: _P.args, **kwargs: _P.kwargs) -> object:
-                    running = self._running()
-                    if running is None:
-                        return await cast("Awaitable[object]", function(*args, **kwargs))
-                    with running.stage(name):
-                        return await cast("Awaitable[object]", function(*args, **kwargs))
+        return decorator(opened)
 
-                return cast("Callable[_P, _R]", run_async)
+    def step(self, name: str) -> Step:
+        """``with watch.step("load"):`` or ``@watch.step("load")``: a stage of a data pipeline, in a request or in none.
 
-            @functools.wraps(function)
-            def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-                running = self._running()
-                if running is None:
-                    return function(*args, **kwargs)
-                with running.stage(name):
-                    return function(*args, **kwargs)
+        Inside a running inference or step of this model it is a stage of that; otherwise it has a trace of its own.
+        """
+        return Step(lambda: self._open_step(name))
 
-            return run
+    def _open_step(self, name: str) -> AbstractContextManager[Stage | PipelineStage]:
+        running = self.current()
+        return PipelineStage(self._probe, self._probe.stages.get(name)) if running is None else running.stage(name)
 
-        return decorate
+    @overload
+    def stream(
+        self, chunks: AsyncIterable[_Y], headers: Mapping[str, str] | None = None, batch: int = 1
+    ) -> AsyncGenerator[_Y, None]: ...
+    @overload
+    def stream(
+        self, chunks: Iterable[_Y], headers: Mapping[str, str] | None = None, batch: int = 1
+    ) -> Generator[_Y, None, None]: ...
+    def stream(
+        self, chunks: AsyncIterable[_Y] | Iterable[_Y], headers: Mapping[str, str] | None = None, batch: int = 1
+    ) -> AsyncGenerator[_Y, None] | Generator[_Y, None, None]:
+        """``StreamingResponse(watch.stream(pieces, headers=request.headers))``: an answer in pieces is one request.
 
-    def _running(self) -> Inference | None:
+        It runs from the first piece to the last, and is attached only while a piece is made, in whichever thread that
+        is. Code that makes them finds the inference by `current`.
+        """
+
+        def opened() -> Inference:
+            return self.inference(headers, batch)
+
+        if isinstance(chunks, AsyncIterable):
+            return held_async(lambda: generated_async(chunks), opened)
+        return held(lambda: generated(chunks), opened)
+
+    def batch(self, requests: Sequence[Inference | Mapping[str, str]]) -> Batch:
+        """``with watch.batch(requests) as batch, batch.stage("predict"):``: requests that are answered together.
+
+        ``requests`` are inferences, or the headers of such that came from elsewhere. Each goes on counting for itself;
+        the batch is one span, with links to all of them, and the stages in it are timed once.
+        """
+        return Batch(self._probe, f"{S.BATCH_SPAN} {self.model.name}", requests)
+
+    def current(self) -> Inference | None:
+        """The innermost inference of this model that the running code is in."""
         scope = SCOPE.get()
         inference = scope.inference if isinstance(scope, Stage) else scope
         return inference if isinstance(inference, Inference) and inference.probe is self._probe else None
@@ -189,6 +228,6 @@ class BatchRun(Inference):
     def rows(self, count: int) -> None:
         self.batch = count
 
-    def _ended(self, seconds: float, _link: dict[str, str] | None, /) -> None:
+    def ended(self, seconds: float, _trace: Trace | None, _linked: Linked, /) -> None:
         outcome = M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR
         self._watch.batch_ended(outcome, self.batch, seconds)

@@ -8,7 +8,7 @@ import sys
 
 BENCHMARKS = (
     *("generate_thousand", "fleet_rules"),
-    *("drift_scores", "ingest_http", "scrape", "client_record", "levels", "false_alarms", "sampling"),
+    *("drift_scores", "ingest_http", "scrape", "client_record", "levels", "false_alarms", "sampling", "tracing_cost"),
 )
 
 

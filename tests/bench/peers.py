@@ -15,6 +15,8 @@ FOLDER = Path(__file__).parents[2] / ".tools" / "bench"
 PACKAGES = {
     "evidently": ("evidently==0.7.23", "pandas<3"),
     "nannyml": ("nannyml==0.13.1", "statsmodels"),
+    "openinference": ("openinference-instrumentation==0.1.72", "opentelemetry-sdk==1.45.2"),
+    "mlflow": ("mlflow-tracing==3.17.2", "opentelemetry-exporter-otlp-proto-http==1.45.2"),
     "scouter": ("scouter-ml==0.25.0", "numpy", "pandas<3", "polars", "pyarrow"),
 }
 

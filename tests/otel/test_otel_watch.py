@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import pytest
@@ -214,16 +214,6 @@ def test_a_decorated_coroutine_is_timed_until_it_has_finished(watch: Watch, valu
     assert value("model_stage_duration_seconds_count", stage="predict") == 2
     total = value("model_stage_duration_seconds_sum", stage="predict")
     assert total is not None and total >= 0.02
-
-
-def test_a_decorated_generator_is_refused_with_what_to_write_instead(watch: Watch) -> None:
-    async def chunks() -> AsyncIterator[int]:
-        yield 1
-
-    with pytest.raises(
-        TypeError, match=r"cannot time the generator .*chunks: write `with inference.stage\('predict'\)`"
-    ):
-        watch.stage("predict")(chunks)
 
 
 def test_another_models_decorator_leaves_a_running_inference_alone(

@@ -60,6 +60,7 @@ CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1
 
 OUTCOME_SUCCESS = "success"
 OUTCOME_ERROR = "error"
+SPAN_OUTCOMES = ("sent", "failed", "dropped")
 STAGES = ("preprocessing", "predict", "postprocessing")
 
 _C, _G, _H = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM
@@ -193,6 +194,15 @@ BATCH_DURATION = Metric(
     "How long the last run took that ended well.",
     ("model", "version"),
     "1 per version",
+    _SERVICE,
+)
+SPANS = Metric(
+    "modelwatch_spans_total",
+    _C,
+    "spans",
+    "Spans of a service, by outcome (sent, failed: the Collector did not take them, dropped: the queue was full).",
+    ("outcome",),
+    "3",
     _SERVICE,
 )
 

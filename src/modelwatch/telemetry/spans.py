@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 # The span of one request; its stages are children named after the stage.
 INFERENCE_SPAN = "inference"
+# The span of requests that are answered together; it has links to theirs.
+BATCH_SPAN = "batch"
 
 
 @dataclass(frozen=True, slots=True)
