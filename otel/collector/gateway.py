@@ -10,7 +10,7 @@ from typing import Any
 
 from modelwatch.model.types import Fleet
 from modelwatch.otel.collector import redaction, sampling
-from modelwatch.otel.collector.destinations import QUEUE, STATE, exporter
+from modelwatch.otel.collector.destinations import QUEUE, STATE, exporters
 from modelwatch.otel.collector.names import Version, knows, named
 from modelwatch.telemetry.metrics import LATENCY_BUCKETS
 from modelwatch.telemetry.spans import MODEL_NAME, STAGE
@@ -42,12 +42,13 @@ def config(fleet: Fleet) -> Json:
     """The whole config for ``stack.versions.collector``."""
     stack, addresses, version = fleet.stack, fleet.addresses, fleet.stack.versions.collector
     detection, metrics = named("processors", "resourcedetection", version), named("connectors", "spanmetrics", version)
-    traces = dict(exporter("traces", destination, addresses, version) for destination in stack.traces)
-    logs = dict(exporter("logs", destination, addresses, version) for destination in stack.logs)
+    traces = exporters("traces", stack.traces, addresses, version)
+    sent = exporters("metrics", stack.metrics, addresses, version)
+    logs = exporters("logs", stack.logs, addresses, version)
     early = [MEMORY, detection, SCRUB, REDACTION]
     pipelines: Json = {
         "traces/in": _pipeline(["otlp"], early, [metrics, *([KEPT] if traces else [])]),
-        "metrics/spans": _pipeline([metrics], [], ["prometheus"]),
+        "metrics/spans": _pipeline([metrics], [], ["prometheus", *sent]),
     }
     processors: Json = {
         MEMORY: {"check_interval": "1s", "limit_mib": MEMORY_LIMIT, "spike_limit_mib": _MEMORY_SPIKE},
@@ -78,7 +79,7 @@ def config(fleet: Fleet) -> Json:
         },
         "processors": processors,
         "connectors": connectors,
-        "exporters": {"prometheus": _prometheus(listen["span_metrics"], version), **traces, **logs},
+        "exporters": {"prometheus": _prometheus(listen["span_metrics"], version), **traces, **sent, **logs},
         "service": {
             "extensions": ["health_check", QUEUE],
             "pipelines": pipelines,
