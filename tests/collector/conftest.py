@@ -70,8 +70,7 @@ def page() -> Callable[..., str]:
     return fetch
 
 
-@pytest.fixture
-def addresses() -> Addresses:
+def free_addresses() -> Addresses:
     """Every part on a free port of the loopback."""
     with ExitStack() as stack:
         sockets = {part: stack.enter_context(socket.socket()) for part in DEFAULT_PORTS}
@@ -79,6 +78,11 @@ def addresses() -> Addresses:
             listener.bind(("127.0.0.1", 0))
         found = {part: f"127.0.0.1:{listener.getsockname()[1]}" for part, listener in sockets.items()}
     return Addresses(internal=found, public=found)
+
+
+@pytest.fixture
+def addresses() -> Addresses:
+    return free_addresses()
 
 
 @pytest.fixture

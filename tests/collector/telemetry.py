@@ -11,7 +11,15 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry import spans as s
@@ -48,14 +56,20 @@ class Service:
         root.end(START + milliseconds * MILLISECOND)
         return format(root.get_span_context().trace_id, "032x")
 
+    def child_of(self, trace: str) -> None:
+        """One more span of a trace of someone else."""
+        parent = SpanContext(int(trace, 16), 1, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+        self.tracer.start_span("downstream", context=set_span_in_context(NonRecordingSpan(parent))).end()
+
     def flush(self) -> None:
         assert self.provider.force_flush()
 
 
 def written(state: Path, name: str = "traces.jsonl") -> list[dict[str, Any]]:
-    """What the file exporter wrote, one OTLP message a line."""
+    """What the file exporter wrote, one OTLP message a line; not the one that it is writing."""
     path = state / name
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def spans(state: Path) -> list[dict[str, Any]]:

@@ -167,7 +167,7 @@ class Tracing:
     """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept."""
 
     sample: Decimal
-    keep: tuple[Literal["errors", "slow", "low_confidence"], ...]
+    keep: tuple[Literal["errors", "slow", "low_confidence", "drifted"], ...]
     slow: Duration
     low_confidence: Decimal
 
