@@ -254,6 +254,12 @@ def test_destinations_fit_their_signal(load: Load, signal: str, destination: str
     assert [(d.code, d.message) for d in found] == ([("MW047", message)] if message else [])
 
 
+@pytest.mark.parametrize(("version", "told"), [("0.118", True), ("0.9", True), ("0.119", False), ("1.0", False)])
+def test_a_collector_that_no_config_can_be_written_for_is_told(load: Load, version: str, told: bool) -> None:
+    found = load(churn=TEN_LINES, stack=STACK + f'versions: {{collector: "{version}"}}\n').diagnostics
+    assert [d.code for d in found] == (["MW017"] if told else [])
+
+
 @pytest.mark.parametrize("name", ["stack", "Modelwatch", "con", "LPT1"])
 def test_reserved_names_are_refused_in_any_case(load: Load, name: str) -> None:
     (found,) = load(churn=TEN_LINES.replace("name: churn", f"name: {name}")).diagnostics
