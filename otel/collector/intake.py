@@ -29,7 +29,7 @@ def processors(memory: int, version: Version) -> Json:
             "override": False,
         },
         SCRUB: redaction.transform(version),
-        REDACTION: redaction.processor(),
+        REDACTION: redaction.processor(version),
     }
 
 

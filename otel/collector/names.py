@@ -38,8 +38,10 @@ RENAMED: dict[Kind, dict[str, tuple[str, Version]]] = {
 Option = Literal[
     "aggregation_cardinality_limit",
     "batch",
+    "event_name",
     "max_retries",
     "paths_with_context",
+    "redact_all_types",
     "series_expiration",
     "without_scope_info",
 ]
@@ -48,8 +50,10 @@ Option = Literal[
 SINCE: dict[Option, Version] = {
     "aggregation_cardinality_limit": (0, 130),
     "batch": (0, 140),
+    "event_name": (0, 140),
     "max_retries": (0, 136),
     "paths_with_context": (0, 140),
+    "redact_all_types": (0, 158),
     "series_expiration": (0, 158),
     "without_scope_info": (0, 150),
 }
