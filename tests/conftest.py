@@ -73,7 +73,9 @@ def sample_model(name: str = "flight-delay", **changes: object) -> t.Model:
             new_category_ratio=Decimal("0.01"),
         ),
         "performance": t.Performance(_duration("6h"), _duration("1d"), Decimal("0.7")),
-        "tracing": t.Tracing(Decimal("0.1"), ("errors", "slow", "low_confidence"), _duration("250ms"), Decimal("0.6")),
+        "tracing": t.Tracing(
+            Decimal("0.1"), ("errors", "slow", "low_confidence", "drifted"), _duration("250ms"), Decimal("0.6")
+        ),
         "routes": {},
     }
     return t.Model(**{**fields, **changes})  # type: ignore[arg-type]  # fields are replaced by name

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from modelwatch.emit import to_yaml
 from modelwatch.model.types import Fleet
-from modelwatch.otel.collector import gateway, jaeger
+from modelwatch.otel.collector import agent, gateway, jaeger
 
 
 def generate(fleet: Fleet) -> dict[str, str]:
-    """``otel/collector.yaml``, and ``otel/jaeger.yaml`` where Jaeger is a part of the stack."""
-    files = {"otel/collector.yaml": gateway.config(fleet)}
+    """The Collector's configs in its two roles, and ``otel/jaeger.yaml`` where Jaeger is a part of the stack."""
+    files = {"otel/collector.yaml": gateway.config(fleet), "otel/agent.yaml": agent.config(fleet)}
     if jaeger.ours(fleet):
         files["otel/jaeger.yaml"] = jaeger.config(fleet)
     return {name: to_yaml(body, "models/") for name, body in files.items()}

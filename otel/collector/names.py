@@ -26,6 +26,8 @@ RENAMED: dict[Kind, dict[str, tuple[str, Version]]] = {
         "otlp": ("otlp_grpc", (0, 144)),
         "otlphttp": ("otlp_http", (0, 144)),
         "loadbalancing": ("load_balancing", (0, 153)),
+        # Renamed in 0.157 or 0.158; both still know the old name.
+        "azuremonitor": ("azure_monitor", (0, 158)),
         "prometheusremotewrite": ("prometheus_remote_write", (0, 154)),
     },
     "connectors": {
@@ -34,14 +36,24 @@ RENAMED: dict[Kind, dict[str, tuple[str, Version]]] = {
 }
 
 Option = Literal[
-    "aggregation_cardinality_limit", "batch", "paths_with_context", "series_expiration", "without_scope_info"
+    "aggregation_cardinality_limit",
+    "batch",
+    "event_name",
+    "max_retries",
+    "paths_with_context",
+    "redact_all_types",
+    "series_expiration",
+    "without_scope_info",
 ]
 
 # Option -> the oldest release whose source was seen to have it; a config for an older one does without.
 SINCE: dict[Option, Version] = {
     "aggregation_cardinality_limit": (0, 130),
     "batch": (0, 140),
+    "event_name": (0, 140),
+    "max_retries": (0, 136),
     "paths_with_context": (0, 140),
+    "redact_all_types": (0, 158),
     "series_expiration": (0, 158),
     "without_scope_info": (0, 150),
 }

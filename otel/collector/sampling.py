@@ -16,14 +16,18 @@ from modelwatch.model.defaults import TRACING
 from modelwatch.model.types import Model
 from modelwatch.otel.collector.names import Version, path
 from modelwatch.telemetry import promql
-from modelwatch.telemetry.spans import LOW_CONFIDENCE, MODEL_NAME
+from modelwatch.telemetry.spans import DRIFTED, LOW_CONFIDENCE, MODEL_NAME, Attribute
 
 Policy = dict[str, Any]
+
+# What a service marks by itself: kind of trace in the spec -> the attribute that is true.
+_FLAGS = {"low_confidence": LOW_CONFIDENCE, "drifted": DRIFTED}
 
 
 def policies(models: Sequence[Model], version: Version) -> list[Policy]:
     """Policies for all models; one that every model shares also covers traces of models without a spec."""
-    return [*_errors(models), *_slow(models), *_unsure(models, version), *_shares(models)]
+    flags = [policy for kind, flag in _FLAGS.items() for policy in _flagged(models, kind, flag, version)]
+    return [*_errors(models), *_slow(models), *flags, *_shares(models)]
 
 
 def _errors(models: Sequence[Model]) -> Iterable[Policy]:
@@ -42,12 +46,13 @@ def _slow(models: Sequence[Model]) -> Iterable[Policy]:
         yield _for(slow, models, {"name": f"slow-{threshold.text}", "type": "latency", "latency": latency})
 
 
-def _unsure(models: Sequence[Model], version: Version) -> Iterable[Policy]:
-    wanted = [model for model in models if "low_confidence" in model.tracing.keep]
+def _flagged(models: Sequence[Model], kind: str, flag: Attribute, version: Version) -> Iterable[Policy]:
+    wanted = [model for model in models if kind in model.tracing.keep]
     if wanted:
-        condition = f'{path("span", "attributes", version)}["{LOW_CONFIDENCE.key}"] == true'
+        condition = f'{path("span", "attributes", version)}["{flag.key}"] == true'
         ottl = {"error_mode": "ignore", "span": [condition]}
-        yield _for(wanted, models, {"name": "low-confidence", "type": "ottl_condition", "ottl_condition": ottl})
+        name = kind.replace("_", "-")
+        yield _for(wanted, models, {"name": name, "type": "ottl_condition", "ottl_condition": ottl})
 
 
 def _shares(models: Sequence[Model]) -> Iterable[Policy]:

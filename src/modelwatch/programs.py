@@ -152,10 +152,11 @@ def _pint(program: Path, what: str, bench: _Bench) -> None:
 def _collector(program: Path, what: str, bench: _Bench) -> None:
     state = bench.root / "collector-state"
     state.mkdir()
-    bench.ask(
-        program,
-        f"{what} validate",
-        "validate",
-        "--config=otel/collector.yaml",
-        env={"MODELWATCH_COLLECTOR_STATE": str(state)},
-    )
+    for role in ("collector", "agent"):
+        bench.ask(
+            program,
+            f"{what} validate ({role})",
+            "validate",
+            f"--config=otel/{role}.yaml",
+            env={"MODELWATCH_COLLECTOR_STATE": str(state), "MODELWATCH_GATEWAY": "127.0.0.1:4317"},
+        )

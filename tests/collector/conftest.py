@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from modelwatch.model.addresses import DEFAULT_PORTS, Addresses
 from modelwatch.model.types import Destination, Fleet
 from modelwatch.model.units import Duration
 from modelwatch.otel.collector import generate
+from tests.collector.telemetry import Service
 
 PATIENCE = 30
 
@@ -69,8 +70,7 @@ def page() -> Callable[..., str]:
     return fetch
 
 
-@pytest.fixture
-def addresses() -> Addresses:
+def free_addresses() -> Addresses:
     """Every part on a free port of the loopback."""
     with ExitStack() as stack:
         sockets = {part: stack.enter_context(socket.socket()) for part in DEFAULT_PORTS}
@@ -78,6 +78,11 @@ def addresses() -> Addresses:
             listener.bind(("127.0.0.1", 0))
         found = {part: f"127.0.0.1:{listener.getsockname()[1]}" for part, listener in sockets.items()}
     return Addresses(internal=found, public=found)
+
+
+@pytest.fixture
+def addresses() -> Addresses:
+    return free_addresses()
 
 
 @pytest.fixture
@@ -92,14 +97,21 @@ def moved(fleet: Fleet, addresses: Addresses) -> Fleet:
 
 
 @pytest.fixture
+def service(moved: Fleet) -> Iterator[Service]:
+    made = Service(moved)
+    yield made
+    made.provider.shutdown()
+
+
+@pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """``run(program, *arguments)``; whatever still runs at the end is ended."""
     started: list[Running] = []
 
-    def start(program: Path, *arguments: str) -> Running:
+    def start(program: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Running:
         log = tmp_path / f"{program.name}-{len(started)}.log"
         with log.open("wb") as out:
-            environ = {**os.environ, "MODELWATCH_COLLECTOR_STATE": str(tmp_path / "state")}
+            environ = {**os.environ, "MODELWATCH_COLLECTOR_STATE": str(tmp_path / "state"), **(env or {})}
             process = subprocess.Popen([program, *arguments], stdout=out, stderr=out, env=environ)
         started.append(Running(process, log))
         return started[-1]
@@ -113,11 +125,11 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 def collector(part: Any, run: Callable[..., Running], tmp_path: Path) -> Callable[..., Running]:
     """``collector(fleet)`` runs the generated config and returns when it is ready; decisions take half a second."""
 
-    def start(fleet: Fleet, *arguments: str) -> Running:
+    def start(fleet: Fleet, *arguments: str, env: Mapping[str, str] | None = None) -> Running:
         config = tmp_path / "collector.yaml"
         config.write_text(generate(fleet)["otel/collector.yaml"], "utf-8")
         wait = ("--set=processors.tail_sampling.decision_wait=500ms",) if fleet.stack.traces else ()
-        running = run(part("otelcol-modelwatch"), "--config", str(config), *wait, *arguments)
+        running = run(part("otelcol-modelwatch"), "--config", str(config), *wait, *arguments, env=env)
         health = f"http://{fleet.addresses.internal['collector_health']}"
         until(lambda: running.process.poll() is not None or fetch(health), "the Collector")
         if running.process.poll() is not None:

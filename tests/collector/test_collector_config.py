@@ -38,10 +38,11 @@ def test_parts_listen_where_they_were_moved(fleet: Fleet) -> None:
     files = generate(replace(fleet, addresses=moved))
     assert "127.0.0.1:5318" in files["otel/collector.yaml"]
     assert "127.0.0.1:4318" not in files["otel/collector.yaml"]
+    assert "127.0.0.1:5318" in files["otel/agent.yaml"]
     # The spec's documented address follows its part, at both ends.
-    for text in files.values():
-        assert "127.0.0.1:5319" in text
-        assert "127.0.0.1:4319" not in text
+    for name in ("otel/collector.yaml", "otel/jaeger.yaml"):
+        assert "127.0.0.1:5319" in files[name]
+        assert "127.0.0.1:4319" not in files[name]
 
 
 def test_secrets_come_from_the_environment_alone(fleet: Fleet) -> None:
@@ -116,7 +117,7 @@ def test_jaegers_config_is_made_where_jaeger_is_a_part_of_the_stack(fleet: Fleet
     """Not where the traces go to someone else's."""
     assert "otel/jaeger.yaml" in generate(fleet)
     theirs = replace(fleet.stack, traces=(Destination("jaeger", "jaeger", "jaeger.example.com:4317"),))
-    assert list(generate(replace(fleet, stack=theirs))) == ["otel/collector.yaml"]
+    assert set(generate(replace(fleet, stack=theirs))) == {"otel/collector.yaml", "otel/agent.yaml"}
 
 
 def test_jaeger_keeps_a_bounded_number_of_traces_in_memory(fleet: Fleet) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +13,8 @@ from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Status, StatusCode
 from prometheus_client import CollectorRegistry
 
 from modelwatch.model.types import Destination, Fleet, Model, Stack
@@ -27,83 +23,9 @@ from modelwatch.otel.sampling import TailSampling
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import spans as s
+from tests.collector.telemetry import Service, attributes, kept, samples, spans, written
 
 pytestmark = pytest.mark.real("otelcol-modelwatch")
-MILLISECOND = 1_000_000
-START = 1_700_000_000_000_000_000
-
-
-class Service:
-    """A service that sends spans over HTTP, as the helpers do."""
-
-    def __init__(self, fleet: Fleet, **resource: str) -> None:
-        attributes = {s.SERVICE_NAME.key: "flights", s.ENVIRONMENT.key: "prod", **resource}
-        self.provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
-        endpoint = f"http://{fleet.addresses.internal['otlp_http']}/v1/traces"
-        self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
-        self.tracer = self.provider.get_tracer("modelwatch")
-
-    def request(self, model: str = "flight-delay", milliseconds: int = 20, *, error: bool = False, **more: Any) -> str:
-        """One request with one stage; returns its trace's id."""
-        attributes = {s.MODEL_NAME.key: model, s.MODEL_VERSION.key: "1", **more}
-        root = self.tracer.start_span(
-            f"inference {model}", kind=SpanKind.SERVER, attributes=attributes, start_time=START
-        )
-        stage = self.tracer.start_span(
-            "predict",
-            context=set_span_in_context(root),
-            attributes={s.MODEL_NAME.key: model, s.STAGE.key: "predict"},
-            start_time=START,
-        )
-        stage.end(START + milliseconds * MILLISECOND // 2)
-        if error:
-            root.set_status(Status(StatusCode.ERROR, "passenger 4711 has no seat"))
-        root.end(START + milliseconds * MILLISECOND)
-        return format(root.get_span_context().trace_id, "032x")
-
-    def flush(self) -> None:
-        assert self.provider.force_flush()
-
-
-@pytest.fixture
-def service(moved: Fleet) -> Iterator[Service]:
-    made = Service(moved)
-    yield made
-    made.provider.shutdown()
-
-
-def written(state: Path, name: str = "traces.jsonl") -> list[dict[str, Any]]:
-    """What the file exporter wrote, one OTLP message a line."""
-    path = state / name
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
-def spans(state: Path) -> list[dict[str, Any]]:
-    return [
-        span
-        for message in written(state)
-        for resource in message["resourceSpans"]
-        for scope in resource["scopeSpans"]
-        for span in scope["spans"]
-    ]
-
-
-def kept(state: Path) -> set[str]:
-    return {span["traceId"] for span in spans(state)}
-
-
-def attributes(item: dict[str, Any]) -> dict[str, Any]:
-    return {entry["key"]: next(iter(entry["value"].values())) for entry in item.get("attributes", ())}
-
-
-def samples(text: str, name: str) -> list[dict[str, str]]:
-    """Labels of each series of that name in an exposition, its value under ""."""
-    found = []
-    for line in text.splitlines():
-        match = re.match(rf"{name}\{{(.*?)\}} (\S+)", line)
-        if match:
-            found.append({**dict(re.findall(r'(\w+)="([^"]*)"', match[1])), "": match[2]})
-    return found
 
 
 def models_of(fleet: Fleet, **tracing: Any) -> tuple[Model, ...]:
@@ -143,7 +65,7 @@ def test_the_collector_validates_every_kind_of_destination(
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
 
 
-def test_errors_slow_and_unsure_requests_are_all_kept(
+def test_errors_slow_unsure_and_drifted_requests_are_all_kept(
     collector: Any, moved: Fleet, service: Service, tmp_path: Path
 ) -> None:
     """Of ordinary ones with no share to keep, none."""
@@ -151,11 +73,12 @@ def test_errors_slow_and_unsure_requests_are_all_kept(
     failed = {service.request(error=True) for _ in range(10)}
     slow = {service.request(milliseconds=250) for _ in range(10)}
     unsure = {service.request(**{s.CONFIDENCE.key: 0.4, s.LOW_CONFIDENCE.key: True}) for _ in range(10)}
+    drifted = {service.request(**{s.DRIFTED.key: True}) for _ in range(10)}
     for _ in range(20):
-        service.request(milliseconds=249, **{s.CONFIDENCE.key: 0.9, s.LOW_CONFIDENCE.key: False})
+        service.request(milliseconds=249, **{s.LOW_CONFIDENCE.key: False, s.DRIFTED.key: False})
     service.flush()
     running.stop()
-    assert kept(tmp_path / "state") == failed | slow | unsure
+    assert kept(tmp_path / "state") == failed | slow | unsure | drifted
 
 
 def test_each_model_has_its_own_policy(collector: Any, moved: Fleet, service: Service, tmp_path: Path) -> None:
@@ -302,7 +225,8 @@ def test_everything_that_the_helpers_send_arrives_whole(
     for span in found:
         by_name.setdefault(span["name"], []).append(span)
     keys = {key for span in found for key in attributes(span)}
-    assert keys == {attribute.key for attribute in s.SPAN_ATTRIBUTES}
+    # The helpers have no call for this one yet.
+    assert keys == {attribute.key for attribute in s.SPAN_ATTRIBUTES} - {s.DRIFTED.key}
     (event,) = [event for span in found for event in span.get("events", ())]
     assert set(attributes(event)) == {"exception.type", "exception.stacktrace"}
     assert len(by_name["predict"]) == 2

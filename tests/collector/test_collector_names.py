@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from modelwatch.model.destinations import KINDS, SIGNALS
 from modelwatch.model.types import Destination, Fleet, Versions
 from modelwatch.otel.collector import generate
-from modelwatch.otel.collector.names import RENAMED, named
+from modelwatch.otel.collector.names import RENAMED, SINCE, named
+from tests.collector.test_collector_destinations import AWAY
 
 Json = dict[str, Any]
 
@@ -85,6 +89,28 @@ def test_an_option_is_only_written_for_a_release_that_knows_it(fleet: Fleet, ver
     assert all(("batch" in queue) == (version >= (0, 140)) for queue in queues)
     text = yaml.safe_dump(made)
     assert ("span.status.message" in text) == (version >= (0, 140))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(119, 200))
+def test_no_release_is_given_a_name_or_an_option_of_a_later_one(fleet: Fleet, minor: int) -> None:
+    """In both roles and for every destination; and once a name is new, the old one is gone."""
+    version = (0, minor)
+    stack = fleet.stack
+    for signal in SIGNALS:
+        chosen = tuple(replace(d, name=d.type) for d in AWAY.values() if signal in KINDS[d.type].signals)
+        stack = replace(stack, **{signal: chosen})
+    versions = replace(stack.versions, collector=version)
+    files = generate(replace(fleet, stack=replace(stack, versions=versions)))
+    for name in ("otel/collector.yaml", "otel/agent.yaml"):
+        made = yaml.safe_load(files[name])
+        for kind, renames in RENAMED.items():
+            found = types(made, kind) if kind in made else set()
+            for old, (new, since) in renames.items():
+                # The receiver and the exporter were both called otlp; only the exporter was renamed.
+                assert (old if version >= since else new) not in found
+        for option in ("aggregation_cardinality_limit", "series_expiration", "without_scope_info", "batch"):
+            assert version >= SINCE[option] or f"{option}:" not in files[name]
 
 
 def test_no_release_gets_the_batch_processor(fleet: Fleet) -> None:

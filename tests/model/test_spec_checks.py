@@ -209,6 +209,41 @@ def test_receivers_have_the_fields_of_their_type(load: Load, receiver: str, expe
         ("traces", "{type: otlp, endpoint: h}", "'endpoint' of otlp wants host:port or a URL, found 'h'"),
         ("traces", "{type: otlp, endpoint: 'h:99999'}", "'endpoint' of otlp wants host:port or a URL, found 'h:99999'"),
         ("traces", "{type: otlp, endpoint: 'h:4317'}", None),
+        ("traces", "{type: otlp}", "a destination of type otlp needs 'endpoint'"),
+        ("traces", "{type: awsxray}", "a destination of type awsxray needs 'region'"),
+        ("traces", "{type: awsxray, region: eu-central-1}", None),
+        ("metrics", "{type: awsxray, region: eu-central-1}", "awsxray takes traces and no metrics"),
+        ("metrics", "{type: awsemf, region: eu-central-1}", None),
+        ("logs", "{type: datadog, site: datadoghq.eu, org: x}", "a destination of type datadog does not use 'org'"),
+        (
+            "logs",
+            "{type: azuremonitor, endpoint: 'https://h'}",
+            "a destination of type azuremonitor does not use 'endpoint'",
+        ),
+        (
+            "traces",
+            "{type: influxdb, endpoint: 'https://h', org: x}",
+            "a destination of type influxdb needs 'bucket'",
+        ),
+        ("metrics", "{type: influxdb, endpoint: 'https://h', org: x, bucket: spans}", None),
+        ("metrics", "{type: prometheus, endpoint: 'http://127.0.0.1:9090'}", None),
+        (
+            "metrics",
+            "{type: prometheus, endpoint: 'http://h:9090'}",
+            "'endpoint' of prometheus leaves this machine in clear: 'http://h:9090'",
+        ),
+        ("traces", "{type: tempo, endpoint: 'tempo:4317'}", None),
+        (
+            "traces",
+            "{type: zipkin, endpoint: 'h:9411'}",
+            "'endpoint' of zipkin wants a URL, found 'h:9411'",
+        ),
+        ("logs", "{type: elasticsearch, endpoint: 'https://h:9200'}", None),
+        (
+            "metrics",
+            "{type: elasticsearch, endpoint: 'https://h'}",
+            "elasticsearch takes traces and logs and no metrics",
+        ),
         ("logs", "{type: otlp, endpoint: 'https://h/otlp'}", None),
         ("logs", "{type: file, endpoint: logs.jsonl}", None),
     ],
@@ -217,6 +252,12 @@ def test_destinations_fit_their_signal(load: Load, signal: str, destination: str
     stack = STACK + f"destinations: {{{signal}: [{destination.replace('{', '{name: d, ')}]}}\n"
     found = load(churn=TEN_LINES, stack=stack).diagnostics
     assert [(d.code, d.message) for d in found] == ([("MW047", message)] if message else [])
+
+
+@pytest.mark.parametrize(("version", "told"), [("0.118", True), ("0.9", True), ("0.119", False), ("1.0", False)])
+def test_a_collector_that_no_config_can_be_written_for_is_told(load: Load, version: str, told: bool) -> None:
+    found = load(churn=TEN_LINES, stack=STACK + f'versions: {{collector: "{version}"}}\n').diagnostics
+    assert [d.code for d in found] == (["MW017"] if told else [])
 
 
 @pytest.mark.parametrize("name", ["stack", "Modelwatch", "con", "LPT1"])

@@ -150,6 +150,7 @@ def test_the_defaults_that_editors_show_of_the_stack_are_those_of_the_code() -> 
         ("routes",): stack.routes,
         ("teams",): stack.teams,
         ("destinations", "traces"): stack.traces,
+        ("destinations", "metrics"): stack.metrics,
         ("destinations", "logs"): stack.logs,
         ("links", "runbooks"): stack.runbooks,
         ("links", "dashboards"): stack.dashboards,

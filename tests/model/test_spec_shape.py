@@ -98,7 +98,7 @@ def only(load: Load, **files: str) -> str:
         ("slos: [{name: a, objective: 99, sli: {}}]", "11:33 MW013 'sli' lacks 'latency' -- add latency: 250ms"),
         (
             "tracing: {keep: [errors, fast]}",
-            "11:26 MW015 an item of 'keep' cannot be 'fast' -- choose one of errors, slow, low_confidence",
+            "11:26 MW015 an item of 'keep' cannot be 'fast' -- choose one of errors, slow, low_confidence, drifted",
         ),
         (
             "tracing: {keep: [errors, error]}",

@@ -213,6 +213,7 @@ def stack(data: Data, source: Path) -> t.Stack:
         routes=_routes(data["routes"]) if "routes" in data else default.routes,
         dead_mans_switch=data.get("alerting", {}).get("dead_mans_switch"),
         traces=_destinations(destinations["traces"]) if "traces" in destinations else default.traces,
+        metrics=_destinations(destinations["metrics"]) if "metrics" in destinations else default.metrics,
         logs=_destinations(destinations["logs"]) if "logs" in destinations else default.logs,
         runbooks=links.get("runbooks", default.runbooks).rstrip("/"),
         dashboards=links.get("dashboards", default.dashboards).rstrip("/"),
@@ -243,4 +244,4 @@ def _routes(data: Data) -> dict[t.Severity, str]:
 
 
 def _destinations(data: Any) -> tuple[t.Destination, ...]:
-    return tuple(t.Destination(item["name"], item["type"], item["endpoint"]) for item in data)
+    return tuple(t.Destination(**item) for item in data)

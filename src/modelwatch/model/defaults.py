@@ -82,7 +82,7 @@ PERFORMANCE = t.Performance(label_delay=_duration("1d"), window=_duration("1d"),
 # A tenth of ordinary traces shows what is usual; what went wrong is always kept.
 TRACING = t.Tracing(
     sample=Decimal("0.1"),
-    keep=("errors", "slow", "low_confidence"),
+    keep=("errors", "slow", "low_confidence", "drifted"),
     slow=_duration("500ms"),
     low_confidence=Decimal("0.6"),
 )

@@ -19,7 +19,21 @@ DriftMethod = Literal["psi", "js", "kl", "hellinger", "tv", "ks", "wasserstein_s
 SliKind = Literal["errors", "latency", "valid_rows"]
 ReceiverType = Literal["pagerduty", "slack", "webhook", "none"]
 Severity = Literal["page", "ticket", "info"]
-DestinationType = Literal["jaeger", "otlp", "loki", "file"]
+DestinationType = Literal[
+    "jaeger",
+    "otlp",
+    "tempo",
+    "loki",
+    "prometheus",
+    "zipkin",
+    "elasticsearch",
+    "influxdb",
+    "azuremonitor",
+    "awsxray",
+    "awsemf",
+    "datadog",
+    "file",
+]
 Stratum = Literal["unsure", "risky", "edge", "drifted", "rest"]
 SampleFormat = Literal["jsonl", "parquet"]
 
@@ -153,7 +167,7 @@ class Tracing:
     """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept."""
 
     sample: Decimal
-    keep: tuple[Literal["errors", "slow", "low_confidence"], ...]
+    keep: tuple[Literal["errors", "slow", "low_confidence", "drifted"], ...]
     slow: Duration
     low_confidence: Decimal
 
@@ -235,11 +249,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the Collector sends a signal: an OTLP endpoint (host:port or URL), Jaeger's, Loki's URL, a file's path."""
+    """Where the Collector sends a signal; modelwatch.model.destinations says which type has which fields."""
 
     name: str
     type: DestinationType
-    endpoint: str
+    endpoint: str = ""
+    region: str | None = None
+    site: str | None = None
+    org: str | None = None
+    bucket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +289,8 @@ class Stack:
     runbooks: str
     dashboards: str
     source: str = ""
+    # Sent besides what Prometheus reads from the Collector by itself.
+    metrics: tuple[Destination, ...] = ()
 
     def pages_in(self, environment: str) -> bool:
         """Whether an alert in this environment may wake someone; an undeclared environment may."""

@@ -34,6 +34,7 @@ STAGE = Attribute("modelwatch.stage", "string", "preprocessing, predict, postpro
 OUTCOME = Attribute("modelwatch.outcome", "string", "success or error")
 CONFIDENCE = Attribute("modelwatch.confidence", "double", "confidence of the answer, 0 to 1")
 LOW_CONFIDENCE = Attribute("modelwatch.low_confidence", "boolean", "the confidence is below tracing.low_confidence")
+DRIFTED = Attribute("modelwatch.drifted", "boolean", "the service marks the request: its model has drifted")
 BATCH_SIZE = Attribute("modelwatch.batch.size", "int", "rows answered by this request")
 ERROR_TYPE = Attribute("error.type", "string", "class of the exception, by OpenTelemetry's convention")
 
@@ -44,6 +45,7 @@ SPAN_ATTRIBUTES = (
     OUTCOME,
     CONFIDENCE,
     LOW_CONFIDENCE,
+    DRIFTED,
     BATCH_SIZE,
     ERROR_TYPE,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelwatch.model.checks import (
     baseline,
+    destinations,
     drift,
     features,
     names,
@@ -17,6 +18,7 @@ from modelwatch.model.checks import (
     serving,
     slos,
     task,
+    versions,
 )
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
@@ -25,7 +27,7 @@ from modelwatch.model.tree import Document
 __all__ = ["Folder", "of_document", "of_folder"]
 
 _OF_MODEL = (names.of_model, features.check, drift.check, task.check, serving.check, slos.check, sampling.check)
-_OF_STACK = (names.of_stack, receivers.check, receivers.destinations, prometheus.intervals)
+_OF_STACK = (names.of_stack, receivers.check, destinations.check, versions.check, prometheus.intervals)
 _OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention, baseline.check)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from modelwatch.model import codes, words
 from modelwatch.model.checks.folder import Folder
+from modelwatch.model.destinations import SIGNALS
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document, Step
 from modelwatch.telemetry.labels import RESERVED
@@ -37,7 +38,7 @@ def of_model(document: Document) -> Iterator[Diagnostic]:
 
 def of_stack(document: Document) -> Iterator[Diagnostic]:
     """Destinations of one signal are unique; external labels are not labels of the kit."""
-    for signal in ("traces", "logs"):
+    for signal in SIGNALS:
         paths = [("destinations", signal, i, "name") for i in range(document.count("destinations", signal))]
         yield from _unique(document, "destination", paths)
     for label in document.keys("prometheus", "external_labels"):

@@ -1,0 +1,177 @@
+"""The agent: what it hands to a gateway, and how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from modelwatch.model.addresses import Addresses
+from modelwatch.model.types import Fleet
+from modelwatch.otel.collector import generate
+from modelwatch.telemetry import spans as s
+from tests.collector.conftest import fetch, free_addresses, until
+from tests.collector.telemetry import Service, kept, spans
+
+README = Path(__file__).parents[2] / "otel" / "collector" / "README.md"
+real = pytest.mark.real("otelcol-modelwatch")
+
+
+def agent(fleet: Fleet) -> dict[str, Any]:
+    return dict(yaml.safe_load(generate(fleet)["otel/agent.yaml"]))
+
+
+def test_the_agent_redacts_before_it_sends_and_samples_nothing(fleet: Fleet) -> None:
+    """Sampling and span metrics need all spans of a trace in one place."""
+    made = agent(fleet)
+    assert set(made["service"]["pipelines"]) == {"traces", "logs"}
+    for pipeline in made["service"]["pipelines"].values():
+        assert pipeline["processors"] == ["memory_limiter", "resource_detection", "transform/scrub", "redaction"]
+        assert pipeline["exporters"] == ["otlp_grpc/gateway"]
+    assert made["processors"]["redaction"]["allow_all_keys"] is False
+    assert "connectors" not in made
+
+
+def test_the_agent_encrypts_unless_it_is_told_otherwise_and_queues_on_disk(fleet: Fleet) -> None:
+    body = agent(fleet)["exporters"]["otlp_grpc/gateway"]
+    assert body["tls"] == {"insecure": "${env:MODELWATCH_GATEWAY_INSECURE:-false}"}
+    assert body["sending_queue"]["storage"] == "file_storage/queue"
+    assert body["retry_on_failure"]["max_elapsed_time"] == "0s"
+
+
+@pytest.fixture
+def beside(moved: Fleet) -> Fleet:
+    """The agent's fleet: other ports than the gateway's."""
+    return replace(moved, addresses=free_addresses())
+
+
+@pytest.fixture
+def start_agent(part: Any, run: Any, moved: Fleet, beside: Fleet, tmp_path: Path) -> Callable[..., Any]:
+    """Starts the agent, which sends to the gateway of ``moved``, and returns when it is ready."""
+
+    def start(*arguments: str) -> Any:
+        config = tmp_path / "agent.yaml"
+        config.write_text(generate(beside)["otel/agent.yaml"], "utf-8")
+        env = {
+            "MODELWATCH_COLLECTOR_STATE": str(tmp_path / "agent"),
+            "MODELWATCH_GATEWAY": moved.addresses.internal["otlp_grpc"],
+            "MODELWATCH_GATEWAY_INSECURE": "true",
+        }
+        running = run(part("otelcol-modelwatch"), "--config", str(config), *arguments, env=env)
+        until(lambda: running.process.poll() is not None or fetch(health(beside.addresses)), "the agent")
+        assert running.process.poll() is None, running.stop()
+        return running
+
+    return start
+
+
+def health(addresses: Addresses) -> str:
+    return f"http://{addresses.internal['collector_health']}"
+
+
+@pytest.fixture
+def near(beside: Fleet) -> Iterator[Service]:
+    """A service that sends to the agent."""
+    made = Service(beside, **{"passenger.name": "Ada"})
+    yield made
+    made.provider.shutdown()
+
+
+@real
+def test_the_agent_starts_without_a_warning(start_agent: Any, collector: Any, moved: Fleet) -> None:
+    collector(moved)
+    log = start_agent().stop()
+    assert not [line for line in log.splitlines() if re.search(r"\t(warn|error)\t|deprecat", line)]
+
+
+@real
+def test_through_agent_and_gateway_a_request_is_kept_by_policy(
+    start_agent: Any, collector: Any, moved: Fleet, near: Service, tmp_path: Path
+) -> None:
+    models = tuple(replace(model, tracing=replace(model.tracing, sample=Decimal(0))) for model in moved.models)
+    gateway = collector(replace(moved, models=models))
+    running = start_agent()
+    wanted = {near.request(error=True), near.request(**{s.DRIFTED.key: True}), near.request(milliseconds=300)}
+    near.request()
+    near.flush()
+    running.stop()
+    gateway.stop()
+    assert kept(tmp_path / "state") == wanted
+
+
+@real
+def test_what_leaves_the_agent_is_redacted_already_and_survives_an_outage(
+    start_agent: Any, part: Any, run: Any, moved: Fleet, beside: Fleet, near: Service, tmp_path: Path
+) -> None:
+    """The gateway here writes down whatever it gets, and is there only after the agent was killed."""
+    first = start_agent()
+    near.request(error=True, **{"feature.carrier": "Ada"})
+    near.flush()
+    metrics = f"http://{beside.addresses.internal['collector']}/metrics"
+    until(lambda: re.search(r"otelcol_exporter_queue_size\{.* [1-9]", fetch(metrics)), "the queue on disk")
+    first.stop(9)
+    config, _ = receiver(tmp_path, moved.addresses.internal["otlp_grpc"])
+    run(part("otelcol-modelwatch"), "--config", str(config))
+    start_agent()
+    found = until(lambda: spans(tmp_path), "the spans")
+    assert {span["name"] for span in found} == {"inference flight-delay", "predict"}
+    text = (tmp_path / "traces.jsonl").read_text("utf-8")
+    assert "Ada" not in text
+    assert "passenger" not in text
+
+
+@real
+def test_with_the_config_of_the_readme_a_trace_stays_on_one_of_several_gateways(
+    start_agent: Any, part: Any, run: Any, beside: Fleet, tmp_path: Path
+) -> None:
+    """Also when its spans come from different services at different times; and both gateways get their part."""
+    balance = yaml.safe_load(re.search(r"```yaml\n(exporters:\n.*?)```", README.read_text("utf-8"), re.DOTALL)[1])  # type: ignore[index]  # it is there
+    body = balance["exporters"]["load_balancing/gateways"]
+    folders, hosts = [], []
+    for number in range(2):
+        folder = tmp_path / f"gateway{number}"
+        folder.mkdir()
+        config, address = receiver(folder)
+        run(part("otelcol-modelwatch"), "--config", str(config))
+        folders.append(folder)
+        hosts.append(address)
+    body["resolver"] = {"static": {"hostnames": hosts}}
+    body["protocol"]["otlp"]["tls"]["insecure"] = True
+    (tmp_path / "balance.yaml").write_text(yaml.safe_dump(balance), "utf-8")
+    start_agent("--config", str(tmp_path / "balance.yaml"))
+    first, second = Service(beside), Service(beside)
+    sent = set()
+    for _ in range(40):
+        trace = first.request()
+        second.child_of(trace)
+        sent.add(trace)
+    for service in (first, second):
+        service.flush()
+        service.provider.shutdown()
+    until(lambda: sum(len(spans(folder)) for folder in folders) == 120, "all spans")
+    one, other = map(kept, folders)
+    assert one | other == sent
+    assert not one & other
+    assert one and other
+
+
+def receiver(folder: Path, address: str = "") -> tuple[Path, str]:
+    """Config of a Collector that writes down whatever it gets, and its address."""
+    address = address or free_addresses().internal["otlp_grpc"]
+    plain = {
+        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": address}}}},
+        "exporters": {"file": {"path": str(folder / "traces.jsonl"), "flush_interval": "100ms"}},
+        "service": {
+            "pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["file"]}},
+            "telemetry": {"metrics": {"level": "none"}},
+        },
+    }
+    config = folder / "plain.yaml"
+    config.write_text(yaml.safe_dump(plain), "utf-8")
+    return config, address
