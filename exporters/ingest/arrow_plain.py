@@ -2,10 +2,10 @@
 
 Every buffer is looked at within its bounds, and every value that a column is made of is checked before it is used.
 
-nanoarrow (0.9.0) would be small enough to do this instead. It was tried on damaged streams and is unfit for what strangers
-send: a buffer whose offset is near 2**63 passes its check of bounds and ends the process by SIGSEGV; one whose size is near
-2**63 makes the batch vanish without an error; a stream of the old framing, without a continuation, aborts on ``free()``; and
-texts that are no UTF-8 pass its full validation. tests/exporters/test_ingest_arrow.py holds such streams.
+nanoarrow (0.9.0) would be small enough to do this instead. It was tried on damaged streams and is unfit for what
+strangers send: a buffer whose offset is near 2**63 passes its check of bounds and ends the process by SIGSEGV; one
+whose size is near 2**63 makes the batch vanish without an error; the old framing, without a continuation, can abort in
+``free()``; texts that are no UTF-8 pass its full validation. tests/exporters/test_ingest_arrow.py holds such streams.
 """
 
 from __future__ import annotations
