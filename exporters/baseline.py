@@ -10,9 +10,13 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from modelwatch.exporters.building import build_apart
 from modelwatch.exporters.reference import FORMAT, Profile, ProfileError, load_profile, profile_to_json
 from modelwatch.exporters.subjects import subjects
 from modelwatch.model import types as t
+
+# A build that takes longer says so often how far it is.
+PROGRESS_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,12 +58,16 @@ def _key(model: t.Model, data: Path) -> str:
 
 
 def _built(model: t.Model, data: Path) -> Profile:
-    # pyarrow is 60 MiB resident, and a sidecar that starts from saved profiles never needs it.
-    from modelwatch.exporters.profile import build_profile  # noqa: PLC0415
+    started = told = time.monotonic()
 
-    started = time.monotonic()
+    def progress(share: float) -> None:
+        nonlocal told
+        if time.monotonic() - told >= PROGRESS_SECONDS:
+            told = time.monotonic()
+            _log.info("profile of %s: %.0f %% of %s is read", model.name, 100 * share, data)
+
     _log.info("building the reference profile of %s from %s", model.name, data)
-    profile = build_profile(model, data)
+    profile = build_apart(model, data, progress)
     _log.info("profile of %s: %d rows in %.1f s", model.name, profile.rows, time.monotonic() - started)
     return profile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
 import sys
 
@@ -107,6 +108,83 @@ def test_where_both_read_a_damaged_stream_they_read_the_same(seed: int, changes:
     found, other = _or_error(lambda: plain), _or_error(lambda: _by_library(view))
     # The library looks at all of a message, also at what nobody asks for.
     assert MalformedError in (found, other) or found == other
+
+
+# --- streams that are damaged where it hurts ---
+
+
+def _written(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+SOUND = _written(
+    pa.table({"a": [1.5, 2.5, 3.5], "b": ["xx", "yy", "zz"], "c": pa.array(["p", "q", "p"]).dictionary_encode()})
+)
+SCHEMA_ENDS = 8 + int.from_bytes(SOUND[4:8], "little")
+# Where its record batch says that each of its buffers lies: the offset of each, followed by its size.
+PLACES = struct.pack("<14q", 0, 0, 0, 24, 24, 0, 24, 16, 40, 6, 48, 0, 48, 12)
+ENDS = struct.pack("<4i", 0, 2, 4, 6)
+CODES = struct.pack("<4i", 0, 1, 0, 0)
+
+
+def _replaced(old: bytes, new: bytes) -> bytes:
+    assert SOUND.count(old) == 1
+    return SOUND.replace(old, new)
+
+
+@pytest.mark.parametrize("number", range(14))
+@pytest.mark.parametrize("value", [2**63 - 1, 2**63 - 8, 2**62, 2**32, 4096, -8, -1, -(2**63)])
+def test_a_buffer_that_lies_elsewhere_is_damage_and_nothing_is_loaded_for_it(number: int, value: int) -> None:
+    places = list(struct.unpack("<14q", PLACES))
+    places[number] = value
+    view = memoryview(_replaced(PLACES, struct.pack("<14q", *places)))
+    with pytest.raises(MalformedError, match="a column lies outside of its record batch"):
+        plain_table(messages(view), 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (_replaced(ENDS, struct.pack("<4i", 0, 4, 2, 6)), "its texts do not lie one after another"),
+        (_replaced(ENDS, struct.pack("<4i", 0, 2, 4, 600)), "its texts do not lie one after another"),
+        (_replaced(ENDS, struct.pack("<4i", -8, 2, 4, 6)), "its texts do not lie one after another"),
+        (_replaced(CODES, struct.pack("<4i", 0, 7, 0, 0)), "codes that are not in its dictionary"),
+        (_replaced(CODES, struct.pack("<4i", 0, -1, 0, 0)), "codes that are not in its dictionary"),
+        (_replaced(b"xxyyzz", b"xx\xffyzz"), "codec can't decode"),
+        (SOUND[:-40], "longer than the body"),
+        (b"\x02\0\0\0" + SOUND[4:], "ends early or is damaged"),
+    ],
+)
+def test_damage_is_told_by_what_is_wrong(body: bytes, said: str) -> None:
+    with pytest.raises(MalformedError, match=said):
+        table = plain_table(messages(memoryview(body)), 10)
+        assert table is not None
+        for name in "abc":
+            table.column("feature", name)
+
+
+def test_what_is_damaged_behind_its_schema_does_not_load_the_library() -> None:
+    script = (
+        "import random, sys\nfrom modelwatch.exporters.ingest import MalformedError, TooManyRowsError, decode\n"
+        f"sound, dice, refused = {SOUND!r}, random.Random(1), 0\n"
+        "for _ in range(3000):\n"
+        "    body = bytearray(sound)\n"
+        f"    at = dice.randrange({SCHEMA_ENDS}, len(body) - 8)\n"
+        "    body[at : at + 8] = dice.choice([0, 1, 255, 2**31, 2**62, 2**63 - 1, 2**64 - 1]).to_bytes(8, 'little')\n"
+        "    try:\n"
+        "        table = decode(bytes(body), 'application/vnd.apache.arrow.stream')\n"
+        "        [table.column('feature', name) for name in 'abc']\n"
+        "    except (MalformedError, TooManyRowsError):\n"
+        "        refused += 1\n"
+        "print(refused, 'pyarrow' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    refused, loaded = ran.stdout.split()
+    assert int(refused) > 1000
+    assert loaded == "False"
 
 
 @pytest.mark.parametrize("longest", [3, 8, 15, 16, 40])
