@@ -55,7 +55,7 @@ BLOCKED = (
 )
 
 # Scopes of our own helpers, which strip messages from stack traces.
-OWN_SCOPES = "^modelwatch"
+OWN_SCOPES = r"^modelwatch(\\.|\\z)"
 
 
 # What a name is that instrumentation writes by convention, such as "GET /flights/{id}": two words, no sentence.
