@@ -115,7 +115,11 @@ class ContainersBackend:
         password = folder.home / "grafana-admin-password"
         if not password.exists():
             write_atomically(password, secrets.token_urlsafe(24))
-        authorizations = {k: v for k, v in self.setup.environ.items() if k.startswith("MODELWATCH_AUTHORIZATION_")}
+        stack = self.setup.fleet.stack
+        # AWS' own library finds its credentials under its own names.
+        aws = any(sent.type.startswith("aws") for sent in (*stack.traces, *stack.metrics, *stack.logs))
+        wanted = ("MODELWATCH_AUTHORIZATION_", *(("AWS_",) if aws else ()))
+        authorizations = {name: value for name, value in self.setup.environ.items() if name.startswith(wanted)}
         write_atomically(folder.home / "authorizations.env", env_text(authorizations), mode=0o600)
         for needed in ("grafana/provisioning", "grafana/dashboards", "runbooks", "otel"):
             (folder.config / needed).mkdir(parents=True, exist_ok=True)

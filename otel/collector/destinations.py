@@ -26,6 +26,8 @@ _QUEUE_SIZE = 20_000
 _ROTATE_MEGABYTES, _ROTATE_FILES = 100, 5
 # Elasticsearch's exporter counts its retries: with a minute between them, more than two months.
 _RETRIES = 100_000
+# Types, by all their names, whose exporters only the contrib distribution has, and not our own build of the Collector.
+CONTRIB_ONLY = frozenset(("elasticsearch", "influxdb", "azuremonitor", "azure_monitor", "awsxray", "awsemf", "datadog"))
 # CloudWatch's namespace and log group of the metrics.
 _NAMESPACE, _LOG_GROUP = "modelwatch", "/modelwatch/metrics"
 

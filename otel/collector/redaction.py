@@ -47,15 +47,15 @@ BLOCKED = (
     r"(?i)\b[a-z]{2}\d{2}[ ]?([a-z]{4}[ ]?)?\d{2,4}([ ]?\d{4}){2,6}([ ]?\d{1,3})?\b",
     # payment cards of 13 to 19 digits, by the first digits of all issuers; not the digits of a fraction
     r"(^|[^0-9.])([3-6]\d|2[2-7])([\s-]?\d){11,17}\b",
-    # telephone numbers with a country's code, and with an area's
-    r"(\+|\b00)[1-9]\d{0,2}([\s()./-]*\d){6,12}\b",
+    # telephone numbers with a country's code, and with an area's; not the digits of a fraction
+    r"(\+|(^|[^0-9.])00)[1-9]\d{0,2}([\s()./-]*\d){6,12}\b",
     r"\(0?\d{2,5}\)[\s/-]?\d{3,4}[\s-]?\d{2,5}\b",
     r"\b0\d{2,4}[\s/-]\d{3,4}[\s-]?\d{2,5}\b",
     r"\b\d{3}[\s-]\d{3}[\s-]\d{4}\b",
 )
 
 # Scopes of our own helpers, which strip messages from stack traces.
-OWN_SCOPES = "^modelwatch"
+OWN_SCOPES = r"^modelwatch(\\.|\\z)"
 
 
 # What a name is that instrumentation writes by convention, such as "GET /flights/{id}": two words, no sentence.

@@ -16,6 +16,7 @@ import yaml
 
 from modelwatch.compose import parts
 from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.otel.collector.destinations import CONTRIB_ONLY
 
 REFUSED = "MW901"
 _SECRETS = re.compile(r"(?:routing_key_file|api_url_file): (\S+)")
@@ -153,6 +154,10 @@ def _collector(program: Path, what: str, bench: _Bench) -> None:
     state = bench.root / "collector-state"
     state.mkdir()
     for role in ("collector", "agent"):
+        missing = lacking(program, bench.root / "otel" / f"{role}.yaml")
+        if missing:
+            bench.summary.append(f"{what} validate ({role}): not asked, it has no exporter for {', '.join(missing)}")
+            continue
         bench.ask(
             program,
             f"{what} validate ({role})",
@@ -160,3 +165,14 @@ def _collector(program: Path, what: str, bench: _Bench) -> None:
             f"--config=otel/{role}.yaml",
             env={"MODELWATCH_COLLECTOR_STATE": str(state), "MODELWATCH_GATEWAY": "127.0.0.1:4317"},
         )
+
+
+def lacking(program: Path, config: Path) -> list[str]:
+    """Exporters in the config that only the contrib distribution has, and this program has not."""
+    exporters = yaml.safe_load(config.read_text("utf-8"))["exporters"]
+    wanted = sorted({name.partition("/")[0] for name in exporters} & CONTRIB_ONLY)
+    if not wanted:
+        return []
+    done = subprocess.run([str(program), "components"], capture_output=True, text=True, check=False)
+    has = {entry["name"] for entry in (yaml.safe_load(done.stdout) or {}).get("exporters", ())}
+    return [name for name in wanted if name not in has]

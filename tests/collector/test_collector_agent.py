@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +24,7 @@ from tests.collector.telemetry import Service, kept, spans
 
 README = Path(__file__).parents[2] / "otel" / "collector" / "README.md"
 real = pytest.mark.real("otelcol-modelwatch")
+INSECURE = {"MODELWATCH_GATEWAY_INSECURE": "true"}
 
 
 def agent(fleet: Fleet) -> dict[str, Any]:
@@ -55,20 +59,27 @@ def beside(moved: Fleet) -> Fleet:
 def start_agent(part: Any, run: Any, moved: Fleet, beside: Fleet, tmp_path: Path) -> Callable[..., Any]:
     """Starts the agent, which sends to the gateway of ``moved``, and returns when it is ready."""
 
-    def start(*arguments: str) -> Any:
+    def start(*arguments: str, env: Mapping[str, str] = INSECURE) -> Any:
         config = tmp_path / "agent.yaml"
         config.write_text(generate(beside)["otel/agent.yaml"], "utf-8")
-        env = {
+        found = {
             "MODELWATCH_COLLECTOR_STATE": str(tmp_path / "agent"),
             "MODELWATCH_GATEWAY": moved.addresses.internal["otlp_grpc"],
-            "MODELWATCH_GATEWAY_INSECURE": "true",
+            **env,
         }
-        running = run(part("otelcol-modelwatch"), "--config", str(config), *arguments, env=env)
+        running = run(part("otelcol-modelwatch"), "--config", str(config), *arguments, env=found)
         until(lambda: running.process.poll() is not None or fetch(health(beside.addresses)), "the agent")
         assert running.process.poll() is None, running.stop()
         return running
 
     return start
+
+
+def of_readme(first: str) -> str:
+    """The example config in the README that begins with this section."""
+    found = re.search(rf"```yaml\n({first}:\n.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert found
+    return found[1]
 
 
 def health(addresses: Addresses) -> str:
@@ -127,11 +138,53 @@ def test_what_leaves_the_agent_is_redacted_already_and_survives_an_outage(
 
 
 @real
-def test_with_the_config_of_the_readme_a_trace_stays_on_one_of_several_gateways(
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_with_the_config_of_the_readme_a_gateway_takes_from_other_machines_with_tls_and_a_token_only(
+    start_agent: Any, collector: Any, moved: Fleet, near: Service, tmp_path: Path
+) -> None:
+    """An agent that does not encrypt gets nothing through; one that does needs no more than the token."""
+    certificate, key, token = (tmp_path / name for name in ("gateway.crt", "gateway.key", "token"))
+    asked = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    names = ("-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1")
+    files = ("-keyout", str(key), "-out", str(certificate), "-days", "2")
+    subprocess.run([*asked, *names, *files], check=True, capture_output=True)
+    token.write_text("an-example", "utf-8")
+    (tmp_path / "reachable.yaml").write_text(of_readme("extensions"), "utf-8")
+    gateway = collector(
+        moved,
+        "--config",
+        str(tmp_path / "reachable.yaml"),
+        env={
+            "MODELWATCH_GATEWAY_TOKEN_FILE": str(token),
+            "MODELWATCH_GATEWAY_LISTEN": moved.addresses.internal["otlp_grpc"],
+            "MODELWATCH_GATEWAY_CERTIFICATE": str(certificate),
+            "MODELWATCH_GATEWAY_KEY": str(key),
+        },
+    )
+    in_clear = start_agent()
+    waiting_in_clear = near.request(error=True)
+    near.flush()
+    time.sleep(2)
+    in_clear.stop(9)
+    assert kept(tmp_path / "state") == set()
+    encrypted = start_agent(
+        env={"SSL_CERT_FILE": str(certificate), "MODELWATCH_AUTHORIZATION_GATEWAY": "Bearer an-example"}
+    )
+    wanted = near.request(error=True)
+    near.flush()
+    until(lambda: wanted in kept(tmp_path / "state"), "the trace over TLS")
+    encrypted.stop()
+    gateway.stop()
+    # What waited on disk meanwhile went the same way.
+    assert kept(tmp_path / "state") == {waiting_in_clear, wanted}
+
+
+@real
+def test_with_the_config_of_the_readme_a_trace_a_trace_stays_on_one_of_several_gateways(
     start_agent: Any, part: Any, run: Any, beside: Fleet, tmp_path: Path
 ) -> None:
     """Also when its spans come from different services at different times; and both gateways get their part."""
-    balance = yaml.safe_load(re.search(r"```yaml\n(exporters:\n.*?)```", README.read_text("utf-8"), re.DOTALL)[1])  # type: ignore[index]  # it is there
+    balance = yaml.safe_load(of_readme("exporters"))
     body = balance["exporters"]["load_balancing/gateways"]
     folders, hosts = [], []
     for number in range(2):

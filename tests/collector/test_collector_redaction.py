@@ -82,6 +82,8 @@ def test_private_values_are_masked(text: str, expected: str) -> None:
         'File "/srv/app.py", line 12, in predict',
         "@dataclass",
         "0.4999999999999999",
+        "0.0012345678901234",
+        "1.2345678901234567e-05",
         "2013-06-30T12:30:45.123456+00:00",
         "2013-06-30 12:30:45,123",
         "flights-7d9f8b6c5d-x2x9z",

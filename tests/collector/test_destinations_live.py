@@ -18,6 +18,9 @@ import pytest
 
 from modelwatch.model.destinations import KINDS, SIGNALS
 from modelwatch.model.types import Destination, Fleet
+from modelwatch.otel.collector import generate
+from modelwatch.otel.collector.destinations import CONTRIB_ONLY
+from modelwatch.programs import lacking
 from modelwatch.telemetry import metrics as m
 from tests.collector.telemetry import Service
 from tests.collector.test_collector_destinations import AWAY, DOCUMENTED
@@ -47,9 +50,21 @@ def everywhere(fleet: Fleet) -> Fleet:
     return replace(fleet, stack=stack)
 
 
+def test_the_check_with_the_programs_knows_what_the_collector_here_has_no_exporter_for(
+    part: Any, fleet: Fleet, tmp_path: Path
+) -> None:
+    """Such a config is no fault of the spec, so the program is not asked."""
+    config = tmp_path / "collector.yaml"
+    for kind, expected in (("elasticsearch", ["elasticsearch"]), ("azuremonitor", ["azure_monitor"]), ("otlp", [])):
+        stack = replace(fleet.stack, logs=(AWAY[kind],))
+        config.write_text(generate(replace(fleet, stack=stack))["otel/collector.yaml"], "utf-8")
+        assert lacking(part("otelcol-modelwatch"), config) == expected
+
+
 def test_every_type_is_run_here_or_checked_against_its_documentation() -> None:
     assert set(HERE) | NOT_RUN == set(KINDS)
     assert not set(HERE) & NOT_RUN
+    assert NOT_RUN | set(DOCUMENTED["exporters"]) == CONTRIB_ONLY
 
 
 def test_the_collector_starts_with_every_destination_it_has_and_warns_of_nothing(

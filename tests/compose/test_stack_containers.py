@@ -254,3 +254,15 @@ def test_what_docker_says_in_trouble_is_told_without_a_traceback(tmp_path):
         client.run("compose", "up", log=tmp_path / "log")
     with pytest.raises(StackError, match="docker is not on PATH"):
         docker.Docker({"PATH": "/nowhere"}).run("ps")
+
+
+def test_the_collector_is_given_the_credentials_of_its_destinations_and_no_others(tmp_path, fleet):
+    """Those of AWS only where something is sent there."""
+    environ = {"MODELWATCH_AUTHORIZATION_A": "Bearer a", "AWS_ACCESS_KEY_ID": "an-id", "OTHER": "x"}
+    there = (Destination("b", "awsxray", region="eu-central-1"),)
+    sending = dataclasses.replace(fleet, stack=dataclasses.replace(fleet.stack, traces=there))
+    for made, expected in ((fleet, {"MODELWATCH_AUTHORIZATION_A"}), (sending, {*environ} - {"OTHER"})):
+        backend(tmp_path, made, **environ).prepare()
+        found = tmp_path / ".modelwatch" / "authorizations.env"
+        assert {line.partition("=")[0] for line in found.read_text().splitlines()} == expected
+        assert found.stat().st_mode & 0o777 == 0o600
