@@ -25,8 +25,11 @@ def _runbook(model: Model, what: str, window: str) -> Runbook:
         if model.drift.same is None
         else r.FLEET_EXPECTED.select(model=name, window=window)
     )
+    beside = "the reference profile"
+    if model.drift.same is not None:
+        beside = f"those rows of the reference profile that have the same {model.drift.same}"
     return Runbook(
-        meaning=f"{what} no longer looks like the reference profile. The score of all replicas together is above its threshold and above the value that chance alone would reach.",
+        meaning=f"{what} no longer looks like {beside}. The score of all replicas together is above its threshold and above the value that chance alone would reach.",
         impact="Answers may be worse without any error being raised. Nobody needs to get up for it.",
         look=(
             ("Scores above their critical value, by method", f"{score} > {critical}"),

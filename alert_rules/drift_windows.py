@@ -5,19 +5,15 @@ from __future__ import annotations
 from modelwatch.alert_rules.rules import Scope
 from modelwatch.model.units import Duration
 
-_HOUR, _DAY = Duration.parse("1h"), Duration.parse("1d")
+_DAY = Duration.parse("1d")
 # A sidecar or Prometheus that is restarted must not put out an alert, nor begin its wait again.
 _BRIDGE = "5m"
 
 
 def steady(scope: Scope) -> str:
-    """The shortest window that evens out the rhythm of a day; the longest where the spec has none.
-
-    Where rows are compared with those of the same hour, there is no such rhythm, and an hour will do.
-    """
-    drift = scope.model.drift
-    least = _HOUR if drift.same == "hour" else _DAY
-    return min((window for window in drift.windows if window >= least), default=drift.windows[-1]).text
+    """The shortest window that evens out the rhythm of a day; the longest where the spec has none."""
+    windows = scope.model.drift.windows
+    return min((window for window in windows if window >= _DAY), default=windows[-1]).text
 
 
 def quick(scope: Scope) -> str:

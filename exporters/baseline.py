@@ -44,6 +44,33 @@ def find_profile(model: t.Model, cache: Path | None) -> Profile | None:
     return profile
 
 
+def remember(profile: Profile, folder: Path, model: str) -> None:
+    """Keep ``profile`` as the one that ``model`` was last compared with."""
+    path, text = _last(folder, model), profile_to_json(profile)
+    with contextlib.suppress(OSError):
+        if path.read_text(encoding="utf-8") == text:
+            return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        _log.warning("%s: the profile cannot be kept (%s): a start without its file has no reference", path, error)
+
+
+def remembered(folder: Path, model: str) -> Profile | None:
+    """The profile that ``model`` was last compared with, by this process or an earlier one."""
+    with contextlib.suppress(ProfileError):
+        return load_profile(_last(folder, model))
+    return None
+
+
+def _last(folder: Path, model: str) -> Path:
+    # No *.json: of these only the one for today's data is kept.
+    return folder / quote(model, safe="") / "last.profile"
+
+
 def _key(model: t.Model, data: Path) -> str:
     watched = [[s.name, s.role, s.feature.type, s.feature.max_categories] for s in subjects(model)]
     grouped = model.baseline and [model.baseline.time, model.baseline.segment]

@@ -19,7 +19,7 @@ from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Unbin
 from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.reference import FeatureProfile, Profile
 from modelwatch.exporters.relations import Relations, relations
-from modelwatch.exporters.slices import Slices, slices
+from modelwatch.exporters.slices import Slices, lacking, slices
 from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import types as t
@@ -109,6 +109,9 @@ class Layout:
     relations: Relations | None
     answers: Block
     slices: Slices | None
+    # Why nothing is compared although there is a profile: compared with all of it, what the spec calls no drift would
+    # be told as one.
+    unlike: str | None = None
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -186,7 +189,7 @@ def layout(model: t.Model, profile: Profile | None, without: str = "") -> Layout
         parted = slices(same, profile, watched, start, float_start)
         start += parted.block.width if parted else 0
     related = relations(profile, tuple(watched), start, float_start) if profile else None
-    return Layout(model, profile, tuple(watched), related, answers, parted)
+    return Layout(model, profile, tuple(watched), related, answers, parted, lacking(model, profile))
 
 
 def _watched(subject: Subject, profile: Profile | None, without: str, start: int, float_start: int) -> Watched:

@@ -32,6 +32,7 @@ def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | N
         "status": _status(judgements),
         "problem": problem,
         "reference": reference,
+        "same": layout.model.drift.same,
         "rows": {"accepted": tally.accepted, "rejected": tally.rejected},
         "rejected_by_reason": dict(tally.reasons),
         "last_row": tally.last_row and datetime.fromtimestamp(tally.last_row, UTC).isoformat(timespec="seconds"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelwatch.exporters import slices
-from modelwatch.exporters.baseline import NO_BASELINE, find_profile
+from modelwatch.exporters.baseline import NO_BASELINE, find_profile, remember, remembered
 from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
@@ -119,22 +119,7 @@ class Sidecar:
 
     def _load(self, model: t.Model) -> None:
         before = self._monitors.get(model.name)
-        profile: Profile | None = None
-        without = NO_BASELINE
-        self._missing.pop(model.name, None)
-        try:
-            found = find_profile(model, self._state.root / "profiles" if self._state else None)
-            if found is not None:
-                # Compared with all of it, what the spec calls no drift would be told as one.
-                slices.required(model, found)
-            profile = found
-        except ProfileError as error:
-            without = str(error)
-            self._missing[model.name] = without
-            profile = before.layout.profile if before else None
-            _log.error(
-                "%s has no reference profile: %s%s", model.name, error, "; keeping the old one" if profile else ""
-            )
+        profile, without = self._profile(model, before.layout.profile if before else None)
         if before is not None and before.layout.model == model and _same(before.layout.profile, profile):
             return
         planned = layout(model, profile, without)
@@ -154,6 +139,34 @@ class Sidecar:
             len(planned.compared),
             len(planned.watched),
         )
+
+    def _profile(self, model: t.Model, before: Profile | None) -> tuple[Profile | None, str]:
+        """The profile to compare with, and why there is none.
+
+        Where it cannot be had or compared with, the one before stays, of an earlier process too: counts by its bins
+        would be lost with it.
+        """
+        self._missing.pop(model.name, None)
+        folder = self._state.root / "profiles" if self._state else None
+        found: Profile | None = None
+        without = NO_BASELINE
+        try:
+            found = find_profile(model, folder)
+            wrong = slices.lacking(model, found)
+        except ProfileError as error:
+            wrong = without = str(error)
+        if wrong is None:
+            if found is not None and folder is not None:
+                remember(found, folder, model.name)
+            return found, without
+        self._missing[model.name] = wrong
+        earlier = before or (remembered(folder, model.name) if folder else None)
+        kept = earlier is not None and (found is None or slices.lacking(model, earlier) is None)
+        if kept:
+            _log.error("%s goes on with the reference profile of before: %s", model.name, wrong)
+        else:
+            _log.error("%s has no reference profile that it could be compared with: %s", model.name, wrong)
+        return (earlier if kept else found), without
 
     def _remove(self, name: str) -> None:
         """Forget a model; what it has counted stays in the state, and a model that comes back goes on from there."""

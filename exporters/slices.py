@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from modelwatch.exporters.blocks import Block
 from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest.columns import Mask
-from modelwatch.exporters.reference import Profile, ProfileError, Slice
+from modelwatch.exporters.reference import Profile, Slice
 from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.model import types as t
 
@@ -87,42 +87,61 @@ class Slices:
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """The reference by slice, for distributions of up to ``bins`` bins: ``shares`` of shape (slices, features, bins)
-    and ``rows`` of shape (slices, features). The last slice is the whole reference."""
+    and ``rows`` of shape (slices, features).
+
+    The last slice is the whole reference, and so is each that has no part of its own (``own`` is false).
+    """
 
     shares: Floats
     rows: Floats
+    own: NDArray[np.bool_]
 
     @classmethod
     def made(cls, slices: Slices, compared: Sequence[Watched], whole: Counts) -> Mixture:
         """``whole`` are the reference's counts, shape (features, bins)."""
         counts = np.repeat(whole[None].astype(np.float64), len(slices.names) + 1, axis=0)
+        own = np.zeros(counts.shape[:2], dtype=bool)
         for place, part in enumerate(slices.parts):
             for row, watched in enumerate(compared):
                 found = part.counts.get(watched.name, ()) if part is not None else ()
                 if any(found):
                     counts[place, row, : len(found)] = found
                     counts[place, row, len(found) :] = 0
-        rows = counts.sum(axis=2)
-        return cls(counts / np.maximum(rows, 1)[..., None], np.maximum(rows, 1))
+                    own[place, row] = True
+        rows = np.maximum(counts.sum(axis=2), 1)
+        return cls(counts / rows[..., None], rows, own)
 
     def reference(self, counted: Counts) -> Floats:
         """What a window with so many rows in each slice is compared with: rows by bin, shape (features, bins)."""
         weights = _weights(counted)
-        effective = 1 / np.tensordot(weights**2, 1 / self.rows, axes=1)
         shares: Floats = np.tensordot(weights, self.shares, axes=1)
-        return shares * effective[:, None]
+        return shares / _uncertainty(weights[:, None], self.rows, self.own)[:, None]
 
     def of(self, feature: int, counted: Counts) -> Floats:
         """The same for one feature and many windows, whose rows by slice are of shape (windows, slices)."""
         weights = _weights(counted)
-        effective = 1 / (weights**2 @ (1 / self.rows[:, feature]))
-        found: Floats = (weights @ self.shares[:, feature]) * effective[:, None]
+        rows, own = self.rows[:, feature, None], self.own[:, feature, None]
+        found: Floats = (weights @ self.shares[:, feature]) / _uncertainty(weights.T, rows, own)[:, None]
         return found
 
     def expected(self, counted: Counts) -> Floats:
         """Rows by bin, were they as in their slices of the reference, shape (features, bins)."""
         found: Floats = np.tensordot(counted.astype(np.float64), self.shares, axes=1)
         return found
+
+
+def _uncertainty(weights: Floats, rows: Floats, own: NDArray[np.bool_]) -> Floats:
+    """1 / m for the rows m that a mixture is worth; slices are the first axis of all.
+
+    What has no part of its own is taken from the whole reference, of which every part is a part: a weight there is one
+    of each part too, by its share of the rows, and of the rest.
+    """
+    whole = rows[-1]
+    elsewhere = np.where(own, 0.0, weights).sum(axis=0)
+    parts = np.where(own, (weights + elsewhere * rows / whole) ** 2 / rows, 0.0).sum(axis=0)
+    rest = np.maximum(whole - np.where(own, rows, 0.0).sum(axis=0), 0.0)
+    found: Floats = parts + elsewhere**2 * rest / whole**2
+    return found
 
 
 def _weights(counted: Counts) -> Floats:
@@ -133,16 +152,16 @@ def _weights(counted: Counts) -> Floats:
     return np.where(rows > 0, counted / np.maximum(rows, 1), nothing)
 
 
-def required(model: t.Model, profile: Profile) -> None:
-    """Raises ProfileError where ``profile`` lacks the parts that the spec wants to compare with."""
+def lacking(model: t.Model, profile: Profile | None) -> str | None:
+    """Why ``profile`` cannot be compared with in the way that the spec wants."""
     same = model.drift.same
-    found = profile.segments if same == "segment" else profile.seasons
-    if same is not None and found is None:
-        flag = "segment" if same == "segment" else "time"
-        raise ProfileError(
-            f"drift.same is {same}, and the reference has no {same}s: make it again with baseline.{flag}, "
-            f"or modelwatch profile --{flag} COLUMN"
-        )
+    if same is None or profile is None or (profile.segments if same == "segment" else profile.seasons) is not None:
+        return None
+    flag = "segment" if same == "segment" else "time"
+    return (
+        f"drift.same is {same}, and the reference has no {same}s: make it again with baseline.{flag}, "
+        f"or modelwatch profile --{flag} COLUMN"
+    )
 
 
 def slices(same: t.Same, profile: Profile, watched: Sequence[Watched], start: int, float_start: int) -> Slices | None:

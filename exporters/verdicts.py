@@ -88,13 +88,13 @@ def judge(comparison: Comparison, window: Duration, total: Vectors) -> Judgement
     here = rows - missing
     inactive = tuple(_inactive(layout, w, int(n)) for w, n in zip(watched, rows, strict=True))
     active = np.array([why is None for why in inactive], dtype=bool)
-    comparable = comparison.compared
+    comparable = comparison.compared & (layout.unlike is None)
 
     scores: dict[str, Floats] = {}
     critical: dict[str, Floats] = {}
     p_values: dict[str, Floats] = {}
     drifted, effective = np.where(comparable, 0.0, np.nan), np.full(len(watched), np.nan)
-    if layout.compared:
+    if layout.compared and layout.unlike is None:
         histograms = comparison.histograms(counts)
         cells = comparison.cells(counts, sums)
         moments = comparison.moments(cells, sums)
@@ -170,6 +170,8 @@ class _Teller:
 def _inactive(layout: Layout, watched: Watched, rows: int) -> Inactive | None:
     if watched.reference is None:
         return Inactive(watched.reason, watched.inactive or "")
+    if layout.unlike is not None:
+        return Inactive("no_baseline", layout.unlike)
     known = int(watched.reference.sum())
     if known < LEAST_REFERENCE:
         return Inactive("reference_too_small", f"needs {LEAST_REFERENCE} rows in the reference, has {known}")

@@ -184,7 +184,7 @@ def test_its_own_health_is_on_metrics(start, tmp_path: Path, reference: Path) ->
 
 def test_the_profile_is_kept_in_the_state_folder_as_readable_json(start, tmp_path: Path, reference: Path) -> None:  # type: ignore[no-untyped-def]
     start(tmp_path, reference).ready()
-    (kept,) = (tmp_path / "profiles" / specs.NAME).iterdir()
+    (kept,) = (tmp_path / "profiles" / specs.NAME).glob("*.json")
     assert json.loads(kept.read_text())["rows"] == 2000
 
 

@@ -276,7 +276,7 @@ def test_a_built_profile_is_kept_and_built_again_only_when_data_or_features_chan
 ) -> None:
     built = []
     monkeypatch.setattr(
-        "modelwatch.exporters.profile.build_profile", lambda *found: (built.append(found), build_profile(*found))[1]
+        "modelwatch.exporters.baseline.build_apart", lambda *found: (built.append(found), build_profile(*found))[1]
     )
     data = tmp_path / "data.csv"
     data.write_bytes(reference.read_bytes())

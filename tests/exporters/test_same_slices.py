@@ -25,9 +25,10 @@ from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.exporters.profile import build_profile, profile_to_json
-from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.reference import Profile
 from modelwatch.exporters.sidecar import Sidecar
-from modelwatch.exporters.slices import Mixture, required
+from modelwatch.exporters.slices import Mixture, lacking
+from modelwatch.exporters.state import State
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.verdicts import Judgement, judge
@@ -246,11 +247,83 @@ def test_counts_by_hour_survive_another_process_and_leave_with_their_window(plan
 def test_a_profile_without_these_parts_is_refused(reference: Path, same: t.Same, flag: str) -> None:
     plain = dataclasses.replace(spec(reference, same), baseline=t.Baseline(data=str(reference)))
     profile: Profile = build_profile(plain, reference)
-    with pytest.raises(ProfileError, match=f"the reference has no {same}s: .* modelwatch profile {flag} COLUMN"):
-        required(plain, profile)
+    why = lacking(plain, profile)
+    assert why is not None and f"the reference has no {same}s" in why and f"modelwatch profile {flag} COLUMN" in why
     sidecar = Sidecar(specs.fleet(plain), None)
     sidecar.load()
-    assert "the reference has no" in sidecar.readiness().missing[specs.NAME]
+    assert sidecar.readiness().missing[specs.NAME] == why
+    ((snapshot, judgements),) = sidecar.judged()
+    assert snapshot.layout.profile is not None
+    features = len(FEATURES)
+    assert {found and found.sentence for one in judgements for found in one.inactive[:features]} == {why}
+    assert not [line for line in Scrape(sidecar).page().text().splitlines() if line.startswith("model_drift_detected{")]
+
+
+@pytest.mark.parametrize("gone", ["moved away", "without hours"])
+def test_a_start_without_a_usable_profile_loses_no_count(
+    reference: Path,
+    tmp_path: Path,
+    clock,  # type: ignore[no-untyped-def]
+    gone: str,
+) -> None:
+    made, plain = tmp_path / "p.json", spec(reference, "hour")
+    made.write_text(profile_to_json(build_profile(plain, reference)))
+    watched = dataclasses.replace(plain, baseline=t.Baseline(profile=str(made)))
+
+    def started() -> Sidecar:
+        sidecar = Sidecar(specs.fleet(watched), State(tmp_path / "state"), clock)
+        sidecar.load()
+        return sidecar
+
+    def counted(sidecar: Sidecar) -> list[str]:
+        lines = Scrape(sidecar).page().text().splitlines()
+        return [line for line in lines if line.startswith(("model_feature_values_total", "model_drift_samples"))]
+
+    sidecar = started()
+    sidecar.ingest(specs.NAME, table(rows(5, NIGHTS, regions(6, len(NIGHTS))), NIGHTS))
+    wanted = counted(sidecar)
+    sidecar.save()
+    text = made.read_text()
+    if gone == "moved away":
+        made.unlink()
+    else:
+        bare = dataclasses.replace(plain, baseline=t.Baseline(data=str(reference)))
+        made.write_text(profile_to_json(build_profile(bare, reference)))
+    meanwhile = started()
+    assert meanwhile.readiness().missing
+    assert counted(meanwhile) == wanted
+    meanwhile.save()
+    made.write_text(text)
+    again = started()
+    assert not again.readiness().missing
+    assert counted(again) == wanted
+
+
+def test_hours_that_the_reference_has_too_few_rows_of_are_worth_no_more_than_all_of_it(tmp_path: Path) -> None:
+    """Four hours have a part of their own; a day of all hours is worth the reference, and no more."""
+    rng = np.random.default_rng(30)
+    hour = np.concatenate([np.repeat([9, 10, 11, 12], 1200), rng.integers(0, 24, 1000)])
+    times = START + rng.integers(0, 14, len(hour)) * 86_400 + hour * 3600
+    path = tmp_path / "r.parquet"
+    pq.write_table(
+        pa.table({**rows(1, times, regions(2, len(times))), "at": pa.array(times * 1_000_000, pa.timestamp("us"))}),
+        path,
+    )
+    model = spec(path, "hour")
+    planned = layout(model, build_profile(model, path))
+    assert planned.slices is not None and sum(part is not None for part in planned.slices.parts) == 4
+    mixture = Comparison(planned).mixture
+    assert mixture is not None
+    by_hour = np.append(np.bincount(hour, minlength=24), 0)
+    # Rows of the other hours are compared with all hours, so those four count for more than their share.
+    assert 0.8 * len(hour) < mixture.reference(by_hour)[0].sum() < len(hour)
+    night = np.zeros(25, dtype=np.int64)
+    night[2] = 7
+    assert mixture.reference(night)[0].sum() == pytest.approx(len(hour), rel=1e-9)
+    for _ in range(50):
+        window = np.append(rng.integers(0, 100, 24), 0)
+        assert mixture.reference(window)[0].sum() <= len(hour) * (1 + 1e-9)
+        assert mixture.of(0, window[None])[0] == pytest.approx(mixture.reference(window)[0])
 
 
 @pytest.mark.parametrize("same", ["hour", "segment"])
