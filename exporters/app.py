@@ -57,6 +57,7 @@ def run(
     token of ``token_file``, where there is one, and read from ``logs``, which are folders or patterns.
     """
     _log_to_stderr()
+    memory.hold_little()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with contextlib.ExitStack() as held:
