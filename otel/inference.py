@@ -77,6 +77,7 @@ class Inference(OpenSpan):
     __slots__ = (
         "_before",
         "_confidences",
+        "_drifted",
         "_failure",
         "_headers",
         "_meter",
@@ -93,6 +94,7 @@ class Inference(OpenSpan):
     ) -> None:
         self._context = self.added = self.events = self.error = self.trace = None
         self._failure = self._recorded = None
+        self._drifted = False
         self.probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
         self.stages: list[Stage] = []
         self._confidences: list[float] = []
@@ -131,6 +133,11 @@ class Inference(OpenSpan):
         """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
         if not self.end:
             self._failure = error_type
+
+    def drifted(self) -> None:
+        """Say that what came in is unlike the model's reference: such traces are kept where ``tracing.keep`` says so."""
+        if not self.end:
+            self._drifted = True
 
     def headers(self) -> dict[str, str]:
         """Headers for a call to another service, whose spans then join this trace; untraced, the caller's own."""
@@ -183,6 +190,8 @@ class Inference(OpenSpan):
         if self._confidences:
             found[S.CONFIDENCE.key] = min(self._confidences)
             found[S.LOW_CONFIDENCE.key] = self._low
+        if self._drifted:
+            found[S.DRIFTED.key] = True
         return found
 
     def links(self) -> Sequence[Link]:
@@ -221,7 +230,11 @@ class Inference(OpenSpan):
     def kept(self, trace: Trace) -> bool:
         """Whether the trace will be found where the Collector keeps traces, so that an exemplar may point at it."""
         return trace.sampled and self.probe.sampling.keeps(
-            trace.trace_id, error=self._failure is not None, seconds=self.seconds, low_confidence=self._low
+            trace.trace_id,
+            error=self._failure is not None,
+            seconds=self.seconds,
+            low_confidence=self._low,
+            drifted=self._drifted,
         )
 
     def settle(self, trace: Trace | None, linked: Linked) -> None:

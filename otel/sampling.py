@@ -28,17 +28,20 @@ class TailSampling:
     """The spec's tracing policy, as the Collector applies it."""
 
     def __init__(self, policy: Tracing) -> None:
-        self._errors, self._slow, self._low = (kind in policy.keep for kind in ("errors", "slow", "low_confidence"))
+        self._errors, self._slow, self._low, self._drifted = (
+            kind in policy.keep for kind in ("errors", "slow", "low_confidence", "drifted")
+        )
         self._slow_seconds = policy.slow.seconds
         self._bound = int(policy.sample * Decimal(_MASK))
         self._all = policy.sample >= 1
 
-    def keeps(self, trace_id: int, *, error: bool, seconds: float, low_confidence: bool) -> bool:
+    def keeps(self, trace_id: int, *, error: bool, seconds: float, low_confidence: bool, drifted: bool = False) -> bool:
         """Whether the trace will be found later."""
         return (
             self._all
             or (error and self._errors)
             or (low_confidence and self._low)
+            or (drifted and self._drifted)
             or (seconds >= self._slow_seconds and self._slow)
             or fnv1a(trace_id.to_bytes(16, "big"), _SALTED) <= self._bound
         )

@@ -217,6 +217,7 @@ def test_everything_that_the_helpers_send_arrives_whole(
         with inference.stage("predict"):
             pass
         inference.confidence(0.3)
+        inference.drifted()
     with pytest.raises(KeyError), watch.inference() as inference, inference.stage("predict"):
         raise KeyError("seat")
     service.flush()
@@ -225,8 +226,7 @@ def test_everything_that_the_helpers_send_arrives_whole(
     for span in found:
         by_name.setdefault(span["name"], []).append(span)
     keys = {key for span in found for key in attributes(span)}
-    # The helpers have no call for this one yet.
-    assert keys == {attribute.key for attribute in s.SPAN_ATTRIBUTES} - {s.DRIFTED.key}
+    assert keys == {attribute.key for attribute in s.SPAN_ATTRIBUTES}
     (event,) = [event for span in found for event in span.get("events", ())]
     assert set(attributes(event)) == {"exception.type", "exception.stacktrace"}
     assert len(by_name["predict"]) == 2

@@ -40,6 +40,12 @@ def test_the_share_of_ordinary_traces_is_the_specs() -> None:
     assert 1800 < kept < 2200  # binomial: 2000 with a standard deviation of 42
 
 
+def test_a_request_that_the_service_calls_drifted_is_kept_where_the_spec_says_so() -> None:
+    for keep, kept in ((("drifted",), True), (("errors",), False)):
+        assert sampling("0", *keep).keeps(TRACE, error=False, seconds=0, low_confidence=False, drifted=True) is kept
+        assert not sampling("0", *keep).keeps(TRACE, error=False, seconds=0, low_confidence=False)
+
+
 def test_what_the_spec_names_is_kept_whatever_the_share() -> None:
     policy = sampling("0", "slow", "errors")
     assert policy.keeps(TRACE, error=False, seconds=0.25, low_confidence=False)

@@ -386,6 +386,16 @@ def test_an_exemplar_links_only_to_a_trace_that_the_collector_keeps(
     assert bool(exemplars(watch)) is linked
 
 
+@pytest.mark.parametrize("keep", [(), ("drifted",)])
+def test_a_drifted_request_says_so_and_has_an_exemplar_where_it_is_kept(
+    model: t.Model, registry: CollectorRegistry, provider: TracerProvider, keep: tuple[str, ...]
+) -> None:
+    watch = Watch(policy(model, "0", *keep), version="7", registry=registry, tracer=provider.get_tracer("service"))  # type: ignore[arg-type]  # the SDK's
+    with watch.inference() as inference:
+        inference.drifted()
+    assert bool(exemplars(watch)) is bool(keep)
+
+
 def test_an_unsampled_trace_has_no_exemplar(model: t.Model, registry: CollectorRegistry) -> None:
     watch = watch_with(policy(model, "1"), registry, Counting(), ALWAYS_OFF)
     with watch.inference():
