@@ -135,7 +135,7 @@ class Inference(OpenSpan):
             self._failure = error_type
 
     def drifted(self) -> None:
-        """Say that what came in is unlike the model's reference: such traces are kept where ``tracing.keep`` says so."""
+        """Say that what came in is unlike the reference: such traces are kept where ``tracing.keep`` says so."""
         if not self.end:
             self._drifted = True
 
