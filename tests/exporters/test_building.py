@@ -136,20 +136,21 @@ def test_the_sidecar_outlives_a_build_that_is_killed_and_says_how_to_mend_it(
     assert found.client.get("/healthz").status_code == 200
 
 
-def test_a_large_block_that_is_free_is_given_back_at_once() -> None:
+def test_large_blocks_that_are_free_are_given_back_from_the_midst_of_the_heap_too() -> None:
     script = (
-        "import psutil\nfrom modelwatch.exporters.memory import hold_little\nhold_little()\n"
+        "import psutil\nfrom modelwatch.exporters.memory import give_back, hold_little\nhold_little()\n"
         "before = psutil.Process().memory_info().rss\n"
         "for _ in range(5):\n"
         "    blocks = [b'x' * (12 << 20) for _ in range(4)]\n"
         # Behind the last of them something small stays, so that the heap could not shrink if they were in it.
         "    small = bytearray(200_000)\n"
         "    del blocks\n"
+        "give_back()\n"
         "print(psutil.Process().memory_info().rss - before >> 20)"
     )
     kept = [
         int(subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout)
-        for text in (script, script.replace("hold_little()\n", ""))
+        for text in (script, script.replace("give_back()\n", ""))
     ]
     assert kept[0] <= 4
-    assert kept[0] <= kept[1]
+    assert kept[1] > 40
