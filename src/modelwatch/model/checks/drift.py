@@ -40,13 +40,16 @@ def _same(document: Document) -> Iterator[Diagnostic]:
         return
     field = "segment" if same == "segment" else "time"
     if not document.has("baseline", "profile") and not document.has("baseline", field):
-        what = f"names no column for {field}" if document.has("baseline") else "is not there"
+        there = document.has("baseline")
+        what = f"names no column for {field}" if there else "is not there"
         message = f"drift.same is {same}, and the baseline {what}"
-        help = f"add baseline.{field}: COLUMN, or remove drift.same"
+        add = f"baseline.{field}: COLUMN" if there else f"baseline: {{data: FILE, {field}: COLUMN}}"
+        help = f"add {add}, or remove drift.same"
         yield document.diagnostic(codes.NOT_THE_SAME, document.span("drift", "same"), message, help)
     for index in range(document.count("features")):
         method = document.text("features", index, "drift", "method")
-        if method in defaults.NUMERIC_METHODS:
+        # Of a categorical feature it is wrong anyway, and told where features are checked.
+        if method in defaults.NUMERIC_METHODS and document.text("features", index, "type") != "categorical":
             message = f"{method} needs all values, and drift.same compares bins"
             help = "use psi, js, kl, hellinger or tv, or remove drift.same"
             span = document.span("features", index, "drift", "method")
