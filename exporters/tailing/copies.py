@@ -21,9 +21,9 @@ class Kin(Enum):
 
 
 class Kinship(NamedTuple):
-    """``before`` is where reading goes on in a file; one that ``waits`` has nothing that is not read elsewhere."""
+    """``before`` is where reading goes on in a file; ``waits_for`` is the one that it has nothing more than."""
 
-    waits: bool = False
+    waits_for: Position | None = None
     before: Position | None = None
 
 
@@ -97,30 +97,30 @@ def kinship(
     copy it seemed to be is the original, and that one waits.
     """
     more: list[Position] = []
-    same = False
+    same: list[Position] = []
     with _opened(path) as fd:
         file, state = _File(fd, heads), os.fstat(fd)
         for known, original in held:
             kin = file.to(known, original)
             if kin is Kin.SAME:
-                return Kinship(waits=True)
+                return Kinship(waits_for=known)
             more += [known] * (kin is Kin.MORE)
         for known in closed:
             if file.begins_as(known) or file.may_begin_as(known):
                 with _still_there(known) as there:
                     kin = file.to(known, there)
                 if kin is Kin.SAME and there is not None:
-                    return Kinship(waits=True)
-                same |= kin is Kin.SAME
+                    return Kinship(waits_for=known)
+                same += [known] * (kin is Kin.SAME)
                 more += [known] * (kin is Kin.MORE)
         for known in cut:
             if (known.device, known.inode) != (state.st_dev, state.st_ino):  # the cut one itself begins anew
                 kin = file.to(known, None)
-                same |= kin is Kin.SAME
+                same += [known] * (kin is Kin.SAME)
                 more += [known] * (kin is Kin.MORE)
     # Of several that begin so, the one that is known best.
     best = max(more, key=lambda known: (known.offset, known.head), default=None)
-    return Kinship(same and best is None, best)
+    return Kinship(before=best) if best or not same else Kinship(waits_for=same[0])
 
 
 @contextlib.contextmanager

@@ -89,7 +89,12 @@ class Known:
 
     def kinship(self, path: Path, held: Iterable[tuple[Position, int]]) -> Kinship:
         """What the file at ``path``, which is not known, is to those that are; ``held`` are open. Raises OSError."""
-        return kinship(path, held, self._positions.values(), self._cut, self._heads)
+        found = kinship(path, held, self._positions.values(), self._cut, self._heads)
+        if found.waits_for is not None and found.waits_for in self._cut:
+            # Remembered as long as somebody waits: what is shorter than that was read would be new without it.
+            self._cut.remove(found.waits_for)
+            self._cut.append(found.waits_for)
+        return found
 
     def take(self, position: Position) -> None:
         """Its file is open now."""

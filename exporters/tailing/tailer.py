@@ -90,6 +90,8 @@ class Tailer:
         self._again: dict[Identity, float] = {}
         self._known = Known(self._loaded(), self._boot)
         self._missing: dict[str, bool] = {}
+        # Since when copies wait.
+        self._waiting: dict[Identity, float] = {}
         self._looked_for_renamed = -GRACE_SECONDS
         self._saved = Kept([], [])
         self._save_again = 0.0
@@ -177,6 +179,7 @@ class Tailer:
                     identity = identity_of(path.stat())
                     self._open(path, identity, self._known.before(identity))
             self._known.forget(named)
+            self._waiting = {one: since for one, since in self._waiting.items() if one in named}
         return named
 
     def _look_at(self, path: Path, found: os.stat_result) -> None:
@@ -193,8 +196,13 @@ class Tailer:
             for held in list(self._followers):
                 self._begin(held)  # else a copy of its first line would not be known as one
             kin = self._known.kinship(path, [(one.position(), one.fd) for one in self._followers.values()])
-            if not kin.waits:
+            if kin.waits_for is None:
                 self._open(path, identity, kin.before)
+            elif self._now() - self._waiting.setdefault(identity, self._now()) >= GRACE_SECONDS:
+                self._tell(
+                    f"{path}: has the same rows as {kin.waits_for.path} and no more, and waits as its copy"
+                    " (an id or a timestamp in each row tells files apart)"
+                )
 
     def _open_positions(self) -> Iterator[Position]:
         return (follower.position() for follower in self._followers.values())
@@ -241,6 +249,7 @@ class Tailer:
                 self._known.take(before)
                 self._known.cut(before)
         self._new = True
+        self._waiting.pop(identity, None)
         self._followers[identity] = follower
         self._quiet_since[identity] = self._now()
         self._begin(identity)

@@ -304,6 +304,29 @@ def test_of_an_older_and_a_newer_copy_each_row_counts_once_when_the_original_is_
         assert book.ids == once(*range(30), *[30] * unread, 31, 32, "new"), (unread, older, newer)
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_copy_that_lacks_rows_that_were_read_before_the_cut_never_counts_again(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    monkeypatch.setattr(known, "_MOST_CUT", 3)
+    log = tmp_path / "m.jsonl"
+    found = tailer(tmp_path, book, clock)
+    append(log, lines(*range(30)))
+    drained(found)
+    shutil.copy(log, tmp_path / "a.jsonl")
+    append(log, lines(30))
+    for number in range(31, 41):  # nobody copies it any more
+        drained(found)
+        os.truncate(log, 0)
+        append(log, lines(number))
+        clock.now += SAVE_SECONDS
+        drained(found)
+        if killed:
+            found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once(*range(41))
+
+
 def test_a_log_that_is_replaced_by_its_copy_is_read_on(tmp_path: Path, book: Book, clock: Turned) -> None:
     """As an editor does that writes beside the file and renames."""
     log = tmp_path / "one.jsonl"
@@ -335,16 +358,21 @@ def test_logs_that_begin_with_the_same_rows_count_each_of_them_once_they_differ(
     assert book.ids == Counter({"warm-up": 120, "a": 1, "b": 1, "c": 1})
 
 
-def test_a_copy_of_a_log_that_is_never_cut_is_not_read(tmp_path: Path, book: Book, clock: Turned) -> None:
+def test_a_copy_of_a_log_that_is_never_cut_is_not_read(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
     log = tmp_path / "app.jsonl"
     append(log, lines(1, 2))
     found = tailer(tmp_path, book, clock, str(tmp_path / "app.jsonl*"))
     drained(found)
     shutil.copy(log, tmp_path / "app.jsonl.backup")
+    drained(found)
+    assert not caplog.messages
     for _ in range(3):
         clock.now += 2 * GRACE_SECONDS
         drained(found)
     assert book.ids == once(1, 2)
+    assert f"app.jsonl.backup: has the same rows as {log} and no more, and waits as its copy" in caplog.messages[0]
 
 
 def test_a_restart_goes_on_where_the_last_process_stopped(tmp_path: Path, book: Book, clock: Turned) -> None:
