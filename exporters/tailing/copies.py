@@ -37,7 +37,8 @@ class Heads:
         """Empty where nobody has seen it. Raises OSError."""
         if known.digest not in self._known and fd is not None:
             head = os.pread(fd, known.head, 0)
-            self._known[known.digest] = head if digest(head) == known.digest else b""
+            if digest(head) == known.digest:
+                self._known[known.digest] = head
         return self._known.get(known.digest, b"")
 
     def keep(self, files: Iterable[Position]) -> None:

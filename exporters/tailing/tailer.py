@@ -227,7 +227,11 @@ class Tailer:
         if there and self._missing.get(pattern):
             _log.info("--logs %s: %s is there now", pattern, folder)
         elif not there and pattern not in self._missing:
-            _log.warning("--logs %s: %s does not exist: create it, or mend the path; it is waited for", pattern, folder)
+            _log.warning(
+                "--logs %s: %s does not exist: create it, or mend the path; it is waited for",
+                pattern,
+                folder.absolute(),
+            )
         self._missing[pattern] = not there and self._missing.get(pattern, True)
 
     def _open(self, path: Path, identity: Identity, before: Position | None) -> None:
