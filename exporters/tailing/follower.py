@@ -50,24 +50,29 @@ class Follower:
         It is the same, too, where the machine has stopped in between, and the file lacks the end that it had.
         """
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        found = os.fstat(self._fd)
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        found = os.fstat(self.fd)
         self.identity: Identity = (found.st_dev, found.st_ino)
         self._boot = boot
         # Where it ended when the machine had stopped, until it has been read so far.
-        self._stopped_at: int | None
-        self.start_again()
+        self._stopped_at: int | None = None
+        self._written_boot = boot
+        self.file = self.offset = 0
+        self._head = self._tail = b""
+        self._skipping = False
+        # Behind the last line that was read to its end.
+        self._whole = 0, b""
         if before is None or not before.file:
             return
         stopped = stopped_since(before, boot)
-        if is_still(self._fd, before):
+        if is_still(self.fd, before):
             self.offset = before.offset
-        elif stopped and has_head(self._fd, before):
+        elif stopped and has_head(self.fd, before):
             self.offset = min(before.offset, found.st_size)
         else:
             return
         self.file = before.file
-        self._head, self._tail = os.pread(self._fd, before.head, 0), bytes_before(self._fd, self.offset)
+        self._head, self._tail = os.pread(self.fd, before.head, 0), bytes_before(self.fd, self.offset)
         self._whole = self.offset, self._tail
         if stopped:
             self._stopped_at, self._written_boot = found.st_size, before.boot
@@ -81,17 +86,9 @@ class Follower:
 
     def replaced(self) -> bool:
         """Whether its content is another one now: cut to nothing and written anew, as copytruncate does."""
-        if os.fstat(self._fd).st_size < self.offset:
+        if os.fstat(self.fd).st_size < self.offset:
             return True
-        return os.pread(self._fd, len(self._head), 0) != self._head or bytes_before(self._fd, self.offset) != self._tail
-
-    def start_again(self) -> None:
-        self.file = self.offset = 0
-        self._head = self._tail = b""
-        self._skipping = False
-        self._stopped_at, self._written_boot = None, self._boot
-        # Behind the last line that was read to its end.
-        self._whole = 0, b""
+        return os.pread(self.fd, len(self._head), 0) != self._head or bytes_before(self.fd, self.offset) != self._tail
 
     def begin(self, file: int, last: bool = False) -> bool:
         """Call it ``file``, if it has not begun and there is something to know it by: a line, or many bytes.
@@ -100,7 +97,7 @@ class Follower:
         """
         if self.file:
             return False
-        found = os.pread(self._fd, HEAD_BYTES, 0)
+        found = os.pread(self.fd, HEAD_BYTES, 0)
         end = found.rfind(b"\n") + 1
         whole = last or len(found) == HEAD_BYTES
         self._head = found[:end] if end and not whole else found
@@ -108,7 +105,7 @@ class Follower:
         return bool(self.file)
 
     def state(self) -> os.stat_result:
-        return os.fstat(self._fd)
+        return os.fstat(self.fd)
 
     def behind(self) -> bool:
         """Whether there is more than has been read."""
@@ -120,7 +117,7 @@ class Follower:
         ``last`` is for a file that nobody writes to any more: its last line may lack the line feed.
         """
         size = STEP_BYTES if self._stopped_at is None else max(0, min(STEP_BYTES, self._stopped_at - self.offset))
-        text = os.pread(self._fd, size, self.offset)
+        text = os.pread(self.fd, size, self.offset)
         if self._skipping:
             end = text.find(b"\n") + 1
             self._skipping = not end
@@ -145,7 +142,7 @@ class Follower:
         """The offset up to which what is read next has been counted by ``mark``; None where the file is another one."""
         if mark is None or mark.offset <= self.offset:
             return self.offset
-        if self.state().st_size >= mark.offset and check_of(bytes_before(self._fd, mark.offset)) == mark.check:
+        if self.state().st_size >= mark.offset and check_of(bytes_before(self.fd, mark.offset)) == mark.check:
             return mark.offset
         # What the machine took with it had been counted.
         return None if self._stopped_at is None else min(mark.offset, self._stopped_at)
@@ -157,7 +154,7 @@ class Follower:
         """
         if self._stopped_at is None:
             return False
-        self.offset, self._tail = self._stopped_at, bytes_before(self._fd, self._stopped_at)
+        self.offset, self._tail = self._stopped_at, bytes_before(self.fd, self._stopped_at)
         self._whole = self.offset, self._tail
         self.file, self._stopped_at, self._written_boot = file, None, self._boot
         return True
@@ -171,4 +168,4 @@ class Follower:
             self._whole = self.offset, self._tail
 
     def close(self) -> None:
-        os.close(self._fd)
+        os.close(self.fd)

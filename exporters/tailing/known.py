@@ -10,6 +10,7 @@ from dataclasses import replace
 from os import stat_result
 from pathlib import Path
 
+from modelwatch.exporters.tailing.copies import Heads, Kinship, kinship
 from modelwatch.exporters.tailing.follower import Identity
 from modelwatch.exporters.tailing.positions import Kept, Position, begins_alike, stopped_since
 
@@ -30,6 +31,7 @@ class Known:
         self._closed: dict[Identity, tuple[int, int]] = {}
         # Of files that were cut to nothing after they had been copied: their copies go on from here.
         self._cut: deque[Position] = deque(kept.cut, maxlen=_MOST_CUT)
+        self._heads = Heads()
 
     def positions(self) -> Iterator[Position]:
         return iter(self._positions.values())
@@ -47,6 +49,7 @@ class Known:
         gone = [identity for identity in self._positions if identity not in named]
         for identity in gone[:-_MOST_GONE]:
             self._forget(identity)
+        self._heads.keep([*self._positions.values(), *self._cut])
 
     def unchanged(self, found: stat_result) -> bool:
         return self._closed.get(identity_of(found)) == (found.st_size, found.st_mtime_ns)
@@ -80,14 +83,18 @@ class Known:
                 return True
         return False
 
-    def before(self, identity: Identity, path: Path) -> Position | None:
-        """How far a file had been read; a copy goes on where its original was cut. Raises OSError."""
-        found = self._positions.get(identity)
-        if found is not None:
-            return found
-        cuts = [cut for cut in self._cut if _copies(path, cut, wholly=True)]
-        # Of several that begin so, the one that is known best.
-        return max(cuts, key=lambda cut: (cut.offset, cut.head), default=None)
+    def before(self, identity: Identity) -> Position | None:
+        """How far a file had been read."""
+        return self._positions.get(identity)
+
+    def kinship(self, path: Path, held: Iterable[tuple[Position, int]]) -> Kinship:
+        """What the file at ``path``, which is not known, is to those that are; ``held`` are open. Raises OSError."""
+        found = kinship(path, held, self._positions.values(), self._cut, self._heads)
+        if found.waits_for is not None and found.waits_for in self._cut:
+            # Remembered as long as somebody waits: what is shorter than that was read would be new without it.
+            self._cut.remove(found.waits_for)
+            self._cut.append(found.waits_for)
+        return found
 
     def take(self, position: Position) -> None:
         """Its file is open now."""
@@ -104,13 +111,6 @@ class Known:
         """The file of ``position`` is no more: it begins anew, or another has its inode."""
         if position.file:
             self._cut.append(position)
-
-    def may_copy(self, path: Path, others: Iterable[Position]) -> bool:
-        """Whether ``path`` is what copytruncate makes before it cuts the original: then it waits for that.
-
-        Raises OSError.
-        """
-        return any(_copies(path, original) for original in (*others, *self._positions.values()))
 
     def renamed(self, named: Collection[Identity]) -> Iterator[Path]:
         """Files that no pattern matches any more, below their old folder, with something that was not read yet."""
@@ -132,13 +132,3 @@ def _is_there(position: Position) -> bool:
         return identity_of(Path(position.path).stat()) == (position.device, position.inode)
     except OSError:
         return False
-
-
-def _copies(path: Path, original: Position, wholly: bool = False) -> bool:
-    name = str(path)
-    return (
-        bool(original.file)
-        and name != original.path
-        and name.startswith(original.path)
-        and begins_alike(path, original, wholly)
-    )

@@ -24,29 +24,42 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``nameless`` lines are no JSON, or name no model."""
+    """``nameless`` lines are no JSON, or name no model; ``first`` says where the first one begins, and why."""
 
     models: dict[str, Read]
     nameless: int
+    first: tuple[int, str] | None
 
 
 def read_lines(text: bytes, start: int) -> Batch:
     """``text`` are whole lines from the offset ``start`` on, of at most as many rows as a table may have."""
-    lines, ends = [], []
+    lines, starts, ends = [], [], []
     end, last = start, start + len(text)
     for line in text.split(b"\n"):
         end += len(line) + 1
         if line.strip():
             lines.append(line)
+            starts.append(end - len(line) - 1)
             ends.append(min(end, last))  # the very last line of a file may lack the line feed
     models: dict[str, Read] = {}
-    nameless = 0
-    for row, end in zip(parsed_lines(lines)[0], ends, strict=True):
+    nameless: list[int] = []
+    rows, bad = parsed_lines(lines)
+    for index, (row, end) in enumerate(zip(rows, ends, strict=True)):
         model = row.get("model") if isinstance(row, dict) else None
         if isinstance(model, str):
             read = models.setdefault(model, Read())
             read.rows.append(row)
             read.ends.append(end)
         else:
-            nameless += 1
-    return Batch(models, nameless)
+            nameless.append(index)
+    if not nameless:
+        return Batch(models, 0, None)
+    index = nameless[0]
+    why = bad[index].sentence if index in bad else _why(rows[index])
+    return Batch(models, len(nameless), (starts[index], why))
+
+
+def _why(row: object) -> str:
+    if not isinstance(row, dict):
+        return 'the line is no object: it is to be {"model": "...", "features": {...}}'
+    return '"model" is to be the name of a model' if "model" in row else 'the row has no "model"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import logging
 import os
 import threading
@@ -16,7 +17,7 @@ from modelwatch.exporters.clock import SystemClock
 from modelwatch.exporters.ingest.table import Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
-from modelwatch.exporters.tailing.follower import Follower, Identity
+from modelwatch.exporters.tailing.follower import STEP_BYTES, Follower, Identity
 from modelwatch.exporters.tailing.known import Known, identity_of
 from modelwatch.exporters.tailing.lines import read_lines
 from modelwatch.exporters.tailing.positions import Kept, Position
@@ -88,6 +89,9 @@ class Tailer:
         self._quiet_since: dict[Identity, float] = {}
         self._again: dict[Identity, float] = {}
         self._known = Known(self._loaded(), self._boot)
+        self._missing: dict[str, bool] = {}
+        # Since when copies wait.
+        self._waiting: dict[Identity, float] = {}
         self._looked_for_renamed = -GRACE_SECONDS
         self._saved = Kept([], [])
         self._save_again = 0.0
@@ -144,7 +148,7 @@ class Tailer:
                 self._tell(f"rows of {follower.path} wait: {error}")
                 continue
             except ReplacedError:
-                self._cut(follower)
+                self._cut(identity)
                 moved = True
             except OSError as error:
                 self._tell(f"{follower.path}: cannot be read ({error.strerror}): it is tried again")
@@ -172,8 +176,10 @@ class Tailer:
             self._looked_for_renamed = self._now()
             for path in list(self._known.renamed(named)):
                 with contextlib.suppress(OSError):  # it is looked for again
-                    self._open(path, identity_of(path.stat()))
+                    identity = identity_of(path.stat())
+                    self._open(path, identity, self._known.before(identity))
             self._known.forget(named)
+            self._waiting = {one: since for one, since in self._waiting.items() if one in named}
         return named
 
     def _look_at(self, path: Path, found: os.stat_result) -> None:
@@ -184,9 +190,19 @@ class Tailer:
             return
         if self._known.unchanged(found):
             return
-        known = self._known.has(identity, path)
-        if known or (found.st_size and not self._known.may_copy(path, self._open_positions())):
-            self._open(path, identity)
+        if self._known.has(identity, path):
+            self._open(path, identity, self._known.before(identity))
+        elif found.st_size:
+            for held in list(self._followers):
+                self._begin(held)  # else a copy of its first line would not be known as one
+            kin = self._known.kinship(path, [(one.position(), one.fd) for one in self._followers.values()])
+            if kin.waits_for is None:
+                self._open(path, identity, kin.before)
+            elif self._now() - self._waiting.setdefault(identity, self._now()) >= GRACE_SECONDS:
+                self._tell(
+                    f"{path}: has the same rows as {kin.waits_for.path} and no more, and waits as its copy"
+                    " (an id or a timestamp in each row tells files apart)"
+                )
 
     def _open_positions(self) -> Iterator[Position]:
         return (follower.position() for follower in self._followers.values())
@@ -194,6 +210,7 @@ class Tailer:
     def _names(self) -> Iterator[tuple[Path, os.stat_result]]:
         for pattern in self._patterns:
             folder = Path(pattern)
+            self._tell_missing(pattern)
             every = [str(folder / name) for name in _PATTERNS] if folder.is_dir() else [pattern]
             for name in sorted({name for one in every for name in glob.glob(one)}):  # noqa: PTH207  # may be absolute
                 path = Path(name)
@@ -203,21 +220,40 @@ class Tailer:
                 except OSError as error:
                     self._tell(f"{path}: cannot be looked at ({error.strerror}): it is tried again")
 
-    def _open(self, path: Path, identity: Identity) -> None:
-        """Raises OSError."""
+    def _tell_missing(self, pattern: str) -> None:
+        """Say once, of what does not exist at the first look, that it is waited for; and when it is there."""
+        folder = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
+        there = folder.exists()
+        if there and self._missing.get(pattern):
+            _log.info("--logs %s: %s is there now", pattern, folder)
+        elif not there and pattern not in self._missing:
+            _log.warning(
+                "--logs %s: %s does not exist: create it, or mend the path; it is waited for",
+                pattern,
+                folder.absolute(),
+            )
+        self._missing[pattern] = not there and self._missing.get(pattern, True)
+
+    def _open(self, path: Path, identity: Identity, before: Position | None) -> None:
+        """Read on from ``before``, where another file may have been read so far. Raises OSError."""
         if len(self._followers) >= MOST_FILES:
             self._tell(f"more than {MOST_FILES} logs grow at once; the others wait")
             return
-        before = self._known.before(identity, path)
         follower = Follower(path, before, self._boot)
         if follower.identity != identity:  # rotated just now
             follower.close()
             return
         if before is not None:
-            self._known.take(before)
-            if not follower.file:
+            other = before.device, before.inode
+            if follower.file:
+                if other in self._followers and self._followers[other].file == before.file:
+                    self._drop(other)
+                self._known.take(before)
+            elif other == identity:
+                self._known.take(before)
                 self._known.cut(before)
         self._new = True
+        self._waiting.pop(identity, None)
         self._followers[identity] = follower
         self._quiet_since[identity] = self._now()
         self._begin(identity)
@@ -248,22 +284,33 @@ class Tailer:
             renewed = follower.renew(positions.new_file())
             self._new |= renewed
             return renewed
-        batch = read_lines(step.text, follower.offset)
+        start = follower.offset
+        batch = read_lines(step.text, start)
         # Every model is asked before any of its rows counts.
         known = {model: self._counted_to(model, follower) for model in batch.models}
-        unknown = [model for model, start in known.items() if start is None]
-        for model, start in known.items():
-            if start is not None and (table := batch.models[model].after(start)).rows:
+        unknown = [model for model, counted in known.items() if counted is None]
+        for model, counted in known.items():
+            if counted is not None and (table := batch.models[model].after(counted)).rows:
                 self._book.count(model, table, follower.mark(step))
                 self.lines["counted"] += table.rows
         follower.advance(step)
-        self.lines["too_long"] += step.too_long
-        if batch.nameless:
+        if step.too_long:
+            self.lines["too_long"] += step.too_long
+            size = f"{STEP_BYTES >> 20} MiB"
+            self._tell(f"{follower.path}: lines longer than {size} are not counted", f": now one at byte {start}")
+        if batch.first is not None:
             self.lines["nameless"] += batch.nameless
-            self._tell(f"{follower.path}: lines that are no JSON or name no model are not counted")
+            self._tell(
+                f"{follower.path}: lines that are no JSON or name no model are not counted",
+                f": {batch.nameless} now, the first at byte {batch.first[0]}: {batch.first[1]}",
+            )
         for model in unknown:
-            self.lines["unknown_model"] += len(batch.models[model].rows)
-            self._tell(f"{follower.path}: rows of {model[:100]!a}, which no spec describes, are not counted")
+            read = batch.models[model]
+            self.lines["unknown_model"] += len(read.rows)
+            self._tell(
+                f"{follower.path}: rows of {model[:100]!a}, which no spec describes, are not counted",
+                f": {len(read.rows)} now, the first ends at byte {read.ends[0]}",
+            )
         return True
 
     def _counted_to(self, model: str, follower: Follower) -> int | None:
@@ -280,10 +327,10 @@ class Tailer:
             raise ReplacedError
         return found
 
-    def _cut(self, follower: Follower) -> None:
-        """The file begins anew, as another one; a copy of what it was goes on where it was cut."""
+    def _cut(self, identity: Identity) -> None:
+        """The file begins anew, as another one, which is looked for; a copy of what it was goes on where it was cut."""
+        follower = self._close(identity)
         self._known.cut(follower.position())
-        follower.start_again()
 
     def _settle(self, identity: Identity, follower: Follower, named: bool) -> None:
         """Close what has been quiet; to its very last line where its name has gone to another file."""
@@ -297,11 +344,16 @@ class Tailer:
             self._drop(identity)
 
     def _drop(self, identity: Identity, state: os.stat_result | None = None) -> None:
+        follower = self._followers[identity]
+        self._known.keep(follower.position(), state or follower.state())
+        self._close(identity)
+
+    def _close(self, identity: Identity) -> Follower:
         follower = self._followers.pop(identity)
         self._quiet_since.pop(identity, None)
         self._again.pop(identity, None)
-        self._known.keep(follower.position(), state or follower.state())
         follower.close()
+        return follower
 
     # --- keeping and telling ---
 
@@ -329,7 +381,8 @@ class Tailer:
         self._saved, self._keeps, self._new = found, True, False
         return True
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, message: str, detail: str = "") -> None:
+        """``detail`` may be another one each time."""
         times = self._telling.times(message)
         if times:
-            _log.warning("%s (%d times so far)", message, times)
+            _log.warning("%s%s (%d times so far)", message, detail, times)

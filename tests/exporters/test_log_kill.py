@@ -23,6 +23,15 @@ import httpx2
 import pytest
 import specs
 
+# What copies of copied.jsonl are called: some names sort before it, some behind it, some do not begin as it does.
+COPIES = (
+    "copied.jsonl.{}",
+    "copied.{}.jsonl",
+    "copied-202611{:02}.jsonl",
+    "copied.copy{}.jsonl",
+    "a{}.jsonl",
+    "z{}.jsonl",
+)
 SERVE = Path(__file__).parent / "serve.py"
 Counts = Counter[tuple[str, str]]
 
@@ -96,7 +105,8 @@ class Writer:
         path = self.folder / "copied.jsonl"
         if path.exists():
             self.rotations["copied"] += 1
-            shutil.copy(path, path.with_name(f"copied.jsonl.{self.rotations['copied']}"))
+            number = self.rotations["copied"]
+            shutil.copy(path, path.with_name(self.chances.choice(COPIES).format(number)))
             time.sleep(self.chances.choice([0, 0.01, 0.1]))
             os.truncate(path, 0)
 
@@ -107,7 +117,8 @@ class Writer:
 
     def clear(self) -> None:
         """Pack, or remove, what was rotated away and has been read."""
-        for path in [*self.folder.glob("*.jsonl.[0-9]*"), *self.folder.glob("job-*.jsonl")]:
+        names = ["*.jsonl.[0-9]*", "job-*.jsonl", *(re.sub(r"\{.*\}", "[0-9]*", name) for name in COPIES[1:])]
+        for path in [path for name in names for path in self.folder.glob(name)]:
             if self.chances.random() < 0.4 and path.suffix != ".gz":
                 with gzip.open(f"{path}.gz", "wb") as packed:
                     packed.write(path.read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -208,16 +209,170 @@ def test_rotation_by_copying_and_cutting_counts_every_line_that_is_still_there(
     assert book.ids == expected + once(*(f"again {number}" for number in range(60)))
 
 
-def test_a_copy_of_a_log_that_is_never_cut_is_not_read(tmp_path: Path, book: Book, clock: Turned) -> None:
+COPIES = ("app.jsonl.1", "app.1.jsonl", "app-20261125.jsonl", "app.copy.jsonl", "a.jsonl", "z.jsonl", "az.jsonl")
+
+
+@pytest.mark.parametrize("name", COPIES)
+@pytest.mark.parametrize("read", ["nothing", "a part", "all"])
+@pytest.mark.parametrize("looks", list(itertools.product([False, True], repeat=3)))
+@pytest.mark.parametrize("between", ["nothing", "kill", "quiet"])
+def test_a_copy_counts_once_whatever_it_is_called_and_whenever_it_is_found(
+    tmp_path: Path,
+    book: Book,
+    clock: Turned,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    read: str,
+    looks: tuple[bool, bool, bool],
+    between: str,
+) -> None:
+    """``looks`` are taken behind the copy, behind the cut, and behind the first line that is written then."""
+    monkeypatch.setattr(follower, "STEP_BYTES", 1500)
+    log, copy = tmp_path / "app.jsonl", tmp_path / name
+    append(log, lines(*range(100)))
+    found = tailer(tmp_path, book, clock, str(tmp_path / "*.jsonl*"))
+    if read == "a part":
+        found.poll()
+        found.poll()
+        assert 0 < len(book.ids) < 100
+    elif read == "all":
+        drained(found)
+
+    def pause(look: bool) -> None:
+        nonlocal found
+        if between == "kill":
+            found = tailer(tmp_path, book, clock, str(tmp_path / "*.jsonl*"))
+        clock.now += (GRACE_SECONDS + 1) * (between == "quiet")
+        if look:
+            found.poll()
+
+    shutil.copy(log, copy)
+    pause(looks[0])
+    os.truncate(log, 0)
+    pause(looks[1])
+    append(log, lines("new 1"))
+    pause(looks[2])
+    append(log, lines("new 2"))
+    for _ in range(3):
+        drained(found)
+        clock.now += GRACE_SECONDS + 1
+    assert book.ids == once(*range(100), "new 1", "new 2")
+
+
+def test_a_copy_that_is_found_before_its_original_is_read_on_in_whichever_grows(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    log, copies = tmp_path / "m.jsonl", [tmp_path / "a.jsonl", tmp_path / "z.jsonl"]
+    append(log, lines(1, 2))
+    for copy in copies:
+        shutil.copy(log, copy)
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once(1, 2)
+    for number in range(3, 7):
+        append(log, lines(number))
+        drained(found)
+        assert book.ids == once(*range(1, number + 1))
+        clock.now += GRACE_SECONDS + 1
+        drained(found)
+        if number % 2:
+            found = tailer(tmp_path, book, clock)
+
+
+def test_of_an_older_and_a_newer_copy_each_row_counts_once_when_the_original_is_cut(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    """The older one may be shorter than what was read of the original, or longer."""
+    for number, (unread, older, newer) in enumerate(itertools.product([0, 1], ["a", "x"], ["b", "y"])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        book.ids.clear()
+        log, found = folder / "m.jsonl", tailer(folder, book, clock)
+        append(log, lines(*range(30)))
+        drained(found)
+        append(log, lines(30) * unread)
+        shutil.copy(log, folder / f"{older}.jsonl")
+        append(log, lines(31))
+        if not unread:
+            drained(found)
+        append(log, lines(32))
+        shutil.copy(log, folder / f"{newer}.jsonl")
+        os.truncate(log, 0)
+        append(log, lines("new"))
+        drained(found)
+        drained(found)
+        assert book.ids == once(*range(30), *[30] * unread, 31, 32, "new"), (unread, older, newer)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_copy_that_lacks_rows_that_were_read_before_the_cut_never_counts_again(
+    tmp_path: Path, book: Book, clock: Turned, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    monkeypatch.setattr(known, "_MOST_CUT", 3)
+    log = tmp_path / "m.jsonl"
+    found = tailer(tmp_path, book, clock)
+    append(log, lines(*range(30)))
+    drained(found)
+    shutil.copy(log, tmp_path / "a.jsonl")
+    append(log, lines(30))
+    for number in range(31, 41):  # nobody copies it any more
+        drained(found)
+        os.truncate(log, 0)
+        append(log, lines(number))
+        clock.now += SAVE_SECONDS
+        drained(found)
+        if killed:
+            found = tailer(tmp_path, book, clock)
+    drained(found)
+    assert book.ids == once(*range(41))
+
+
+def test_a_log_that_is_replaced_by_its_copy_is_read_on(tmp_path: Path, book: Book, clock: Turned) -> None:
+    """As an editor does that writes beside the file and renames."""
+    log = tmp_path / "one.jsonl"
+    append(log, lines(1, 2))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    shutil.copy(log, tmp_path / "beside")
+    (tmp_path / "beside").rename(log)
+    append(log, lines(3))
+    drained(found)
+    clock.now += GRACE_SECONDS
+    drained(found)
+    assert book.ids == once(1, 2, 3)
+
+
+def test_logs_that_begin_with_the_same_rows_count_each_of_them_once_they_differ(
+    tmp_path: Path, book: Book, clock: Turned
+) -> None:
+    """Two processes that send the same rows, without an id, to warm up."""
+    warm_up = line("warm-up") * 40
+    found = tailer(tmp_path, book, clock)
+    for name in "abc":
+        append(tmp_path / f"{name}.jsonl", warm_up)
+    drained(found)
+    assert book.ids == Counter({"warm-up": 40}), "they cannot be told apart yet"
+    for name in "cab":
+        append(tmp_path / f"{name}.jsonl", line(name))
+        drained(found)
+    assert book.ids == Counter({"warm-up": 120, "a": 1, "b": 1, "c": 1})
+
+
+def test_a_copy_of_a_log_that_is_never_cut_is_not_read(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
     log = tmp_path / "app.jsonl"
     append(log, lines(1, 2))
     found = tailer(tmp_path, book, clock, str(tmp_path / "app.jsonl*"))
     drained(found)
     shutil.copy(log, tmp_path / "app.jsonl.backup")
+    drained(found)
+    assert not caplog.messages
     for _ in range(3):
         clock.now += 2 * GRACE_SECONDS
         drained(found)
     assert book.ids == once(1, 2)
+    assert f"app.jsonl.backup: has the same rows as {log} and no more, and waits as its copy" in caplog.messages[0]
 
 
 def test_a_restart_goes_on_where_the_last_process_stopped(tmp_path: Path, book: Book, clock: Turned) -> None:
@@ -304,6 +459,48 @@ def test_lines_that_are_no_rows_are_told_and_the_others_count(tmp_path: Path, bo
     assert book.ids == once(1, 3, None)
     assert book.rejected == 1, "a row without features is the model's, and rejected there"
     assert found.lines == {"counted": 3, "nameless": 4, "too_long": 0, "unknown_model": 1}
+
+
+def test_what_is_skipped_is_told_with_its_file_its_place_and_the_reason_of_the_first(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = {
+        '{"model": "m", "x": }\n': "the line is no JSON",
+        "5\n": "the line is no object",
+        '{"x": 1}\n': 'the row has no "model"',
+        '{"model": 3}\n': '"model" is to be the name of a model',
+    }
+    for number, text in enumerate(bad):
+        append(tmp_path / f"{number}.jsonl", line(number) + "\n" + text + "7\n")
+    append(tmp_path / "long.jsonl", line("long") + "x" * STEP_BYTES + "\n" + line(9, "unknown"))
+    drained(tailer(tmp_path, book, clock))
+    for number, reason in enumerate(bad.values()):
+        (told,) = [text for text in caplog.messages if f"{number}.jsonl: lines" in text]
+        assert f": 2 now, the first at byte {len(line(number)) + 1}: {reason}" in told
+    start = len(line("long"))
+    assert any(f"lines longer than 1 MiB are not counted: now one at byte {start} " in text for text in caplog.messages)
+    end = (tmp_path / "long.jsonl").stat().st_size
+    assert any(f"are not counted: 1 now, the first ends at byte {end} " in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize("pattern", ["nologs", "nologs/*/a*.jsonl"])
+def test_a_folder_that_does_not_exist_is_told_once_and_waited_for(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture, pattern: str
+) -> None:
+    caplog.set_level("INFO")
+    found = tailer(tmp_path, book, clock, str(tmp_path / pattern))
+    drained(found)
+    drained(found)
+    folder = tmp_path / "nologs"
+    assert caplog.messages == [
+        f"--logs {tmp_path / pattern}: {folder} does not exist: create it, or mend the path; it is waited for"
+    ]
+    (folder / "pod").mkdir(parents=True)
+    append(folder / ("a.jsonl" if pattern == "nologs" else "pod/a.jsonl"), lines(1))
+    drained(found)
+    drained(found)
+    assert caplog.messages[1:] == [f"--logs {tmp_path / pattern}: {folder} is there now"]
+    assert book.ids == once(1)
 
 
 def test_a_line_of_any_length_is_skipped_in_bounded_steps(tmp_path: Path, book: Book, clock: Turned) -> None:
@@ -427,7 +624,8 @@ def test_a_kill_just_before_or_after_any_rows_are_counted_counts_every_row_once(
                     renamed.rename(folder / f"a.jsonl.{rotations}")
                 case "copy" if copied.exists():
                     rotations += 1
-                    shutil.copy(copied, folder / f"b.jsonl.{rotations}")
+                    name = dice.choice(["b.jsonl.{}", "b.{}.jsonl", "b-{}.jsonl", "a{}.jsonl", "z{}.jsonl"])
+                    shutil.copy(copied, folder / name.format(rotations))
                     maybe_look()
                     os.truncate(copied, 0)
                     maybe_look()
