@@ -33,10 +33,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """Rows compared like with like: how many false alarms are left in 30 days of ``before``."""
+    """Rows compared like with like: how many false alarms are left in 30 days."""
 
     same: t.Same
-    before: float
     month: float
 
 
@@ -52,7 +51,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What shows a drift that is not seen: ``size`` is the usual one, or with ``any`` the largest that there is.
+    """What shows a drift that is not seen: the usual one, or with ``any`` the largest that there is.
 
     ``warning`` is a threshold that shows it with as many rows as there are; ``rows`` says whether more rows do with the
     threshold as it is.
@@ -107,7 +106,7 @@ def _quieter(
         )
         past = history.beside(other.parts, profile)
         found = tuple(dataclasses.replace(one, alarms=replayed(other, past, one.window.seconds)) for one in judgements)
-        tried.append((other, found, Season(same, month, _month(found))))
+        tried.append((other, found, Season(same, _month(found))))
     best = min(tried, key=lambda one: one[2].month)
     return best if best[2].month * 2 <= month else None
 

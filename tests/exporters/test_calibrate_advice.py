@@ -99,6 +99,24 @@ def test_hours_are_not_advised_where_they_explain_nothing(
     assert found["warning"]["load"] < found["critical"]["load"]
 
 
+def test_thresholds_beside_hours_are_of_scores_beside_hours(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A day that is a little off: much less than a day is from a night."""
+    lines = (data / "history.csv").read_text().splitlines()
+    off = [
+        f"{when},{float(load) + 5:.3f},{rest}" for when, load, rest in (line.split(",", 2) for line in lines[1:14_401])
+    ]
+    history = tmp_path / "off.csv"
+    history.write_text("\n".join([lines[0], *off, *lines[14_401:]]))
+    found = _json(_spec(data, tmp_path), capsys, "--data", history)["at_most_one"]
+    whole = _json(_spec(data, tmp_path, (", time: ts", "")), capsys, "--data", history)["at_most_one"]
+    if found["same"] is None:
+        models = _spec(data, tmp_path, ("[1h]}", "[1h], same: hour}"))
+        found = _json(models, capsys, "--data", history)["at_most_one"]
+    assert 0.1 < found["warning"]["load"] < whole["warning"]["load"] / 2
+
+
 def test_a_reference_without_hours_is_told_how_to_get_them(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
