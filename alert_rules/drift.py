@@ -42,7 +42,7 @@ def _runbook(model: Model, what: str, window: str) -> Runbook:
         act=(
             "Look at the distribution on the drift board: a shift, a new peak, a missing part?",
             "A data fault (unit, encoding, a source that stopped): mend the source.",
-            "A real change (season, market): check accuracy on recent labels, then retrain and make a new profile with `modelwatch profile`.",
+            "A real change (season, market): check accuracy on recent labels, then retrain and make a new profile with `modelwatch profile`, and `--time COLUMN` where hours or weekdays are compared.",
         ),
     )
 

@@ -6,6 +6,7 @@ On one machine, ``build_profile`` reads files. On many, each makes a ``partial_p
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,10 +93,25 @@ def combine_partials(parts: Iterable[bytes]) -> bytes:
     return file.to_bytes(_merged((f"part {number}", part) for number, part in enumerate(parts, 1)))
 
 
-def merge_partials(parts: Iterable[bytes], names: Sequence[str] = ()) -> Profile:
-    """The profile of all the rows of ``parts``; errors call the parts by ``names``. Raises ProfileError."""
+def merge_partials(parts: Iterable[bytes], names: Sequence[str] = (), *, once: bool = False) -> Profile:
+    """The profile of all the rows of ``parts``; errors call the parts by ``names``. Raises ProfileError.
+
+    With ``once``, a part that is the same as another is refused: its rows would count twice.
+    """
     named = ((names[i] if i < len(names) else f"part {i + 1}", part) for i, part in enumerate(parts))
-    return _profile(_merged(named), "the partial profiles")
+    return _profile(_merged(_once(named) if once else named), "the partial profiles")
+
+
+def _once(parts: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    seen: dict[bytes, str] = {}
+    for name, content in parts:
+        digest = hashlib.sha256(content).digest()
+        # Parts without rows are all the same, and add nothing.
+        if digest in seen and file.from_bytes(content, name).plan.watched:
+            what = "is given twice" if seen[digest] == name else f"is the same as {seen[digest]}"
+            raise ProfileError(f"{name}: {what}, and its rows would count twice; give each part once")
+        seen[digest] = name
+        yield name, content
 
 
 def _merged(parts: Iterable[tuple[str, bytes]]) -> Summary:

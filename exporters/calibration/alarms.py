@@ -15,7 +15,7 @@ import numpy as np
 from modelwatch.exporters.calibration.history import History
 from modelwatch.exporters.calibration.setting import Setting, Watch
 from modelwatch.exporters.statistics import Histograms
-from modelwatch.exporters.statistics.method import Counts
+from modelwatch.exporters.statistics.method import Counts, Floats
 
 SLOTS = 60
 MONTH = 30 * 86_400
@@ -56,7 +56,8 @@ def replayed(setting: Setting, history: History, window: float) -> Alarms:
             begun = 1 + int((np.diff(looks) > SLOTS).sum())
             # The window's own length is where the first window fills.
             by_feature[watch.name] = begun * 30 / max(days - window / 86_400, window / 86_400)
-            highest[watch.name] = _highest(watch, counts[found])
+            mixed = setting.compared(watch, None if sliced is None else sliced[found])
+            highest[watch.name] = _highest(watch, counts[found], mixed)
     return Alarms(sum(by_feature.values()), by_feature, highest)
 
 
@@ -82,6 +83,7 @@ def bootstrapped(setting: Setting, history: History, window: float, rows: int) -
     return Alarms(sum(by_feature.values()) + setting.rate * MONTH / window, by_feature, highest)
 
 
-def _highest(watch: Watch, counts: Counts) -> float:
-    base = np.broadcast_to(watch.reference, counts.shape)
+def _highest(watch: Watch, counts: Counts, mixed: Floats | None = None) -> float:
+    """``mixed`` is what the windows are compared with where that is not the whole reference."""
+    base: Counts | Floats = np.broadcast_to(watch.reference, counts.shape) if mixed is None else mixed
     return float(np.nanmax(watch.method.score(Histograms(counts, base))))

@@ -1,14 +1,13 @@
-"""A setting judged window by window, and which one would give at most one false alarm in 30 days."""
+"""A setting judged window by window."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
-from modelwatch.exporters.calibration.alarms import MONTH, Alarms, bootstrapped, promised, replayed
+from modelwatch.exporters.calibration.alarms import Alarms, bootstrapped, promised, replayed
 from modelwatch.exporters.calibration.history import History
-from modelwatch.exporters.calibration.power import fill_needed, smallest_drift
+from modelwatch.exporters.calibration.power import Full, fill_needed, smallest_drift
 from modelwatch.exporters.calibration.setting import Setting, Watch
 from modelwatch.model.units import Duration
 
@@ -40,15 +39,6 @@ class Judgement:
     sights: tuple[Sight, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A setting that gives at most one false alarm: a rate, and thresholds of features whose history needs higher
-    ones."""
-
-    rate: float
-    warnings: dict[str, float]
-
-
 def judge(setting: Setting, window: Duration, rows_a_minute: float, history: History | None) -> Judgement:
     rows = round(rows_a_minute * window.seconds / 60)
     if history is not None and history.seconds is not None:
@@ -66,13 +56,17 @@ def judge(setting: Setting, window: Duration, rows_a_minute: float, history: His
     )
 
 
+def usual_drift(watch: Watch) -> float:
+    return USUAL_SHIFT if watch.numeric else USUAL_MOVED
+
+
 def _sight(setting: Setting, watch: Watch, window: Duration, rows: int) -> Sight:
-    usual = USUAL_SHIFT if watch.numeric else USUAL_MOVED
-    share = fill_needed(setting, watch, rows, usual)
+    usual, full = usual_drift(watch), Full(rows, window.seconds)
+    share = fill_needed(setting, watch, full, usual)
     return Sight(
         watch.name,
         watch.numeric,
-        smallest_drift(setting, watch, rows),
+        smallest_drift(setting, watch, full),
         usual,
         None if share is None else share * window.seconds,
     )
@@ -81,21 +75,3 @@ def _sight(setting: Setting, watch: Watch, window: Duration, rows: int) -> Sight
 def seconds_to_fill(setting: Setting, rows_a_minute: float) -> float:
     """How long a window must be to get the rows that are asked for."""
     return setting.least / rows_a_minute * 60
-
-
-def advise(setting: Setting, judgements: tuple[Judgement, ...]) -> Advice:
-    """At most one false alarm in 30 days over all windows."""
-    stretches = sum(MONTH / one.window.seconds for one in judgements if one.inactive is None) or 1.0
-    rate = min(setting.rate, _down(1 / stretches))
-    worst: dict[str, float] = {}
-    if sum(one.alarms.month for one in judgements) > 1:
-        for one in judgements:
-            for feature, score in one.alarms.highest.items():
-                worst[feature] = max(worst.get(feature, 0.0), score)
-    return Advice(rate, {feature: math.ceil(score * 100 + 1) / 100 for feature, score in worst.items()})
-
-
-def _down(value: float) -> float:
-    """The next lower number with one digit."""
-    power = 10 ** math.floor(math.log10(value))
-    return float(f"{math.floor(value / power) * power:.0e}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins, category_text
+from modelwatch.exporters.calibration.parts import Parts
 from modelwatch.exporters.calibration.setting import Setting, Watch
 from modelwatch.exporters.calibration.times import seconds_of, time_column
 from modelwatch.exporters.reading import DataFile
@@ -39,6 +41,14 @@ class History:
         if self.seconds is None or len(self.seconds) < 2:
             return None
         return float(self.seconds[-1] - self.seconds[0]) / 86_400
+
+    def beside(self, parts: Parts | None, profile: Profile) -> History:
+        """The same, compared with the parts of the reference; with all of it where there are none, or no times."""
+        if parts is None or self.seconds is None:
+            return dataclasses.replace(self, slices=None, width=0)
+        return dataclasses.replace(
+            self, slices=parts.codes(self.seconds, self.codes, profile), width=parts.slices.block.width
+        )
 
     def slots(self, watch: Watch, length: float) -> Counts:
         """Rows by slot of ``length`` seconds and bin, shape (slots, bins); needs a time column."""
@@ -88,12 +98,7 @@ def read(path: Path, setting: Setting, profile: Profile, time: str | None = None
     seconds = np.concatenate(times)
     order = np.argsort(seconds, kind="stable")
     ordered = {name: one[order] for name, one in joined.items()}
-    parted = setting.parts
-    if parted is None:
-        return History(ordered, seconds[order], rows, column)
-    return History(
-        ordered, seconds[order], rows, column, parted.codes(seconds[order], ordered, profile), parted.slices.block.width
-    )
+    return History(ordered, seconds[order], rows, column).beside(setting.parts, profile)
 
 
 def _quiet(share: float) -> None:

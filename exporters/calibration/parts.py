@@ -1,4 +1,4 @@
-"""Past rows beside the part of the reference that they are compared with: see ``exporters.slices``."""
+"""Rows beside the part of the reference that they are compared with: see ``exporters.slices``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import numpy as np
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.reference import Profile
-from modelwatch.exporters.slices import Mixture, Slices
+from modelwatch.exporters.slices import DAY, HOUR, Mixture, Slices
 from modelwatch.exporters.statistics.method import Counts, Floats
 from modelwatch.model import types as t
+
+# A window begins at each of these hours of a day, or on each day of a week.
+_STARTS = {"hour": range(0, DAY, 4 * HOUR), "weekday": range(0, 7 * DAY, DAY)}
+_STEP = 600
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,30 @@ class Parts:
     def reference(self, name: str, sliced: Counts) -> Floats:
         """What windows with ``sliced`` rows by slice, (windows, slices), are compared with, (windows, bins)."""
         return self.mixture.of(self.rows[name], sliced)
+
+    def windows(self, length: float, rows: int) -> list[Counts]:
+        """Rows by slice, (slices,), of windows of ``length`` seconds that begin all over a day or a week.
+
+        Where a window's time has no part in the reference there is no traffic, as far as is known: it is left out.
+        """
+        here = np.array([part is not None for part in self.slices.parts] + [False])
+        if self.slices.segment is not None:
+            seen = np.array([part.rows if part is not None else 0 for part in self.slices.parts] + [0])
+            return [_shared(seen, rows)]
+        moments = (np.arange(max(240, round(length / _STEP))) + 0.5) * length / max(240, round(length / _STEP))
+        found = []
+        for start in _STARTS[self.slices.same]:
+            spent = np.bincount(self.slices.of_time(start + moments), minlength=len(here))
+            found.append((float(spent[here].sum()), _shared(spent, rows)))
+        known = [sliced for share, sliced in found if share * 2 >= len(moments)] or [sliced for _, sliced in found]
+        return list({sliced.tobytes(): sliced for sliced in known}.values())
+
+
+def _shared(weights: Counts, rows: int) -> Counts:
+    """So many rows by weight; what rounding leaves, and all where there is no weight, is of no slice."""
+    found = np.floor(weights * rows / max(int(weights.sum()), 1)).astype(np.int64)
+    found[-1] += rows - int(found.sum())
+    return found
 
 
 def parts(model: t.Model, profile: Profile) -> Parts | None:

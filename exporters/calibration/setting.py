@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +15,7 @@ from modelwatch.exporters.reference import Profile
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.detection import detected
 from modelwatch.exporters.statistics.looks import per_look
-from modelwatch.exporters.statistics.method import Counts, Histograms, Method
+from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, Method
 from modelwatch.exporters.subjects import Subject, subjects
 from modelwatch.model import defaults
 from modelwatch.model import types as t
@@ -51,6 +53,22 @@ class Watch:
         usual, psi = (float(defaults.DRIFT_THRESHOLDS[method][0]) for method in (drift.method, DRIFT_PSI))
         return psi * (float(drift.warning) / usual) ** 2
 
+    def threshold(self, score: float) -> float:
+        """The spec's threshold for a score of ``method``: what ``warning`` does, backwards."""
+        drift = self.subject.feature.drift
+        if drift.method == self.method.name:
+            return score
+        usual, psi = (float(defaults.DRIFT_THRESHOLDS[method][0]) for method in (drift.method, DRIFT_PSI))
+        return float(usual * (score / psi) ** 0.5)
+
+    def warned_at(self, warning: float) -> Watch:
+        """The same with another ``drift.warning``."""
+        feature = self.subject.feature
+        drift = dataclasses.replace(feature.drift, warning=Decimal(str(warning)))
+        return Watch(
+            dataclasses.replace(self.subject, feature=dataclasses.replace(feature, drift=drift)), self.reference
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Setting:
@@ -74,16 +92,21 @@ class Setting:
         found = np.zeros(len(counts), dtype=bool)
         enough = np.flatnonzero(counts.sum(axis=1) >= self.least)
         if len(enough):
-            mixed = None if sliced is None or not self.parts else self.parts.reference(watch.name, sliced[enough])
             found[enough] = detected(
                 watch.method,
                 counts[enough],
                 watch.reference,
                 watch.warning,
                 self.alpha,
-                parts=None if mixed is None else mixed[:, : len(watch.reference)],
+                parts=self.compared(watch, None if sliced is None else sliced[enough]),
             )
         return found
+
+    def compared(self, watch: Watch, sliced: Counts | None) -> Floats | None:
+        """What windows with ``sliced`` rows by slice are compared with, (windows, bins); None: all of the reference."""
+        if sliced is None or self.parts is None:
+            return None
+        return self.parts.reference(watch.name, sliced)[:, : len(watch.reference)]
 
 
 def setting(model: t.Model, profile: Profile, rate: float | None = None) -> Setting:

@@ -19,6 +19,7 @@ from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table
 _HELP = (
     'send {"rows": [{"features": {...}, "prediction": ...}]} or {"columns": {"features": {...}, "prediction": [...]}}'
 )
+_LINES = "JSON Lines, a row in each line, are sent with Content-Type: application/x-ndjson"
 # Beyond, the texts of rows that are a character each would take more memory than what is in them.
 _MOST_TEXTS = 2_000_000
 
@@ -30,13 +31,26 @@ def decode_json(body: bytes) -> Table:
 
 
 def _read(body: bytes) -> Table:
-    document = parsed(body, _HELP)
+    document = parsed(body, _LINES if _of_lines(body) else _HELP)
     if not isinstance(document, dict):
         raise MalformedError(f"the body must be an object, found {shown(document)}; {_HELP}")
     if ("rows" in document) == ("columns" in document):
+        if "features" in document:
+            raise MalformedError(f"the body is a row by itself; {_LINES}, or {_HELP}")
         both = "both 'rows' and 'columns'" if "rows" in document else "neither 'rows' nor 'columns'"
         raise MalformedError(f"the body has {both}; {_HELP}")
     return rows_table(document["rows"]) if "rows" in document else columns_table(document["columns"])
+
+
+def _of_lines(body: bytes) -> bool:
+    """Whether each line looks like an object of its own."""
+    first, _, rest = body.strip().partition(b"\n")
+    if not rest.lstrip().startswith(b"{"):
+        return False
+    try:
+        return isinstance(orjson.loads(first), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):

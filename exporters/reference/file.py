@@ -110,7 +110,13 @@ def _shown(value: Any, depth: int) -> str:
 def load_profile(path: Path) -> Profile:
     """Read a profile. Raises ProfileError for what is no whole, unchanged profile of this version."""
     try:
-        document = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        if content.startswith(b"modelwatch.partial/"):
+            raise ProfileError(
+                f"{path}: is a partial profile; make the profile of all parts with "
+                "modelwatch profile MODEL --merge PART ... --output FILE"
+            )
+        document = json.loads(content)
     except OSError as error:
         raise ProfileError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from None
     except (ValueError, RecursionError):

@@ -133,9 +133,11 @@ def _seasons(column: Any, name: str, where: str) -> tuple[Codes, Codes]:
     """Hour of the day and weekday of each row, in UTC; -1 where the time is missing."""
     try:
         found = _microseconds(column)
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise ProfileError(f"{where}: the column {name!r} does not tell the time: {reason}") from None
+    except pa.ArrowException:
+        raise ProfileError(
+            f"{where}: the column {name!r} does not tell the time: it holds other texts than times; write "
+            "2024-05-31T14:00:00Z or seconds since 1970, in all rows alike, or name another column"
+        ) from None
     if found is None:
         raise ProfileError(
             f"{where}: the column {name!r} holds {column.type}; times are timestamps, dates, texts such as "

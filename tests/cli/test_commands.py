@@ -290,6 +290,30 @@ def test_init_drafts_a_spec_that_needs_no_edit(run: Run, tmp_path: Path) -> None
     assert again.code == 2 and "models/churn.yaml is there already" in again.err
 
 
+@pytest.mark.parametrize(("column", "flags"), [("ts", ()), ("seen", ("--time", "seen"))])
+def test_init_gives_the_profile_the_hours_of_the_time_that_it_found(
+    run: Run, tmp_path: Path, column: str, flags: tuple[str, ...]
+) -> None:
+    rows = "\n".join(f"2026-01-{1 + n // 600:02}T{n % 24:02}:00:00,{n % 50}.5,{n % 3}.25" for n in range(14_400))
+    (tmp_path / "table.csv").write_text(f"{column},age,amount\n{rows}\n")
+    made = run("init", "table.csv", "--name", "churn", *flags)
+    assert f"by hour and weekday too, by its column {column}" in made.out
+    spec = tmp_path / "models/churn.yaml"
+    assert f"modelwatch profile --time {column} makes it anew" in spec.read_text()
+    spec.write_text(spec.read_text() + "drift: {same: hour}\n")
+    assert run("check").code == 0
+    assert run("calibrate", "churn", "--rows-per-minute", "100").code == 0
+
+
+def test_init_leaves_hours_out_where_times_are_none_and_says_so_if_asked(run: Run, tmp_path: Path) -> None:
+    rows = "\n".join(f"x{n % 7},{n % 50}.5,{n % 3}.25" for n in range(300))
+    (tmp_path / "table.csv").write_text(f"when,age,amount\n{rows}\n")
+    made = run("init", "table.csv", "--name", "churn", "--time", "when")
+    assert made.code == 0 and "'when' holds no times that a profile can read" in made.err
+    assert "by hour" not in made.out
+    assert "modelwatch profile makes it anew" in (tmp_path / "models/churn.yaml").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

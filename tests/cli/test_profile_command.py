@@ -10,6 +10,8 @@ import pytest
 
 from modelwatch.cli.command import Streams
 from modelwatch.cli.main import main
+from modelwatch.exporters.profile import partial_profile
+from modelwatch.model.load import load_model
 
 SPEC = """apiVersion: modelwatch/v1
 kind: Model
@@ -79,6 +81,7 @@ def test_a_profile_is_shown_without_naming_its_model(run: Run) -> None:
         (("churn", "--data", "0.csv", "--time", "when"), "no column 'when' to tell the time"),
         (("churn", "--data", "0.csv", "--segment", "age"), "'age' is no categorical feature"),
         (("--show", "0.csv"), "0.csv: is no JSON"),
+        (("churn", "--data", "0.csv", "--time", "country"), "'country' does not tell the time: it holds other texts"),
     ],
 )
 def test_what_cannot_be_done_ends_with_one_message_and_nothing_written(
@@ -87,6 +90,27 @@ def test_what_cannot_be_done_ends_with_one_message_and_nothing_written(
     code, out, err = run(*arguments)
     assert code == 2 and message in err and not out
     assert not Path("x").exists() and not list(Path().glob("*.json"))
+
+
+def test_a_part_that_is_given_twice_is_refused_and_parts_without_rows_are_not(run: Run) -> None:
+    run("churn", "--data", "0.csv", "--partial")
+    run("churn", "--data", "1.csv", "--partial")
+    code, _, err = run("churn", "--merge", "0.partial", "1.partial", "0.partial", "--output", "x")
+    assert code == 2 and "0.partial: is given twice, and its rows would count twice" in err
+    Path("copy.partial").write_bytes(Path("0.partial").read_bytes())
+    code, _, err = run("churn", "--merge", "0.partial", "copy.partial", "--output", "x")
+    assert code == 2 and "copy.partial: is the same as 0.partial" in err
+    assert not Path("x").exists()
+    for name in ("a", "b"):
+        Path(name).write_bytes(partial_profile(load_model(Path("models/churn.yaml")), []))
+    code, out, err = run("churn", "--merge", "a", "0.partial", "b", "--output", "x")
+    assert code == 0 and "x: 700 rows" in out, err
+
+
+def test_a_partial_profile_is_shown_as_none_and_merge_is_named(run: Run) -> None:
+    run("churn", "--data", "0.csv", "--partial")
+    code, out, err = run("--show", "0.partial")
+    assert code == 2 and "0.partial: is a partial profile" in err and "--merge" in err and not out
 
 
 def test_parts_of_another_model_are_refused(run: Run) -> None:

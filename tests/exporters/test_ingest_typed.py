@@ -108,6 +108,20 @@ def test_a_row_that_is_no_json_makes_the_whole_body_none(broken: str) -> None:
         decode(body, "application/json").rejected({"n": True, "k": False})
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"features": {"n": 1}}\n{"features": {"n": 2}}\n', b'{"features": {"n": 1}}', b'{"n": 1}\r\n{"n": 2}']
+)
+def test_lines_sent_as_json_are_told_their_content_type(body: bytes) -> None:
+    with pytest.raises(MalformedError, match=r"Content-Type: application/x-ndjson"):
+        decode(body, "application/json")
+
+
+def test_json_that_is_cut_short_is_not_taken_for_lines() -> None:
+    with pytest.raises(MalformedError) as error:
+        decode(b'{"rows": [\n{"features": {"n": 1}},\n{"featu', "application/json")
+    assert "x-ndjson" not in str(error.value)
+
+
 def test_what_python_writes_for_nan_is_missing_in_that_row_alone() -> None:
     body = json.dumps({"rows": [{"features": {"n": 1.5}}, {"features": {"n": float("nan"), "k": "a"}}]}).encode()
     table = decode(body, "application/json")

@@ -10,7 +10,8 @@ from modelwatch.cli import specs
 from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag, models_flag
 
 if TYPE_CHECKING:
-    from modelwatch.exporters.calibration.calibrate import Advice, Judgement
+    from modelwatch.exporters.calibration.advice import Advice
+    from modelwatch.exporters.calibration.calibrate import Judgement
     from modelwatch.exporters.calibration.history import History
 
 # Rows a minute of a model that nobody says more of.
@@ -34,24 +35,32 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("must be above 0")
+        raise argparse.ArgumentTypeError("must be above 0 and below 1000000000")
     return value
 
 
 def _rate(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value <= 0.5:
         raise argparse.ArgumentTypeError("must be above 0 and at most 0.5")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
     import difflib
 
     from modelwatch.exporters.baseline import NO_BASELINE, find_profile
-    from modelwatch.exporters.calibration.calibrate import advise, judge
+    from modelwatch.exporters.calibration.advice import advise_on, may_be_seasonal, remedies
+    from modelwatch.exporters.calibration.calibrate import judge
     from modelwatch.exporters.calibration.setting import setting
     from modelwatch.exporters.reference import ProfileError
 
@@ -84,7 +93,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     if traffic is None:
         traffic = history.rows / (history.days * 1440) if history is not None and history.days else DEFAULT_TRAFFIC
     judgements = tuple(judge(chosen, window, traffic, history) for window in dict.fromkeys(model.drift.windows))
-    advice = advise(chosen, judgements)
+    advice = advise_on(model, profile, chosen, judgements, history)
     told = _told(args, history)
     if args.format == "json":
         import json
@@ -94,8 +103,11 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         from modelwatch.cli import calibrate_text as text
 
         streams.say(f"{model.name}: {text.traffic(traffic)} ({told}), false_alarm_rate {text.number(chosen.rate)}", "")
-        streams.say(*text.tables(judgements), "", *text.unseen(chosen, traffic, judgements, fleet.stack.retention))
+        streams.say(*text.tables(judgements, model.drift.same), "")
+        streams.say(*text.unseen(chosen, traffic, judgements, remedies(chosen, judgements), fleet.stack.retention))
         streams.say(*text.advice(chosen.rate, judgements, advice))
+        if history is not None and may_be_seasonal(profile, model, judgements, history):
+            streams.say(*text.try_seasons(model, history.time or "COLUMN"))
     return OK
 
 
@@ -142,7 +154,12 @@ def _document(
             }
             for one in judgements
         ],
-        "at_most_one": {"false_alarm_rate": advice.rate, "warning": advice.warnings},
+        "at_most_one": {
+            "false_alarm_rate": advice.rate,
+            "same": advice.season and advice.season.same,
+            "warning": {one.watch.name: one.warning for one in advice.thresholds},
+            "critical": {one.watch.name: one.critical for one in advice.thresholds},
+        },
     }
 
 

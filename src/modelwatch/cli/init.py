@@ -6,11 +6,15 @@ import argparse
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelwatch.cli import ignored
 from modelwatch.cli.command import OK, Command, Streams
 from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.table import InitError
+
+if TYPE_CHECKING:
+    from modelwatch.model.draft import Draft
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="name of the model (default: from the file's name)")
     parser.add_argument("--prediction", metavar="COLUMN", help="column of the model's answer")
     parser.add_argument("--target", metavar="COLUMN", help="column of the truth")
+    parser.add_argument(
+        "--time", metavar="COLUMN", help="column of when it happened, for hours and weekdays of the profile"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="where the spec goes (default: models/NAME.yaml)")
 
 
@@ -38,12 +45,13 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             name=args.name,
             prediction=args.prediction,
             target=args.target,
+            time=args.time,
             output=args.output,
             progress=progress,
         )
         output: Path = args.output or Path("models") / f"{made.name}.yaml"
         _free(output)
-        profile = _write(output, made.text, args.data)
+        profile, seasonal = _write(output, made, args.data)
     except InitError as error:
         return streams.fail(str(error), error.help)
     if made.headless:
@@ -62,11 +70,21 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             "no column was taken for the model's answer or for the truth, so all that can be are features",
             f"if one is, {again} --prediction COLUMN or --target COLUMN",
         )
+    if args.time and not seasonal:
+        streams.fail(
+            f"the column {args.time!r} holds no times that a profile can read, so it has no hours",
+            "write 2026-01-31T12:00:00Z or seconds since 1970",
+        )
     left = len(made.left_out)
     streams.say(
         f"{output}: {_counted(len(made.features), 'feature')} from {_counted(made.rows, 'row')}"
         + (f", {_counted(left, 'other column')} left out (its last lines say why)" if left else ""),
-        f"{profile}: what normal looks like",
+        f"{profile}: what normal looks like"
+        + (
+            f", by hour and weekday too, by its column {made.time}: drift: {{same: hour}} can use them"
+            if seasonal
+            else ""
+        ),
         # Where the spec goes elsewhere, this is no folder to run a stack in.
         *(ignored.keep_private(streams.cwd) if args.output is None else ()),
         f"Next: look over what is guessed, then modelwatch check --models {output.parent} and modelwatch generate --models {output.parent}",
@@ -88,19 +106,22 @@ def _free(output: Path) -> None:
         raise InitError(f"{output.parent} is a file and no folder", "name another place with --output")
 
 
-def _write(output: Path, text: str, data: Path) -> Path:
-    """The spec and beside it the profile, whose path is given; both or neither. Raises InitError, OSError."""
+def _write(output: Path, made: Draft, data: Path) -> tuple[Path, bool]:
+    """The spec and beside it the profile, whose path is given, and whether it has seasons; both files or neither.
+
+    Raises InitError, OSError.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("x", encoding="utf-8") as file:
-        file.write(text)
+        file.write(made.text)
     try:
-        return _profile(output, data)
+        return _profile(output, data, made.time)
     except BaseException:
         output.unlink()
         raise
 
 
-def _profile(spec: Path, data: Path) -> Path:
+def _profile(spec: Path, data: Path, time: str | None) -> tuple[Path, bool]:
     """Keep what normal looks like beside the spec, so that the spec works where the data is not. Raises InitError."""
     from modelwatch.exporters.profile import build_profile
     from modelwatch.exporters.reference import ProfileError, profile_to_json
@@ -109,16 +130,24 @@ def _profile(spec: Path, data: Path) -> Path:
 
     profile = spec.with_name(f"{spec.stem}.profile.json")
     try:
-        text = profile_to_json(build_profile(load_model(spec), data))
+        model = load_model(spec)
+        try:
+            built = build_profile(model, data, time=time)
+        except ProfileError:
+            if time is None:
+                raise
+            # What looks like a time need not be one in every row; the rest is told all the same.
+            built = build_profile(model, data)
     except (ProfileError, SpecError) as error:
         raise InitError(str(error)) from error
-    profile.write_text(text, encoding="utf-8")
-    line = f"baseline: {{profile: {profile.name}}} # of {data.name}; modelwatch profile makes it anew"
+    profile.write_text(profile_to_json(built), encoding="utf-8")
+    flag = f" --time {built.seasons.time}" if built.seasons else ""
+    line = f"baseline: {{profile: {profile.name}}} # of {data.name}; modelwatch profile{flag} makes it anew"
     spec.write_text(
         re.sub(r"^baseline: .*$", lambda _: line, spec.read_text(encoding="utf-8"), flags=re.MULTILINE),
         encoding="utf-8",
     )
-    return profile
+    return profile, built.seasons is not None
 
 
 COMMAND = Command(

@@ -72,7 +72,7 @@ def _merge(args: argparse.Namespace, streams: Streams) -> int:
     from modelwatch.exporters.reference import profile_to_json
 
     names = [str(path) for path in args.merge]
-    profile = merge_partials((path.read_bytes() for path in args.merge), names)
+    profile = merge_partials((path.read_bytes() for path in args.merge), names, once=True)
     if profile.model != args.model:
         return streams.fail(f"{names[0]}: is of model {profile.model!r}, not of {args.model!r}")
     _put(args.output, profile_to_json(profile).encode())

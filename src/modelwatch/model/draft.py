@@ -31,7 +31,8 @@ class Draft:
     """``text`` is the spec. ``features`` were found in ``rows`` rows; ``left_out`` says why of every other column.
 
     ``headless``: the file's first line, taken for the columns' names, looks like a row. ``likely`` is a feature that
-    may be the truth. ``unanswered``: no column was taken for the answer or the truth.
+    may be the truth. ``unanswered``: no column was taken for the answer or the truth. ``time`` is the column that tells
+    a profile the hour and weekday of each row.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Draft:
     headless: bool = False
     likely: Likely | None = None
     unanswered: bool = False
+    time: str | None = None
 
 
 def _quiet(share: float) -> None:
@@ -54,13 +56,15 @@ def draft(
     name: str | None = None,
     prediction: str | None = None,
     target: str | None = None,
+    time: str | None = None,
     output: Path | None = None,
     progress: Progress | None = None,
 ) -> Draft:
     """A spec for a model whose features are in ``data``, a CSV or Parquet file; it is read once, in fixed memory.
 
-    ``prediction`` and ``target`` name the columns of the answer and of the truth; without them, columns with usual
-    names are taken. ``output`` is where the text will be written (``models/NAME.yaml``): paths in it start from there.
+    ``prediction`` and ``target`` name the columns of the answer and of the truth, ``time`` that of when a row happened;
+    without them, columns with usual names are taken. ``output`` is where the text will be written
+    (``models/NAME.yaml``): paths in it start from there.
     ``progress`` gets the share of the file that has been read. Raises InitError.
     """
     model = _model_name(name, data)
@@ -68,16 +72,17 @@ def draft(
     table = Table(data)
     _known(table, "prediction", prediction)
     _known(table, "target", target)
+    _known(table, "time", time)
     columns = [Column(column, typed=table.parquet) for column in table.names]
     alike: Mapping[str, float] | None = None
     for batch in table.batches(progress or _quiet):
         for column, array in zip(columns, batch.columns, strict=True):
             column.add(array)
-        alike = _alike(batch, _Roles.of(columns, prediction, target)) if alike is None else alike
+        alike = _alike(batch, _Roles.of(columns, prediction, target, time)) if alike is None else alike
     rows = columns[0].rows
     if not rows:
         raise InitError(f"{data} has no rows", "a baseline shows what the features usually look like")
-    roles = _Roles.of(columns, prediction, target)
+    roles = _Roles.of(columns, prediction, target, time)
     evidence = _evidence(columns, roles, alike or {})
     return _drafted(model, columns, roles, evidence, data=data, output=output)
 
@@ -121,13 +126,13 @@ class _Roles:
     event_time: str | None
 
     @classmethod
-    def of(cls, columns: list[Column], prediction: str | None, target: str | None) -> _Roles:
+    def of(cls, columns: list[Column], prediction: str | None, target: str | None, time: str | None) -> _Roles:
         names = tuple(column.name for column in columns)
         return cls(
             prediction or guess.prediction_column(name for name in names if name != target),
             target or guess.target_column(name for name in names if name != prediction),
             guess.confidence_column(names),
-            guess.event_time(columns),
+            time or guess.event_time(columns),
         )
 
     def reason(self, name: str) -> str | None:
@@ -191,7 +196,9 @@ def _drafted(
     ]
     text = "\n".join(lines) + "\n"
     headless = guess.looks_headless(columns)
-    return Draft(model, text, rows, watched, tuple(left_out), headless, likely, role is None)
+    happened = by_name.get(roles.event_time) if roles.event_time is not None else None
+    time = happened.name if happened is not None and guess.tells_hours(happened) else None
+    return Draft(model, text, rows, watched, tuple(left_out), headless, likely, role is None, time)
 
 
 def _feature_lines(features: list[Mapping[str, Any]], likely: Likely | None) -> list[str]:

@@ -100,6 +100,13 @@ def is_time(column: Column) -> bool:
     )
 
 
+def tells_hours(column: Column) -> bool:
+    """Whether a profile can read it as times. Of numbers, it reads seconds and milliseconds."""
+    if column.kind != "numeric":
+        return column.kind == "time"
+    return any(first <= column.low and column.high <= last for first, last in _EPOCHS[:2])
+
+
 def event_time(columns: Iterable[Column]) -> str | None:
     """The column that tells when each row happened."""
     return by_name((column.name for column in columns if is_time(column)), EVENT_TIMES)
