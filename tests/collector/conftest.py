@@ -35,6 +35,9 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> str:
         """End it and return its log."""
         if self.process.poll() is None:
+            # The Collector says that it is ready a moment before it listens to signals: one in between just ends it.
+            if number == signal.SIGTERM:
+                time.sleep(1)
             self.process.send_signal(number)
             self.process.wait(timeout=PATIENCE)
         return self.log.read_text("utf-8")
