@@ -19,6 +19,7 @@ from modelwatch.exporters.ingest.json_rows import Rows
 from modelwatch.exporters.ingest.pairing import Pair
 from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table, checked_rows
 
+_MOST_SHOWN = 10**18
 _PREDICTION = ("prediction", "label", "class")
 _CONFIDENCE = ("confidence", "score", "probability")
 _HELP = "the v1 protocol has 'instances' and 'predictions', the v2 protocol 'inputs' and 'outputs'"
@@ -192,9 +193,9 @@ def _tensor(tensor: object, what: str) -> _Tensor:
     rows = checked_rows(shape[0])
     width = math.prod(shape[1:])
     if rows * width != len(values):
-        raise MalformedError(
-            f"the tensor {name!a} of '{what}' has {len(values)} values, and its shape is for {rows * width}"
-        )
+        # A product of many large sizes has more digits than Python writes.
+        wanted = str(rows * width) if width < _MOST_SHOWN else "far more"
+        raise MalformedError(f"the tensor {name!a} of '{what}' has {len(values)} values, and its shape is for {wanted}")
     return _Tensor(name, rows, width, values)
 
 

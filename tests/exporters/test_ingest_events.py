@@ -11,7 +11,9 @@ import httpx2
 import pytest
 import specs
 
+from modelwatch.exporters.ingest.kserve import response_rows
 from modelwatch.exporters.ingest.pairing import Half, Key, Pairing
+from modelwatch.exporters.ingest.table import MalformedError
 from modelwatch.exporters.server import create_app
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.model import types as t
@@ -317,3 +319,9 @@ def test_events_of_other_components_or_models_are_not_brought_together(clock) ->
         assert pairing.add(other, Half(b"", False)) == []
     assert len(pairing.all()) == 4
     assert len(pairing) == 0
+
+
+def test_a_shape_of_more_digits_than_python_writes_is_refused_like_any_other() -> None:
+    payload = {"outputs": [{"name": "x", "shape": [7, *[10**400] * 12], "datatype": "FP32", "data": [1.0]}]}
+    with pytest.raises(MalformedError, match="has 1 values, and its shape is for far more"):
+        response_rows(payload, ())
