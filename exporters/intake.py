@@ -65,9 +65,7 @@ class Intake:
                     if held > self.limits.body_bytes:
                         raise self._too_large()
                     if self._pending > self.limits.pending_bytes:
-                        raise RefusedError(
-                            429, "more rows are waiting than fit into memory: send them again later", _LATER
-                        )
+                        raise RefusedError(429, _FULL, _LATER)
                     chunks.append(chunk)
             whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()

@@ -88,6 +88,20 @@ class Load:
             thread.join()
 
 
+def stopped_under_load(serving: subprocess.Popen[str], port: int) -> Load:
+    """Told to stop once each of four workers has answered, and 400 requests are answered; what was asked until then."""
+    load = Load(f"http://127.0.0.1:{port}/")
+    end = time.monotonic() + 60
+    while (len(load.traces) < 400 or len(load.workers) < 4) and time.monotonic() < end and serving.poll() is None:
+        time.sleep(0.05)
+    serving.terminate()
+    _, errors = serving.communicate(timeout=60)
+    load.stop()
+    assert len(load.traces) >= 400, errors
+    assert serving.returncode == 0, errors
+    return load
+
+
 @pytest.mark.parametrize(
     "flags", [("--preload",), (), ("--preload", "--threads", "4"), ("--threads", "4")], ids=" ".join
 )
@@ -106,15 +120,7 @@ def test_four_gunicorn_workers_told_to_stop_under_load_lose_no_span_of_an_answer
         stderr=subprocess.PIPE,
         text=True,
     )
-    load = Load(f"http://127.0.0.1:{port}/")
-    end = time.monotonic() + 60
-    while (len(load.traces) < 400 or len(load.workers) < 4) and time.monotonic() < end and serving.poll() is None:
-        time.sleep(0.05)
-    serving.terminate()
-    _, errors = serving.communicate(timeout=60)
-    load.stop()
-    assert len(load.traces) >= 400, errors
-    assert serving.returncode == 0, errors
+    load = stopped_under_load(serving, port)
     names: dict[str, list[str]] = {}
     for span in collector.spans:
         names.setdefault(span.trace_id.hex(), []).append(span.name)
@@ -137,14 +143,7 @@ def test_four_workers_that_share_their_metrics_by_files_lose_none_when_told_to_s
         stderr=subprocess.PIPE,
         text=True,
     )
-    load = Load(f"http://127.0.0.1:{port}/")
-    end = time.monotonic() + 60
-    while (len(load.traces) < 400 or len(load.workers) < 4) and time.monotonic() < end and serving.poll() is None:
-        time.sleep(0.05)
-    serving.terminate()
-    _, errors = serving.communicate(timeout=60)
-    load.stop()
-    assert len(load.traces) >= 400, errors
+    load = stopped_under_load(serving, port)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(files))  # type: ignore[no-untyped-call]  # ships no types
     ids = {"model": "flight-delay", "version": "7"}
