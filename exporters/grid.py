@@ -21,7 +21,6 @@ from modelwatch.exporters.statistics.method import Floats
 SQUARES = 32_768
 MARGIN = 8_192
 # In a square that holds a limit the cell is the one below it or above it; where it holds several, it takes a search.
-_EITHER = -1
 _FEW = 4
 
 
@@ -66,12 +65,13 @@ class Grid:
 
     @cached_property
     def _cells(self) -> NDArray[np.int16]:
-        """The cell of each square, or _EITHER; square i stands at i modulo 2^16."""
+        """The cell of each square, or ``~i`` where limit i is the first that it holds; square i is at i modulo 2^16."""
         _, first, last = self._scale or (0.0, 0, 0)
-        squares = np.arange(first, last + 1)
+        squares = np.arange(first, last + 1, dtype=np.int32)
         found = np.zeros(1 << 16, dtype=np.int16)
         found[squares.astype(np.uint16)] = np.searchsorted(self._squared, squares, side="left")
-        found[self._squared.astype(np.uint16)] = _EITHER
+        held, at = np.unique(self._squared, return_index=True)
+        found[held.astype(np.uint16)] = ~at
         return found
 
     @cached_property
@@ -87,14 +87,6 @@ class Grid:
     @cached_property
     def _padded(self) -> Floats:
         return np.append(self.limits, np.inf)
-
-    @cached_property
-    def _first(self) -> NDArray[np.int16]:
-        """The first limit of each square that holds one, at its number modulo 2^16."""
-        found = np.zeros(1 << 16, dtype=np.int16)
-        order = np.arange(len(self.limits))[::-1]
-        found[self._squared[order].astype(np.uint16)] = order
-        return found
 
     def _squares(self, away: Floats, far: bool, work: Work) -> NDArray[np.int32]:
         per_unit, first, last = self._scale or (0.0, 0, 0)
@@ -132,14 +124,13 @@ class Grid:
         codes = self._cells.take(squares)
         either = (codes < 0).nonzero()[0]
         if len(either):
-            codes[either] = self._looked_up(values[either], squares[either])
+            codes[either] = self._looked_up(values[either], ~codes[either])
         return codes
 
-    def _looked_up(self, values: Floats, squares: NDArray[np.uint16]) -> NDArray[np.integer]:
-        """The cells of ``values`` in ``squares`` that hold limits."""
+    def _looked_up(self, values: Floats, found: NDArray[np.int16]) -> NDArray[np.integer]:
+        """The cells of ``values`` in squares that hold limits, of which ``found`` are the first."""
         if self._most > _FEW:
             return np.searchsorted(self.limits, values, side="left")
-        found = self._first.take(squares)
         for _ in range(self._most):
             # Limits of further squares are larger than the value, so it does not matter that they are looked at.
             found += values > self._padded.take(found)
