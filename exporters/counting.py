@@ -78,12 +78,12 @@ def count(layout: Layout, rows: Table | Decoded, relate: bool = True, now: float
         counts[block.start : block.start + block.width] = layout.slices.count(decoded, keep, now)
     sure = layout.role(CONFIDENCE)
     if sure is not None:
-        limit = float(layout.model.tracing.low_confidence)
+        limit = np.float64(layout.model.tracing.low_confidence)
         counts[layout.unsure] = np.count_nonzero(kept[layout.numeric.watched.index(sure)].values < limit)
     if relate and layout.relations is not None:
         block = layout.relations.block
         step = -(-accepted // MOST_ROWS)
-        together = np.column_stack([kept[place].values[::step] for place in layout.related])
+        together = np.column_stack([kept[place].values[::step].astype(np.float64) for place in layout.related])
         sums[block.float_start : block.float_start + block.float_width] = layout.relations.sums(together)
     return Counted(counts, sums, accepted, errors, _newest(table.timestamps(), keep))
 

@@ -72,7 +72,7 @@ class Numeric:
             return
         rows = len(columns[0].values)
         if rows < MANY:
-            self._together(np.array([column.values for column in columns]), counts, sums)
+            self._together(np.array([column.values for column in columns], dtype=np.float64), counts, sums)
             return
         work = Work(min(rows, AT_ONCE))
         # What is too far away for a float is moved to where it can be counted.
@@ -123,7 +123,7 @@ class Numeric:
         scale = None if watched.profile is None else watched.profile.scale
         summed = Sums(scale, span) if watched.block.float_width and scale is not None else None
         for start in range(0, len(values), AT_ONCE):
-            here = values[start : start + AT_ONCE]
+            here = values[start : start + AT_ONCE].astype(np.float64, copy=False)
             away = np.subtract(here, grid.origin, out=work.away[: len(here)])
             counted += np.bincount(grid.cells(here, away, far, work), minlength=len(counted))
             if outside:

@@ -35,6 +35,7 @@ _VERSIONS = (3, 4)
 _NO_STREAM = "the body is no Arrow IPC stream"
 _Found = TypeVar("_Found")
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+_Real = TypeVar("_Real", np.float32, np.float64)
 
 
 class _DamagedError(ValueError):
@@ -214,6 +215,9 @@ def _column(field: Field, parts: Sequence[_Part]) -> Column:
     if field.kind.what == "time":
         wrong = ~_missing(parts)
         return Numbers(np.full(len(wrong), math.nan), wrong if wrong.any() else None, "Arrow's timestamp")
+    if field.kind.type == np.float32:
+        # Twice as wide, they would take twice their body.
+        return Numbers.of(_joined([_reals(part, field.kind, np.float32) for part in parts]))
     return Numbers.of(_joined([_floats(part, field.kind) for part in parts]))
 
 
@@ -222,12 +226,14 @@ def _joined(arrays: Sequence[NDArray[_Scalar]]) -> NDArray[_Scalar]:
 
 
 def _floats(part: _Part, kind: Kind) -> NDArray[np.float64]:
-    """NaN for null; where they lie if they are float64 and none is null."""
+    return _reals(part, kind, np.float64)
+
+
+def _reals(part: _Part, kind: Kind, wanted: type[_Real]) -> NDArray[_Real]:
+    """NaN for null; where they lie if they are what is wanted and none is null."""
     nulls = _nulls(part)
-    found = _array(part, kind.type, part.rows).astype(np.float64, copy=False)
-    if nulls is None:
-        return found
-    return np.where(nulls, math.nan, found)
+    found = _array(part, kind.type, part.rows).astype(wanted, copy=False)
+    return found if nulls is None else np.where(nulls, wanted(math.nan), found)
 
 
 def _coded(parts: Sequence[_Part], index: Kind) -> Texts:

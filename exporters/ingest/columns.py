@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelwatch.exporters.bins import category_text
 
 Mask = NDArray[np.bool_]
+Reals = NDArray[np.float64] | NDArray[np.float32]
 _NUMERIC_OR_NONE = frozenset((float, int, type(None)))
 _TEXTUAL = frozenset((str, type(None)))
 
@@ -31,18 +32,21 @@ class Column(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
-    """``values`` float64, shape (n,), finite or NaN; NaN is missing, or no number where ``mismatched`` says so.
+    """``values``, shape (n,), finite or NaN; NaN is missing, or no number where ``mismatched`` says so.
+
+    They are as wide as they came, and twice as wide would take twice the memory: whoever compares them with a number
+    gives it as numpy's float64, since a plain one is rounded to their width.
 
     ``kind`` names for people what the mismatched ones are. ``span`` bounds the values where all are there.
     """
 
-    values: NDArray[np.float64]
+    values: Reals
     mismatched: Mask | None = None
     kind: str = "a value of another type"
     span: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Numbers:
+    def of(cls, values: Reals) -> Numbers:
         """``values``, with what is infinite missing; not copied where nothing is."""
         if not len(values):
             return cls(values)
@@ -52,6 +56,11 @@ class Numbers:
             return cls(values, span=(low, high))
         infinite = np.isinf(values)
         return cls(np.where(infinite, math.nan, values) if infinite.any() else values)
+
+    @property
+    def wide(self) -> NDArray[np.float64]:
+        """``values`` as float64; not copied where they are."""
+        return self.values.astype(np.float64, copy=False)
 
     def kept(self, keep: Mask) -> Numbers:
         """Some of the values."""

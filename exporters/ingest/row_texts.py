@@ -103,7 +103,7 @@ def _part(values: Sequence[object], number: bool) -> Part:
     if not number:
         return values
     numbers = Values(values).numbers()
-    return values if numbers.mismatched is not None else numbers.values
+    return values if numbers.mismatched is not None else numbers.wide
 
 
 def _column(parts: Sequence[Part]) -> Column:

@@ -55,7 +55,7 @@ def _known(classes: tuple[str, ...]) -> frozenset[str | None]:
 def of_confidence(column: Column, numbers: Numbers) -> Wrong | None:
     """Confidences that are no share."""
     # NaN, which is missing, compares as False.
-    rows = (numbers.values < -_ROUNDING) | (numbers.values > 1 + _ROUNDING)
+    rows = (numbers.values < np.float64(-_ROUNDING)) | (numbers.values > np.float64(1 + _ROUNDING))
     return Wrong(CONFIDENCE, "from 0 to 1", "bad_confidence", column, rows) if rows.any() else None
 
 

@@ -79,7 +79,7 @@ class TableRows:
         return self._decoded.table.rows
 
     def numbers(self, subject: Subject) -> Floats:
-        return self._decoded.numbers(subject).values
+        return self._decoded.numbers(subject).wide
 
     def texts(self, subject: Subject) -> Texts:
         found = self._decoded.texts(subject)
