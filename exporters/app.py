@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from modelwatch.exporters import memory
 from modelwatch.exporters.access import TokenError, TokenFile
+from modelwatch.exporters.buffers import BUFFERS
 from modelwatch.exporters.connections import GuardedProtocol
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.ledger import Mark
@@ -206,6 +207,7 @@ async def _keep(sidecar: Sidecar) -> None:
 async def _give_back() -> None:
     while True:
         await asyncio.sleep(GIVE_BACK_SECONDS)
+        BUFFERS.give_back()
         await asyncio.to_thread(memory.give_back)
 
 

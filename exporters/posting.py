@@ -15,6 +15,7 @@ from modelwatch.exporters.access import TokenFile
 from modelwatch.exporters.answers import Json, error
 from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.ingest import (
+    ARROW,
     MalformedError,
     Rejection,
     Table,
@@ -73,7 +74,7 @@ class Posting:
             self.check(request)
             if model is not None and model not in self._sidecar.names:
                 raise RefusedError(404, self.no_model(model))
-            async with self._intake.body(request) as body:
+            async with self._intake.body(request, in_place=model is not None and _in_place(request)) as body:
                 return await to_thread.run_sync(self._counted, request, model, body, limiter=self._decoders)
         except RefusedError as refused:
             if refused.status != 408:  # who is too slow is not waited for again
@@ -88,7 +89,7 @@ class Posting:
             message = "send the header Authorization: Bearer with a token of the sidecar's --token-file"
             raise RefusedError(401, message, headers={"WWW-Authenticate": "Bearer"})
 
-    def _counted(self, request: Request, model: str | None, body: bytes) -> Response:
+    def _counted(self, request: Request, model: str | None, body: bytes | memoryview) -> Response:
         try:
             return self._answer(request, model, body)
         except (MalformedError, TooManyRowsError, UnknownFormatError) as problem:
@@ -100,10 +101,10 @@ class Posting:
         except UnknownModelError as problem:
             return error(404, self.no_model(str(problem.args[0])))
 
-    def _answer(self, request: Request, model: str | None, body: bytes) -> Response:
+    def _answer(self, request: Request, model: str | None, body: bytes | memoryview) -> Response:
         kind = request.headers.get("content-type", "")
         if model is None or is_event(request.headers, media_type(kind)):
-            return self._events(decode_events(body, media_type(kind), request.headers), model)
+            return self._events(decode_events(bytes(body), media_type(kind), request.headers), model)
         table = decode(body, kind)
         counted = self._sidecar.ingest(model, table)
         return _told(counted.accepted, counted.errors, self._limits.errors, table.places)
@@ -135,6 +136,12 @@ class Posting:
     def no_model(self, name: str) -> str:
         known = ", ".join(self._sidecar.names) or "none"
         return f"there is no model {json.dumps(name[:100])}; the models are {known}"
+
+
+def _in_place(request: Request) -> bool:
+    """Whether the body is looked at where it lies, and never has to be one of Python's bytes."""
+    media = media_type(request.headers.get("content-type", ""))
+    return media in ARROW and not is_event(request.headers, media)
 
 
 def _told(accepted: int, errors: dict[int, Rejection], most: int, places: Sequence[int] | None = None) -> Response:

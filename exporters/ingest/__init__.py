@@ -12,15 +12,16 @@ from modelwatch.exporters.ingest.table import REASONS, MalformedError, Reason, R
 
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
-FORMATS: Mapping[str, Callable[[bytes], Table]] = {
+_TEXTS: Mapping[str, Callable[[bytes], Table]] = {
     "application/json": decode_json,
     **dict.fromkeys(NDJSON, decode_ndjson),
-    **dict.fromkeys(ARROW, decode_arrow),
 }
+FORMATS = (*_TEXTS, *ARROW)
 # What programs write that were told nothing: curl, text editors, plain sockets.
 _UNSAID = frozenset(("", "text/json", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream"))
 
 __all__ = [
+    "ARROW",
     "FORMATS",
     "REASONS",
     "Column",
@@ -46,13 +47,15 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def decode(body: bytes, content_type: str = "") -> Table:
+def decode(body: bytes | memoryview, content_type: str = "") -> Table:
     """The rows of a request. Raises MalformedError, TooManyRowsError and UnknownFormatError.
 
     Without a content type, or with curl's own, the body reads as JSON.
     """
     media = media_type(content_type)
-    reader = decode_json if media in _UNSAID or media.endswith("+json") else FORMATS.get(media)
+    if media in ARROW:
+        return decode_arrow(memoryview(body))
+    reader = decode_json if media in _UNSAID or media.endswith("+json") else _TEXTS.get(media)
     if reader is None:
         raise UnknownFormatError(f"the content type {media[:80]!a} is not read here; send {', '.join(FORMATS)}")
-    return reader(body)
+    return reader(bytes(body))

@@ -37,13 +37,12 @@ def _arrow() -> Any:
     return pa
 
 
-def decode_arrow(body: bytes) -> Table:
+def decode_arrow(body: memoryview) -> Table:
     """Raises MalformedError and TooManyRowsError.
 
     A file is a stream with a footer; the stream inside is read, so that one way of reading has to be right.
     """
-    start = len(_MAGIC) if body.startswith(_MAGIC) else 0
-    view = memoryview(body)[start:]
+    view = body[len(_MAGIC) :] if body[: len(_MAGIC)] == _MAGIC else body
     return plain_table(messages(view), _MOST_BATCHES) or _by_library(view)
 
 
@@ -201,8 +200,8 @@ def _seconds(array: Any, errors: dict[int, Rejection]) -> NDArray[np.float64]:
     column = _column(array)
     if isinstance(column, Numbers):
         if column.mismatched is None:
-            return times.checked(column.values, errors)
+            return times.checked(column.wide, errors)
         for index in np.flatnonzero(column.mismatched).tolist():
             add(errors, index, "bad_timestamp", f"'timestamp' must be a time, found {column.kind}")
-        return column.values
+        return column.wide
     return times.timestamps(array.to_pylist(), errors)

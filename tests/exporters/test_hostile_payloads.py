@@ -138,12 +138,14 @@ def test_ten_thousand_malformed_payloads(running: tuple[str, int, psutil.Process
     print(_bombard(*running, count=10_000, seed=int(os.environ.get("HOSTILE_SEED", "1"))))
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.apache.arrow.stream"])
 def test_many_slow_senders_hold_a_bounded_amount_of_memory_and_others_are_served(
-    running: tuple[str, int, psutil.Process],
+    running: tuple[str, int, psutil.Process], kind: str
 ) -> None:
     host, port, process = running
     before = process.memory_info().rss
-    head = f"POST {hostile.PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: {15 << 20}\r\n\r\n".encode()
+    head = f"POST {hostile.PREDICTIONS} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n".encode()
+    head += f"Content-Length: {15 << 20}\r\n\r\n".encode()
     slow = []
     try:
         for _ in range(250):

@@ -221,7 +221,7 @@ def test_what_is_not_read_here_is_left_to_the_library() -> None:
         writer.write_table(table)
     body = bytes(sink.getvalue())
     assert plain_table(messages(memoryview(body)), 10) is None
-    found = decode_arrow(body).column("feature", "a")
+    found = decode_arrow(memoryview(body)).column("feature", "a")
     assert found is not None
     assert found.numbers().values.tolist() == [1.0, 2.0]
     assert decode(body, "application/vnd.apache.arrow.stream").rows == 2
