@@ -1,6 +1,7 @@
 """From a model's two vectors to the arrays that drift methods look at: one row for each distribution.
 
-Which place of the vectors goes where is worked out once for a layout, so a window costs a few look-ups.
+Which place of the vectors goes where is worked out once for a layout, so a window costs a few look-ups. Several windows
+are looked at together, one below the other: what a few numbers cost is the call, however many windows they are of.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwatch.exporters.guards import Inactive, alpha, without_score
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
 from modelwatch.exporters.slices import Mixture
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
@@ -19,19 +22,34 @@ from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments, ReferenceCells
 
 Places = NDArray[np.int64]
+S = TypeVar("S", bound=np.generic)
 # Windows of more rows are seldom, and worked out when somebody asks.
 MOST_ROWS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Rows of ``histograms`` are those of ``layout.compared``; of ``cells`` and ``moments``, those of ``numeric``."""
+    """Rows of ``histograms`` are those of ``layout.compared``; of ``cells`` and ``moments``, those of ``numeric``.
+
+    For vectors of several windows, shapes (windows, layout.width) and (windows, layout.float_width), they are those of
+    the first window, then those of the second, and so on.
+    """
 
     layout: Layout
 
     @cached_property
     def numeric(self) -> tuple[Watched, ...]:
         return tuple(w for w in self.layout.compared if w.cells is not None)
+
+    @cached_property
+    def alpha(self) -> float:
+        """Rate at which chance may pass at one look at one distribution."""
+        return alpha(self.layout)
+
+    @cached_property
+    def inactive(self) -> tuple[Inactive | None, ...]:
+        """Why each of ``layout.watched`` has no score, however many rows come."""
+        return tuple(without_score(self.layout, watched) for watched in self.layout.watched)
 
     # --- coarse bins ---
 
@@ -52,15 +70,24 @@ class Comparison:
         return _padded([w.reference for w in self.layout.compared], self._bins)
 
     def histograms(self, total: Counts) -> Histograms:
-        """Coarse bins of ``total``, shape (layout.width,)."""
+        """Coarse bins of ``total``."""
+        windows = np.atleast_2d(total)
         places, bins = self._binned
         rows = len(self.layout.compared)
+        size, count = rows * self._bins, len(windows)
+        at = (bins + size * np.arange(count)[:, None]).reshape(-1)
         # Weights are float64: exact below 2**53 rows.
-        flat = np.bincount(bins, weights=total[places], minlength=rows * self._bins)
-        counts = flat.astype(np.int64).reshape(rows, self._bins)
+        flat = np.bincount(at, weights=windows.take(places, axis=1).reshape(-1), minlength=count * size)
+        counts = flat.astype(np.int64).reshape(count * rows, self._bins)
+        reference = self._below(self._reference, count)
         if self.mixture is None:
-            return Histograms(counts, self._reference)
-        return Histograms(counts, self.mixture.reference(self._sliced(total)), self._reference)
+            return Histograms(counts, reference)
+        mixed = [self.mixture.reference(self._sliced(window)) for window in windows]
+        return Histograms(counts, np.concatenate(mixed), reference)
+
+    def _below(self, array: NDArray[S], count: int) -> NDArray[S]:
+        """So many copies of an array, one below the other."""
+        return array if count == 1 else np.concatenate([array] * count)
 
     @cached_property
     def mixture(self) -> Mixture | None:
@@ -73,19 +100,19 @@ class Comparison:
         assert slices is not None
         return total[slices.block.start : slices.block.start + slices.block.width]
 
-    def warm(self, alpha: float) -> None:
+    def warm(self) -> None:
         """Work out the critical values of windows of all usual sizes, smaller ones first, so that no scrape has to."""
         if not self.layout.compared:
             return
-        self.likelihood_quantile(alpha)
+        self.likelihood_quantile()
         empty = Histograms(np.zeros_like(self._reference), self._reference)
         rows = int(self.layout.model.drift.min_samples)
         while rows < MOST_ROWS:
             for method in (LikelihoodRatio(), *OF_HISTOGRAMS.values()):
-                method.critical_value(empty, np.full(len(self._reference), rows), alpha)
+                method.critical_value(empty, np.full(len(self._reference), rows), self.alpha)
             rows *= 2
 
-    def likelihood_quantile(self, alpha: float) -> Floats:
+    def likelihood_quantile(self) -> Floats:
         """What the likelihood ratio of a window of any size exceeds with probability ``alpha`` at the most, (rows,).
 
         It hardly hangs on the window's rows, so that one number serves whoever adds up the counts of many sidecars.
@@ -93,7 +120,7 @@ class Comparison:
         if not self.layout.compared:
             return np.empty(0)
         empty = Histograms(np.zeros_like(self._reference), self._reference)
-        return LikelihoodRatio().quantile(empty, int(self.layout.model.drift.min_samples), alpha)
+        return LikelihoodRatio().quantile(empty, int(self.layout.model.drift.min_samples), self.alpha)
 
     # --- cells ---
 
@@ -102,10 +129,11 @@ class Comparison:
         return max((len(w.cells) for w in self.numeric if w.cells is not None), default=0)
 
     @cached_property
-    def _celled(self) -> tuple[Places, Places]:
-        places = [np.arange(w.block.start, w.missing) for w in self.numeric]
-        cells = [np.arange(w.size - 1) + row * self._cells for row, w in enumerate(self.numeric)]
-        return _joined(places), _joined(cells)
+    def _celled(self) -> tuple[Places, NDArray[np.bool_]]:
+        """The place of the vector for each of the flat cells, and which are cells and no padding."""
+        places = _padded([np.arange(w.block.start, w.missing) for w in self.numeric], self._cells)
+        here = _padded([np.ones(w.size - 1, dtype=np.int64) for w in self.numeric], self._cells)
+        return places.reshape(-1), here.reshape(-1) > 0
 
     @cached_property
     def _cell_reference(self) -> ReferenceCells:
@@ -119,13 +147,26 @@ class Comparison:
         return ReferenceCells(counts, widths, np.array([(w.profile and w.profile.std) or 0.0 for w in self.numeric]))
 
     def cells(self, total: Counts, sums: Floats) -> Cells:
-        """Cells of ``total``, shape (layout.width,), and ``sums``, shape (layout.float_width,)."""
-        places, cells = self._celled
-        counts = np.zeros((len(self.numeric), self._cells), dtype=np.int64)
-        counts.reshape(-1)[cells] = total[places]
+        """Cells of ``total`` and ``sums``."""
+        windows = np.atleast_2d(total)
+        places, here = self._celled
+        counts = (windows.take(places, axis=1) * here).reshape(-1, self._cells)
         n = np.maximum(counts.sum(axis=1), 1)
-        below, above = (sums[self._sums + place] / n for place in (BELOW, ABOVE))
-        return Cells(counts, below, above, self._cell_reference)
+        below, above = (self._summed(sums, place) / n for place in (BELOW, ABOVE))
+        return Cells(counts, below, above, self._cell_references(len(windows)))
+
+    def _cell_references(self, count: int) -> ReferenceCells:
+        """The reference below itself as often as there are windows; what follows from it is worked out once."""
+        found = self._repeated.get(count)
+        if found is None:
+            one, below = self._cell_reference, self._below
+            found = ReferenceCells(below(one.counts, count), below(one.widths, count), below(one.std, count))
+            self._repeated[count] = found
+        return found
+
+    @cached_property
+    def _repeated(self) -> dict[int, ReferenceCells]:
+        return {}
 
     # --- moments ---
 
@@ -133,13 +174,18 @@ class Comparison:
     def _sums(self) -> Places:
         return np.array([w.block.float_start for w in self.numeric], dtype=np.int64)
 
+    def _summed(self, sums: Floats, which: int) -> Floats:
+        """One of the sums of each of ``numeric``."""
+        return np.asarray(np.atleast_2d(sums)[:, self._sums + which]).reshape(-1)
+
     @cached_property
-    def _moments(self) -> tuple[Counts, Floats]:
-        return self._cell_reference.m, np.array([(w.profile and w.profile.kurtosis) or np.nan for w in self.numeric])
+    def _kurtosis(self) -> Floats:
+        return np.array([(w.profile and w.profile.kurtosis) or np.nan for w in self.numeric])
 
     def moments(self, cells: Cells, sums: Floats) -> Moments:
-        m, kurtosis = self._moments
-        return Moments.standardised(cells.n, sums[self._sums + SUM_Z], sums[self._sums + SUM_Z2], m, kurtosis)
+        kurtosis = self._below(self._kurtosis, len(np.atleast_2d(sums)))
+        z, z2 = (self._summed(sums, which) for which in (SUM_Z, SUM_Z2))
+        return Moments.standardised(cells.n, z, z2, cells.m, kurtosis)
 
     # --- one place each ---
 
@@ -149,7 +195,7 @@ class Comparison:
 
     def rows(self, total: Counts) -> Counts:
         """Rows that ``total`` holds of each of ``layout.watched``, missing values included."""
-        return np.asarray(np.add.reduceat(total, self._ends)[::2])
+        return np.asarray(np.add.reduceat(total, self._ends, axis=-1)[..., ::2])
 
     @cached_property
     def bounded(self) -> NDArray[np.bool_]:

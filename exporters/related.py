@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from modelwatch.exporters.layout import Layout
+from modelwatch.exporters.relations import Relations
 from modelwatch.exporters.statistics.correlation import correlation_change
+from modelwatch.exporters.statistics.method import Floats
 from modelwatch.exporters.statistics.reconstruction import error_ratio
 from modelwatch.exporters.vectors import Vectors
 
@@ -42,14 +45,18 @@ def judge_relations(layout: Layout, total: Vectors, alpha: float, min_samples: i
         return NOTHING
     _, error, _ = relations.reconstruction(sums)
     usual = relations.basis.residual.mean if relations.basis and relations.basis.residual else 0.0
+    return Related(tuple(_changes(relations, rows, now, alpha)), error_ratio(error * rows, int(rows), usual))
+
+
+def _changes(relations: Relations, rows: float, now: Floats, alpha: float) -> Iterator[tuple[str, str, float]]:
+    change = now - relations.correlations
+    large = np.abs(change) > LEAST_CHANGE
+    if not large.any():
+        return
     size = relations.size
     n, m = (np.full((size, size), count, dtype=np.int64) for count in (rows, relations.rows))
     moved = correlation_change(now, n, relations.correlations, m)
     # The standard error is that of pairs which are jointly normal; twice the bar keeps heavier tails quiet.
     bar = 2 * moved.critical_value(alpha / (size * (size - 1) / 2))
-    change = now - relations.correlations
-    told = (np.abs(moved.change) > bar) & (np.abs(change) > LEAST_CHANGE)
-    changes = tuple(
-        (relations.names[i], relations.names[j], float(change[i, j])) for i, j in moved.worst(MOST_CHANGES, told)
-    )
-    return Related(changes, error_ratio(error * rows, int(rows), usual))
+    for i, j in moved.worst(MOST_CHANGES, large & (np.abs(moved.change) > bar)):
+        yield relations.names[i], relations.names[j], float(change[i, j])

@@ -23,7 +23,7 @@ from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
-from modelwatch.exporters.verdicts import Judgement, alpha, judge
+from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
@@ -231,16 +231,21 @@ class Sidecar:
         return [(snapshot, self._judge(snapshot)) for snapshot in self.snapshots()]
 
     def _judge(self, snapshot: Snapshot) -> list[Judgement]:
-        comparison, tally, found = self.comparison(snapshot.layout), snapshot.tally, []
-        for window in snapshot.layout.windows:
+        layout, tally = snapshot.layout, snapshot.tally
+        name, found, new = layout.model.name, {}, {}
+        for window in layout.windows:
             # Neither rows that came nor time that went by since: a window says what it said.
-            now = (snapshot.layout, tally.sequence, tally.windows[window.milliseconds].newest)
-            before, judgement = self._judgements.get((snapshot.layout.model.name, window), (None, None))
+            now = (layout, tally.sequence, tally.windows[window.milliseconds].newest)
+            before, judgement = self._judgements.get((name, window), (None, None))
             if judgement is None or before != now:
-                judgement = judge(comparison, window, snapshot.total(window.milliseconds))
-                self._judgements[snapshot.layout.model.name, window] = now, judgement
-            found.append(judgement)
-        return found
+                new[window] = now
+            else:
+                found[window] = judgement
+        totals = [snapshot.total(window.milliseconds) for window in new]
+        for judgement in judge(self.comparison(layout), list(new), totals) if new else ():
+            found[judgement.window] = judgement
+            self._judgements[name, judgement.window] = new[judgement.window], judgement
+        return [found[window] for window in layout.windows]
 
     def comparison(self, layout: Layout) -> Comparison:
         """How the vectors over ``layout`` are compared; made once."""
@@ -252,7 +257,7 @@ class Sidecar:
     def warm(self) -> None:
         """Work out ahead what judging needs. Takes seconds for a model of many features."""
         for _, monitor in self._every():
-            self.comparison(monitor.layout).warm(alpha(monitor.layout))
+            self.comparison(monitor.layout).warm()
 
     # --- keeping ---
 

@@ -7,10 +7,12 @@ layout is made (``Series``); a scrape only puts the numbers behind them. Renderi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress, pairwise
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from modelwatch.telemetry.metrics import CONTRACT, Emitter, Metric, MetricType
@@ -34,6 +36,44 @@ class Series:
         return cls(metric, tuple(start(metric, values) for values in labels))
 
 
+class Block:
+    """Series of several metrics whose numbers come as one array, in the order of ``series``."""
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        self._starts = [begun for one in series for begun in one.starts]
+        self._names = [one.metric.name for one in series]
+        self._ends = np.cumsum([len(one.starts) for one in series])
+        self._known = np.empty(0, dtype=np.bool_)
+        self._begun: list[str] = []
+        self._slices: list[tuple[str, slice]] = []
+
+    def lines(self, values: NDArray[np.float64]) -> Iterator[tuple[str, list[str]]]:
+        """By metric. NaN is no number: that series is left out."""
+        if len(values) != len(self._starts):
+            raise ValueError(f"{len(values)} numbers for {len(self._starts)} series of {', '.join(self._names)}")
+        known = ~np.isnan(values)
+        if not np.array_equal(known, self._known):
+            self._know(known)
+        found = list(map(str.__add__, self._begun, _texts(values[known])))
+        return ((name, found[where]) for name, where in self._slices)
+
+    def _know(self, known: NDArray[np.bool_]) -> None:
+        """It seldom changes which series have a number."""
+        self._known, self._begun = known, list(compress(self._starts, known.tolist()))
+        ends = np.concatenate([[0], np.cumsum(known)])[self._ends].tolist()
+        self._slices = [(name, slice(*ends)) for name, ends in zip(self._names, pairwise([0, *ends]), strict=True)]
+
+
+def _texts(values: NDArray[np.float64]) -> list[str]:
+    """Each number, none of them NaN, as the shortest text that reads back as it: in a fourth of repr's time."""
+    if not len(values):
+        return []
+    if np.isinf(values).any():
+        # JSON has no infinity.
+        return list(map(repr, values.tolist()))
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
+
+
 def start(metric: Metric, values: Sequence[str]) -> str:
     """A line up to its value. Raises ValueError when there are not as many values as labels."""
     # Sorted, as the client library writes them: people search for lines.
@@ -52,15 +92,17 @@ class Page:
 
     def whole(self, series: Series, values: NDArray[np.int64]) -> None:
         """Add whole numbers, shape (series,)."""
-        lines = self._lines[series.metric.name]
         # As floats, as the client library writes every number.
-        lines += map(str.__add__, series.starts, map(repr, values.astype(np.float64).tolist()))
+        self.real(series, values.astype(np.float64))
 
     def real(self, series: Series, values: NDArray[np.float64]) -> None:
         """Add numbers, shape (series,). NaN is no number: that series is left out."""
-        lines = self._lines[series.metric.name]
-        texts = map(repr, values.tolist())
-        lines += [begun + text for begun, text in zip(series.starts, texts, strict=True) if text != "nan"]
+        self.block(Block([series]), values)
+
+    def block(self, block: Block, values: NDArray[np.float64]) -> None:
+        """Add numbers, shape (all series of the block,)."""
+        for name, lines in block.lines(values):
+            self._lines[name] += lines
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add a single number."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from modelwatch.exporters.comparison import Comparison
-from modelwatch.exporters.exposition.page import Page, Series
+from modelwatch.exporters.exposition.page import Block, Page, Series
 from modelwatch.exporters.ingest.table import REASONS
 from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.statistics import METHODS, TESTS
 from modelwatch.exporters.statistics.method import Counts, Floats
-from modelwatch.exporters.verdicts import Judgement, alpha
+from modelwatch.exporters.verdicts import Judgement
 from modelwatch.model.units import Duration
 from modelwatch.telemetry import metrics as m
 
@@ -27,7 +27,7 @@ class Sheet:
     def __init__(self, comparison: Comparison) -> None:
         self._comparison, self._layout = comparison, comparison.layout
         layout = comparison.layout
-        self._quantile = comparison.likelihood_quantile(alpha(layout))
+        self._quantile = comparison.likelihood_quantile()
         self._name = layout.model.name
         features = [w.name for w in layout.watched]
         self._windows = [_Window(self._name, features, window) for window in layout.windows]
@@ -46,6 +46,7 @@ class Sheet:
         self._levels = np.array([float(level) for _, drift in drifts for level in (drift.warning, drift.critical)])
         self._known = Series.of(m.REFERENCE_ROWS, [(self._name, w.name) for w in compared])
         self._rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
+        self._fixed = self._settings()
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
         """``judgements`` are one for each window of the layout."""
@@ -61,20 +62,23 @@ class Sheet:
         if layout.profile is not None:
             page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
         self._counts(page, tally.counters)
-        self._settings(page)
+        page.take(self._fixed)
         for window, judgement in zip(self._windows, judgements, strict=True):
             window.fill(page, judgement)
 
     def _counts(self, page: Page, counters: Counts) -> None:
         page.whole(self._values, self._comparison.by_bin(counters))
         page.real(self._expected, self._comparison.expected(counters))
-        page.real(self._shares, self._reference)
         page.whole(self._mismatched, counters[self._comparison.places("mismatched")])
 
-    def _settings(self, page: Page) -> None:
+    def _settings(self) -> Page:
+        """What no row changes."""
+        page = Page()
+        page.real(self._shares, self._reference)
         page.real(self._quantiles, self._quantile)
         page.real(self._thresholds, self._levels)
         page.whole(self._known, self._rows)
+        return page
 
 
 class _Window:
@@ -91,13 +95,17 @@ class _Window:
         def by_method(metric: m.Metric, method: str) -> Series:
             return Series.of(metric, [(model, feature, method, window.text) for feature in features])
 
-        self._samples, self._detected = each(m.DRIFT_SAMPLES), each(m.DRIFT_DETECTED)
-        self._missing, self._outside = each(m.FEATURE_MISSING), each(m.FEATURE_OUT_OF_RANGE)
-        self._new, self._mismatched = each(m.FEATURE_NEW_CATEGORY), each(m.FEATURE_MISMATCHED_RATIO)
-        self._effective = each(m.REFERENCE_EFFECTIVE_ROWS)
-        self._scores = {name: by_method(m.DRIFT_SCORE, name) for name in METHODS}
-        self._critical = {name: by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS}
-        self._p_values = {name: by_method(m.DRIFT_P_VALUE, name) for name in TESTS}
+        by_feature = [m.DRIFT_SAMPLES, m.DRIFT_DETECTED, m.REFERENCE_EFFECTIVE_ROWS, m.FEATURE_MISSING]
+        by_feature += [m.FEATURE_OUT_OF_RANGE, m.FEATURE_NEW_CATEGORY, m.FEATURE_MISMATCHED_RATIO]
+        self._block = Block(
+            [
+                *map(each, by_feature),
+                *(by_method(m.DRIFT_SCORE, name) for name in METHODS),
+                *(by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS),
+                *(by_method(m.DRIFT_P_VALUE, name) for name in TESTS),
+            ]
+        )
+        self._none = np.full(len(features), np.nan)
 
     def fill(self, page: Page, found: Judgement) -> None:
         """Add the lines of ``found``; those of the last one are kept for when it comes again."""
@@ -109,19 +117,12 @@ class _Window:
         page.take(lines)
 
     def _fill(self, page: Page, found: Judgement) -> None:
-        page.whole(self._samples, found.samples)
-        for name, values in found.scores.items():
-            page.real(self._scores[name], values)
-        for name, values in found.critical.items():
-            page.real(self._critical[name], values)
-        for name, values in found.p_values.items():
-            page.real(self._p_values[name], values)
-        page.real(self._detected, found.drifted)
-        page.real(self._effective, found.effective)
-        page.real(self._missing, found.missing)
-        page.real(self._outside, found.outside)
-        page.real(self._new, found.new)
-        page.real(self._mismatched, found.mismatched)
+        values: list[Counts | Floats] = [found.samples, found.drifted, found.effective, found.missing]
+        values += [found.outside, found.new, found.mismatched]
+        values += [found.scores.get(name, self._none) for name in METHODS]
+        values += [found.critical.get(name, self._none) for name in METHODS]
+        values += [found.p_values.get(name, self._none) for name in TESTS]
+        page.block(self._block, np.concatenate(values))
         for feature, why in zip(self._features, found.inactive, strict=True):
             if why is not None:
                 page.add(m.DRIFT_INACTIVE, 1, self._model, feature, self._window, why.reason)

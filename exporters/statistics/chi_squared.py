@@ -41,5 +41,7 @@ class ChiSquared(SumOverBins):
         score = self.score(data)
         # One bin alone is equal on both sides: nothing speaks against it.
         return np.where(
-            degrees > 0, chi_squared.survival(score, np.maximum(degrees, 1)), np.where(np.isnan(score), score, 1.0)
+            degrees > 0,
+            chi_squared.survival_of_whole(score, np.maximum(degrees, 1)),
+            np.where(np.isnan(score), score, 1.0),
         )

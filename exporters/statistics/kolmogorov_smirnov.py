@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.distributions import kolmogorov
-from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_rows
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_rows, once
 
 
 class KolmogorovSmirnov:
@@ -26,11 +26,16 @@ class KolmogorovSmirnov:
     unit = ""
 
     def score(self, data: Cells) -> Floats:
-        gap: Floats = np.abs(data.gap).max(axis=1)
-        return gap
+        return _largest(data)
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:
         return kolmogorov.quantile(alpha) * np.sqrt(inverse_rows(n, data.m))
 
     def p_value(self, data: Cells) -> Floats:
         return kolmogorov.survival(self.score(data) / np.sqrt(inverse_rows(data.n, data.m)))
+
+
+@once
+def _largest(data: Cells) -> Floats:
+    found: Floats = np.maximum(data.gap.max(axis=1), -data.gap.min(axis=1))
+    return found

@@ -11,8 +11,9 @@ no rows on one side, or a reference that never varies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -51,6 +52,20 @@ class Histograms:
     def p(self) -> Floats:
         """The reference's shares; NaN where it has no rows."""
         return _shares(self.reference, self.m)
+
+    @cached_property
+    def sides(self) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
+        """Both sides' bins as float64, their rows of shape (features, 1), at least 1, and which have rows on both."""
+        n, m = self.n.astype(np.float64), self.m.astype(np.float64)
+        both = (n > 0) & (m > 0)
+        n, m = (np.where(both, rows, 1.0)[:, None] for rows in (n, m))
+        return self.counts.astype(np.float64), self.reference.astype(np.float64), n, m, both
+
+    @cached_property
+    def law_key(self) -> tuple[tuple[int, int], bytes]:
+        """Shape and bytes of the reference that critical values are those of."""
+        law = (self.reference if self.law is None else self.law).astype(np.int64, copy=False)
+        return (law.shape[0], law.shape[1]), law.tobytes()
 
     @cached_property
     def filled(self) -> Counts:
@@ -155,6 +170,23 @@ class Moments:
             std = np.sqrt(np.maximum(sum_z2 / n - mean**2, 0.0))
         zeros = np.zeros(len(n))
         return cls(n, mean, std, m, zeros, zeros + 1, kurtosis)
+
+
+Data = TypeVar("Data", Histograms, Cells, Moments)
+
+
+def once(work: Callable[[Data], Floats]) -> Callable[[Data], Floats]:
+    """``work``, done once for each data, whichever methods ask for it."""
+
+    @wraps(work)
+    def found(data: Data) -> Floats:
+        kept = vars(data)
+        if work.__qualname__ not in kept:
+            kept[work.__qualname__] = work(data)
+        known: Floats = kept[work.__qualname__]
+        return known
+
+    return found
 
 
 DataT_contra = TypeVar("DataT_contra", Histograms, Cells, Moments, contravariant=True)

@@ -39,7 +39,9 @@ class StdShift:
         degrees = 2 / square
         low, high = (chi_squared.quantiles(level, degrees) / degrees for level in (1 - alpha / 2, alpha / 2))
         rows = np.maximum(n, 1)
-        rare = np.array([normal.quantile(alpha / 4 / one) for one in rows.tolist()])
+        # Most features of a window have as many rows as the others.
+        distinct, place = np.unique(rows, return_inverse=True)
+        rare = np.array([normal.quantile(alpha / 4 / one) for one in distinct.tolist()])[place]
         far = 1 + standardised(rare, data.kurtosis) ** 2 / rows
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.max([np.abs(np.log(low)), np.abs(np.log(high)), np.log(far)], axis=0) / 2)

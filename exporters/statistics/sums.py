@@ -44,13 +44,10 @@ class SumOverBins(ABC):
         return total
 
     def score(self, data: Histograms) -> Floats:
-        c, r = data.counts.astype(np.float64), data.reference.astype(np.float64)
-        n, m = data.n.astype(np.float64), data.m.astype(np.float64)
-        rows = (n > 0) & (m > 0)
-        safe_n, safe_m = np.where(rows, n, 1.0)[:, None], np.where(rows, m, 1.0)[:, None]
-        total = self.term(c, r, safe_n, safe_m).sum(axis=1)
+        *sides, both = data.sides
+        total = self.term(*sides).sum(axis=1)
         # Rounding can leave a sum of -1e-17 between equal shares.
-        return np.where(rows, self.finish(np.maximum(total, 0.0)), np.nan)
+        return np.where(both, self.finish(np.maximum(total, 0.0)), np.nan)
 
     def critical_value(self, data: Histograms, n: Counts, alpha: float) -> Floats:
         """The larger of the quantiles for the powers of 2 next to ``n``, worked out once and kept.
@@ -59,8 +56,7 @@ class SumOverBins(ABC):
         """
         inverse = inverse_rows(n, data.m)
         power = np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
-        law = data.reference if data.law is None else data.law
-        found = _recent(type(self), law.shape, _bytes(law), power.tobytes(), alpha)
+        found = _recent(type(self), *data.law_key, power.tobytes(), alpha)
         return self.finish(found * self.natural(inverse))
 
 
@@ -83,10 +79,6 @@ def _recent(method: type[SumOverBins], shape: tuple[int, int], reference: bytes,
     found[known] = np.maximum(*(_kept(method, every[known], powers[known] + more, alpha) for more in (0, 1)))
     found.flags.writeable = False
     return found
-
-
-def _bytes(counts: Counts | Floats) -> bytes:
-    return counts.astype(np.int64, copy=False).tobytes()
 
 
 def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: float) -> Floats:

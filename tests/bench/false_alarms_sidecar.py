@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins, NumericBins
+from modelwatch.exporters.guards import alpha
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.statistics import OF_HISTOGRAMS
 from modelwatch.exporters.statistics.detection import detected
-from modelwatch.exporters.verdicts import alpha
 from modelwatch.model.load import load_model
 from tests.bench.false_alarms_stream import CATEGORICAL, CATEGORIES, DAY, NUMERIC, SLOT, SLOTS, Rows, Stream, joined
 

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.registry import Collector
 
+from modelwatch.exporters import memory
 from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.sidecar import Sidecar
@@ -54,6 +55,7 @@ class _Same(Collector):
 
 
 def main() -> None:
+    memory.hold_little()  # as the sidecar does
     with tempfile.TemporaryDirectory() as folder:
         wide.write_wide(Path(folder))
         sidecar = Sidecar(load_fleet(Path(folder) / "models").unwrap())

@@ -21,12 +21,12 @@ from modelwatch.exporters.calibration.power import Full, drifted_shares, fill_ne
 from modelwatch.exporters.calibration.setting import Setting, Watch, setting
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import count
+from modelwatch.exporters.guards import alpha
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.statistics.looks import looks, per_look
 from modelwatch.exporters.vectors import Vectors
-from modelwatch.exporters.verdicts import alpha
 from modelwatch.exporters.verdicts import judge as judgement
 from modelwatch.model.units import Duration
 
@@ -323,7 +323,7 @@ def test_calibrate_calls_drifted_exactly_what_the_sidecar_does(tmp_path: Path) -
         assert tried.alpha == alpha(planned)
         for seed, (shift, rows) in enumerate(itertools.product((0.0, 0.1, 0.2, 0.35, 0.8), (300, 600, 4000))):
             counted = count(planned, rows_table(specs.rows(seed, rows, shift=shift)))
-            found = judgement(comparison, planned.windows[0], Vectors(counted.counts, counted.sums))
+            [found] = judgement(comparison, planned.windows[:1], [Vectors(counted.counts, counted.sums)])
             histograms = comparison.histograms(counted.counts)
             for place, watch in enumerate(tried.watched):
                 assert planned.compared[place].name == watch.name

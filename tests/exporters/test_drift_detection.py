@@ -13,13 +13,14 @@ import pytest
 import specs
 
 from modelwatch.exporters.comparison import Comparison
+from modelwatch.exporters.guards import alpha
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.layout import layout
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.reference import Profile
 from modelwatch.exporters.statistics.looks import looks
-from modelwatch.exporters.verdicts import alpha, judge
+from modelwatch.exporters.verdicts import judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
@@ -53,7 +54,7 @@ def _verdicts(monitor: Monitor) -> Iterator[Verdict]:
     snapshot = monitor.snapshot()
     comparison = Comparison(snapshot.layout)
     for window in snapshot.layout.windows:
-        found = judge(comparison, window, snapshot.total(window.milliseconds))
+        [found] = judge(comparison, [window], [snapshot.total(window.milliseconds)])
         for place, watched in enumerate(snapshot.layout.watched):
             method, why, drifted = watched.subject.feature.drift.method, found.inactive[place], found.drifted[place]
             yield Verdict(

@@ -62,7 +62,7 @@ def _judged(planned: Layout, clock, *requests: dict[str, object]) -> Judgement: 
     for columns in requests:
         monitor.ingest(columns_table(columns))
     window = planned.windows[0]
-    return judge(Comparison(planned), window, monitor.snapshot().total(window.milliseconds))
+    return judge(Comparison(planned), [window], [monitor.snapshot().total(window.milliseconds)])[0]
 
 
 def test_correlations_of_a_window_are_pearsons(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]

@@ -90,7 +90,7 @@ def table(found: dict[str, np.ndarray], times: np.ndarray | None = None) -> Tabl
 
 def judged(planned: Layout, rows: Table, now: float = 0.0) -> Judgement:
     counted = count(planned, rows, now=now)
-    return judge(Comparison(planned), planned.windows[0], counted)  # type: ignore[arg-type]  # has the same two vectors
+    return judge(Comparison(planned), planned.windows[:1], [counted])[0]  # type: ignore[arg-type]  # has the same two vectors
 
 
 def drifted(planned: Layout, rows: Table, now: float = 0.0) -> set[str]:

@@ -146,9 +146,9 @@ def test_what_is_in_drift_is_told_by_the_shortest_window_that_shows_it() -> None
     for window, shift in zip(plan.windows, (0, 12), strict=True):
         hours = rng.uniform(shift, 24, 4000)
         counted = count(plan, columns_table({"features": {"hour": hours.tolist()}}))
-        judgements.append(judge(comparison, window, Vectors(counted.counts, counted.sums)))
+        judgements += judge(comparison, [window], [Vectors(counted.counts, counted.sums)])
         empty = Vectors(np.zeros(plan.width, dtype=np.int64), np.zeros(plan.float_width))
-        nothing.append(judge(comparison, window, empty))
+        nothing += judge(comparison, [window], [empty])
     (found,) = (one for one in drifting(judgements) if one.name == "hour")
     assert (found.name, found.window) == ("hour", "1h")
     assert found.score > 0.1

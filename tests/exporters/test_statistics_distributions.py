@@ -25,6 +25,14 @@ def test_the_chi_squared_survival_equals_scipy(x: float, df: float) -> None:
     assert float(chi_squared.survival(x, df)) == pytest.approx(scipy.stats.chi2.sf(x, df), rel=1e-10, abs=1e-14)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1e8), st.integers(1, 90)), min_size=1, max_size=20))
+def test_the_survival_of_whole_degrees_is_the_same_whichever_way_it_is_found(pairs: list[tuple[float, int]]) -> None:
+    x, df = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
+    found = chi_squared.survival_of_whole(np.append(x, np.nan), np.append(df, 3))
+    assert found[:-1] == pytest.approx(scipy.stats.chi2.sf(x, df), rel=1e-10, abs=1e-300)
+    assert np.isnan(found[-1])
+
+
 @given(rates, degrees)
 def test_the_chi_squared_quantile_equals_scipy(alpha: float, df: float) -> None:
     assert chi_squared.quantile(alpha, df) == pytest.approx(scipy.stats.chi2.isf(alpha, df), rel=1e-9, abs=1e-11)

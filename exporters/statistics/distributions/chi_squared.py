@@ -7,7 +7,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from modelwatch.exporters.statistics.distributions.gamma import Floats, upper
 
@@ -15,6 +15,44 @@ from modelwatch.exporters.statistics.distributions.gamma import Floats, upper
 def survival(x: ArrayLike, degrees: ArrayLike) -> Floats:
     """P(X > x) = Q(degrees / 2, x / 2)."""
     return upper(np.asarray(degrees, dtype=np.float64) / 2, np.asarray(x, dtype=np.float64) / 2)
+
+
+# So many degrees of freedom are few, and so large a half of x leaves nothing of Q.
+_FEW, _FAR = 60, 1e6
+
+
+def survival_of_whole(x: Floats, degrees: NDArray[np.int64]) -> Floats:
+    """``survival`` for whole numbers of degrees, in a tenth of the time where they are few.
+
+    A finite sum of positive terms (Abramowitz and Stegun 26.4.4 and 26.4.5): with h = x / 2,
+
+        Q = e^-h sum over 0 <= j < degrees / 2 of h^j / j!                              for even degrees
+        Q = erfc(sqrt(h)) + e^-h sum over 1 <= j < (degrees + 1) / 2 of h^(j - 1/2) / Gamma(j + 1/2)     for odd ones
+    """
+    few = degrees <= _FEW
+    if few.all():
+        return _sum(x, degrees)
+    found = np.empty(len(x))
+    found[few] = _sum(x[few], degrees[few])
+    found[~few] = survival(x[~few], degrees[~few])
+    return found
+
+
+def _sum(x: Floats, degrees: NDArray[np.int64]) -> Floats:
+    most = int(degrees.max(initial=0))
+    half, odd = np.clip(x / 2, 0.0, _FAR), degrees % 2
+    root = np.sqrt(half)
+    # Each term is the one before times h over j, or over j + 1/2.
+    steps = np.arange(1, (most + 1) // 2)
+    terms = half[:, None] / (steps + odd[:, None] / 2)
+    first = np.where(odd, root * (2 / math.sqrt(math.pi)), 1.0)
+    sums = first[:, None] * np.cumprod(np.concatenate([np.ones((len(x), 1)), terms], axis=1), axis=1)
+    there = np.arange(len(steps) + 1) < (degrees // 2)[:, None]
+    with np.errstate(divide="ignore"):
+        # With its factor e^-h, no power of a large h is too large.
+        found = np.exp(np.log(np.where(there, sums, 0.0).sum(axis=1)) - half)
+    found[odd > 0] += [math.erfc(one) for one in root[odd > 0].tolist()]
+    return np.asarray(np.minimum(found, 1.0))
 
 
 def quantiles(alpha: float, degrees: ArrayLike) -> Floats:

@@ -1,0 +1,37 @@
+"""What every window of a layout is judged by: how often chance may pass, and what has no score at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.statistics.looks import per_look
+
+# The fewest rows of a reference that anything can be compared with.
+LEAST_REFERENCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """Why there is no score: ``reason`` for a label, ``sentence`` for people, with what is needed."""
+
+    reason: str
+    sentence: str
+
+
+def alpha(layout: Layout) -> float:
+    """Rate at which chance may pass at one look at one distribution; see ``statistics.looks``."""
+    filled = [int((watched.reference > 0).sum()) for watched in layout.compared if watched.reference is not None]
+    return per_look(float(layout.model.drift.false_alarm_rate), len(filled), max(filled, default=2) - 1)
+
+
+def without_score(layout: Layout, watched: Watched) -> Inactive | None:
+    """Why a distribution has no score however many rows come; None where it has one as soon as there are enough."""
+    if watched.reference is None:
+        return Inactive(watched.reason, watched.inactive or "")
+    if layout.unlike is not None:
+        return Inactive("no_baseline", layout.unlike)
+    known = int(watched.reference.sum())
+    if known < LEAST_REFERENCE:
+        return Inactive("reference_too_small", f"needs {LEAST_REFERENCE} rows in the reference, has {known}")
+    return None
