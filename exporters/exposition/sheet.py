@@ -27,26 +27,21 @@ class Sheet:
     def __init__(self, comparison: Comparison) -> None:
         self._comparison, self._layout = comparison, comparison.layout
         layout = comparison.layout
-        self._quantile = comparison.likelihood_quantile()
         self._name = layout.model.name
         features = [w.name for w in layout.watched]
         self._windows = [_Window(self._name, features, window) for window in layout.windows]
         compared = layout.compared
         bins = [(self._name, w.name, label) for w in compared for label in w.bins.labels]
-        self._values, self._shares = Series.of(m.FEATURE_VALUES, bins), Series.of(m.FEATURE_REFERENCE, bins)
-        self._expected = Series.of(m.FEATURE_EXPECTED, bins if layout.slices is not None else [])
-        self._reference = np.concatenate([np.empty(0), *map(_reference_shares, compared)])
-        self._quantiles = Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, [(self._name, w.name) for w in compared])
-        self._mismatched = Series.of(m.FEATURE_MISMATCHED, [(self._name, name) for name in features])
-        drifts = [(w.name, w.subject.feature.drift) for w in compared]
-        self._thresholds = Series.of(
-            m.DRIFT_THRESHOLD,
-            [(self._name, n, d.method, level) for n, d in drifts for level in ("warning", "critical")],
+        expected = bins if layout.slices is not None else []
+        mismatched = [(self._name, name) for name in features]
+        self._counted = Block(
+            [
+                Series.of(m.FEATURE_VALUES, bins),
+                Series.of(m.FEATURE_EXPECTED, expected),
+                Series.of(m.FEATURE_MISMATCHED, mismatched),
+            ]
         )
-        self._levels = np.array([float(level) for _, drift in drifts for level in (drift.warning, drift.critical)])
-        self._known = Series.of(m.REFERENCE_ROWS, [(self._name, w.name) for w in compared])
-        self._rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
-        self._fixed = self._settings()
+        self._fixed = self._settings(bins)
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
         """``judgements`` are one for each window of the layout."""
@@ -67,17 +62,29 @@ class Sheet:
             window.fill(page, judgement)
 
     def _counts(self, page: Page, counters: Counts) -> None:
-        page.whole(self._values, self._comparison.by_bin(counters))
-        page.real(self._expected, self._comparison.expected(counters))
-        page.whole(self._mismatched, counters[self._comparison.places("mismatched")])
+        comparison = self._comparison
+        mismatched = counters[comparison.places("mismatched")]
+        page.block(self._counted, comparison.by_bin(counters), comparison.expected(counters), mismatched)
 
-    def _settings(self) -> Page:
+    def _settings(self, bins: Sequence[tuple[str, str, str]]) -> Page:
         """What no row changes."""
+        name, compared = self._name, self._layout.compared
+        features = [(name, w.name) for w in compared]
+        drifts = [(w.name, w.subject.feature.drift) for w in compared]
+        thresholds = [(name, n, d.method, level) for n, d in drifts for level in ("warning", "critical")]
+        block = Block(
+            [
+                Series.of(m.FEATURE_REFERENCE, bins),
+                Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, features),
+                Series.of(m.DRIFT_THRESHOLD, thresholds),
+                Series.of(m.REFERENCE_ROWS, features),
+            ]
+        )
+        shares = [np.empty(0), *map(_reference_shares, compared)]
+        levels = np.array([float(level) for _, drift in drifts for level in (drift.warning, drift.critical)])
+        rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
         page = Page()
-        page.real(self._shares, self._reference)
-        page.real(self._quantiles, self._quantile)
-        page.real(self._thresholds, self._levels)
-        page.whole(self._known, self._rows)
+        page.block(block, *shares, self._comparison.likelihood_quantile(), levels, rows)
         return page
 
 
@@ -122,7 +129,7 @@ class _Window:
         values += [found.scores.get(name, self._none) for name in METHODS]
         values += [found.critical.get(name, self._none) for name in METHODS]
         values += [found.p_values.get(name, self._none) for name in TESTS]
-        page.block(self._block, np.concatenate(values))
+        page.block(self._block, *values)
         for feature, why in zip(self._features, found.inactive, strict=True):
             if why is not None:
                 page.add(m.DRIFT_INACTIVE, 1, self._model, feature, self._window, why.reason)
