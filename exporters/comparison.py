@@ -234,7 +234,7 @@ class Comparison:
     @cached_property
     def _filled(self) -> NDArray[np.bool_]:
         found = [[i < len(w.bins.labels) for i in range(self._bins)] for w in self.layout.compared]
-        return np.array(found, dtype=bool).reshape(-1, self._bins)
+        return np.array(found, dtype=bool).reshape(len(found), self._bins)
 
     @cached_property
     def numeric_rows(self) -> Places:
