@@ -132,22 +132,21 @@ def status(
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
     sidecar = next((line.url for line in lines if line.part == "exporter" and line.state == "ready"), None)
-    models = drift_state.states(sidecar) if sidecar else ()
+    said = drift_state.look(sidecar) if sidecar else drift_state.Said()
     if format == "json":
-        said = {
+        told = {
             "running": running is not None,
             "ready": ready,
             "runtime": record.runtime if record else None,
             "parts": [{**asdict(line), "since": _iso(line.since)} for line in lines],
             "builds": builds,
-            "models": [asdict(model) for model in models],
+            "models": [asdict(model) for model in said.models],
+            "notes": said.notes,
         }
-        out.write(json.dumps(said, indent=2) + "\n")
+        out.write(json.dumps(told, indent=2) + "\n")
         return 0 if ready else 1
     _print(folder, lines, builds, out, now)
-    if models:
-        rows = [(model.model, model.status, model.detail) for model in models]
-        out.write("\n" + table(("model", "drift", "detail"), rows))
+    _print_said(said, out)
     return 0 if ready else 1
 
 
@@ -166,6 +165,14 @@ def _print(folder: Folder, lines: Sequence[Line], builds: Sequence[str], out: Te
         out.write(table(("part", "state", "for", "url", "detail"), rows))
     for build in builds:
         out.write(f"{build}\n")
+
+
+def _print_said(said: drift_state.Said, out: TextIO) -> None:
+    if said.models:
+        rows = [(model.model, model.status, model.detail) for model in said.models]
+        out.write("\n" + table(("model", "drift", "detail"), rows))
+    for line in said.notes:
+        out.write(f"{line}\n")
 
 
 def _iso(seconds: float | None) -> str | None:

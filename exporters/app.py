@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from modelwatch.exporters import memory
 from modelwatch.exporters.access import TokenError, TokenFile
-from modelwatch.exporters.connections import GuardedProtocol
+from modelwatch.exporters.connections import guarded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
@@ -182,7 +182,7 @@ def _serve(
 
     config = uvicorn.Config(
         make_app(lifespan=lifespan),
-        http=GuardedProtocol,
+        http=guarded(sidecar.one_too_many),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
+from modelwatch.exporters.refusals import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -25,15 +27,16 @@ class Limits:
 
 
 _FULL = "more rows are waiting than fit into memory: send them again later"
+_MANY = "more requests are under way than are taken at once: send it again later"
 _LATER = {"Retry-After": "1"}
 
 
 class RefusedError(Exception):
     """A body that is not taken, with the status to answer."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reason: Reason, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
+        self.reason, self.status, self.message, self.headers = reason, status, message, headers or {}
 
 
 class Intake:
@@ -48,12 +51,12 @@ class Intake:
         """The body, counted until the block is left. Raises RefusedError."""
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
-            raise RefusedError(415, "the body is compressed: send it without Content-Encoding")
+            raise RefusedError("compressed", 415, "the body is compressed: send it without Content-Encoding")
         declared = request.headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared) > self.limits.body_bytes:
             raise self._too_large()
         if self._requests >= self.limits.requests:
-            raise RefusedError(429, "more requests are under way than are taken at once: send it again later", _LATER)
+            raise RefusedError("full", 429, _MANY, _LATER)
         held = 0
         chunks: list[bytes] = []
         self._requests += 1
@@ -65,20 +68,21 @@ class Intake:
                     if held > self.limits.body_bytes:
                         raise self._too_large()
                     if self._pending > self.limits.pending_bytes:
-                        raise RefusedError(429, _FULL, _LATER)
+                        raise RefusedError("full", 429, _FULL, _LATER)
                     chunks.append(chunk)
             whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()
             yield whole
         except TimeoutError:
-            raise RefusedError(408, f"the body did not arrive within {self.limits.body_seconds:g} s") from None
+            message = f"the body did not arrive within {self.limits.body_seconds:g} s"
+            raise RefusedError("too_slow", 408, message) from None
         finally:
             self._requests -= 1
             self._pending -= held
 
     def _too_large(self) -> RefusedError:
         limit = self.limits.body_bytes
-        return RefusedError(413, f"the body is larger than {limit} bytes: send fewer rows at once")
+        return RefusedError("too_large", 413, f"the body is larger than {limit} bytes: send fewer rows at once")
 
     async def drain(self, request: Request) -> None:
         """Read and forget the rest of a refused body: a sender that is cut off would never see the answer."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelwatch.exporters.ingest import ARROW, NDJSON
 from modelwatch.exporters.ingest.table import MOST_ROWS
+from modelwatch.exporters.refusals import REASONS
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction."}
@@ -111,6 +112,12 @@ _ANSWERS = _object(
     },
     ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
 )
+_REFUSED = {
+    "type": "object",
+    "description": "Requests that were refused as a whole, by reason, since the sidecar started.",
+    "propertyNames": {"enum": list(REASONS)},
+    "additionalProperties": {"type": "integer"},
+}
 _MODEL = _object(
     {
         "name": {"type": "string"},
@@ -127,6 +134,7 @@ _MODEL = _object(
         },
         "rows": _object({"accepted": {"type": "integer"}, "rejected": {"type": "integer"}}, ["accepted", "rejected"]),
         "rejected_by_reason": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "refused_requests": _REFUSED,
         "last_row": {**_nullable("string"), "format": "date-time"},
         "answers": _array({"$ref": "#/components/schemas/Answers"}),
         "features": _array({"$ref": "#/components/schemas/Feature"}),
@@ -349,7 +357,10 @@ def document(
                 "Answers": _ANSWERS,
                 "Feature": _FEATURE,
                 "Model": _MODEL,
-                "Models": _object({"models": _array({"$ref": "#/components/schemas/Model"})}, ["models"]),
+                "Models": _object(
+                    {"models": _array({"$ref": "#/components/schemas/Model"}), "refused_requests": _REFUSED},
+                    ["models", "refused_requests"],
+                ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),
                 "Error": _object({"error": {"type": "string"}}, ["error"]),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from modelwatch.exporters.monitor import Snapshot
+from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement
 
@@ -21,7 +22,18 @@ def report(sidecar: Sidecar) -> dict[str, Any]:
         snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
         for snapshot, judgements in sidecar.judged()
     }
-    return {"models": [known.get(name, {"name": name, "status": "loading"}) for name in sidecar.names]}
+    return {
+        "models": [
+            {**known.get(name, {"name": name, "status": "loading"}), "refused_requests": _refused(sidecar, name)}
+            for name in sidecar.names
+        ],
+        "refused_requests": _refused(sidecar, NO_MODEL),
+    }
+
+
+def _refused(sidecar: Sidecar, model: str) -> dict[str, int]:
+    """By reason, those that have refused any."""
+    return {reason: count for reason, count in sidecar.refusals.of(model).items() if count}
 
 
 def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | None) -> dict[str, Any]:

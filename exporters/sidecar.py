@@ -20,6 +20,7 @@ from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Mark, Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.refusals import About, Refusals
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
@@ -62,6 +63,7 @@ class Sidecar:
         self._state = state
         self._clock = clock or SystemClock()
         self.samples = Samples(state.root if state else None, self._clock)
+        self.refusals = Refusals()
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
@@ -221,6 +223,10 @@ class Sidecar:
 
     def _judged(self, monitor: Monitor) -> list[Judgement]:
         return self._judge(monitor.snapshot())
+
+    def one_too_many(self, peer: str) -> None:
+        """Count a connection that was refused before it could say anything."""
+        self.refusals.add("full", About(429, peer=peer), ())
 
     def snapshots(self) -> list[Snapshot]:
         """Every loaded model, by name."""

@@ -441,6 +441,15 @@ EXPORTER_REJECTED = Metric(
     "10",
     _SIDECAR,
 )
+EXPORTER_REFUSED = Metric(
+    "modelwatch_exporter_refused_requests_total",
+    _C,
+    "requests",
+    "Requests with rows that the sidecar refused as a whole, by reason; model is empty where no spec has it.",
+    ("model", "reason"),
+    "13, and 13 for all requests without a model",
+    _SIDECAR,
+)
 EXPORTER_ROW_LAG = Metric(
     "modelwatch_exporter_row_lag_seconds",
     _G,
