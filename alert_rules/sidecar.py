@@ -6,14 +6,14 @@ from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, stack_labels
 from modelwatch.alert_rules.series import flat, grow, series, then
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.jobs import EXPORTER_JOB
-from modelwatch.telemetry.metrics import EXPORTER_REFUSED, EXPORTER_ROWS
+from modelwatch.telemetry.metrics import EXPORTER_REFUSED, EXPORTER_RELOAD, EXPORTER_RELOADED, EXPORTER_ROWS
 
 # SidecarStateFailing tells of these.
 _TOLD_ELSEWHERE = 'reason!="not_kept"'
 
 
 def rules() -> tuple[Alert, ...]:
-    return (_refusing(),)
+    return (_refusing(), _not_reloaded())
 
 
 def _refusing() -> Alert:
@@ -81,5 +81,47 @@ def _refusing() -> Alert:
                 "stays quiet when the sidecar starts anew", {refused("token"): then(flat(7, 20), flat(0, 40))}, "40m"
             ),
             Scenario("stays quiet without data", {}, "40m"),
+        ),
+    )
+
+
+def _not_reloaded() -> Alert:
+    loaded = series(EXPORTER_RELOAD, job=EXPORTER_JOB, instance="a:9180")
+    return Alert(
+        name="SidecarReloadFailed",
+        expr=f"{q.selector(EXPORTER_RELOAD)} == 0",
+        wait="5m",
+        labels=stack_labels("ticket"),
+        summary="The drift sidecar could not load its specs or profiles",
+        description="{{ $labels.instance }} could not load all specs and profiles and goes on with those before.",
+        runbook=Runbook(
+            meaning=(
+                "At its start, or when it was last told to load them anew (SIGHUP), a spec could not be read or the "
+                "reference profile of a model could not be had."
+            ),
+            impact="What was changed in the specs is not in use; a model without a profile has no drift scores.",
+            look=(
+                ("Sidecars that could not load", f"{q.selector(EXPORTER_RELOAD)} == 0"),
+                ("Seconds since all was loaded", f"time() - {q.selector(EXPORTER_RELOADED)}"),
+            ),
+            act=(
+                "`curl 127.0.0.1:9180/v1/models` says why, under last_reload for the specs and under problem for a model; "
+                "`modelwatch status` shows it in words.",
+                "`modelwatch check` in the folder that the sidecar reads shows every problem with its line.",
+                "Mend it, then `kill -HUP` the sidecar, or `modelwatch up` again.",
+            ),
+        ),
+        scenarios=(
+            Scenario(
+                "fires when specs cannot be loaded",
+                {loaded: then(flat(1, 10), flat(0, 30))},
+                "20m",
+                ({"job": EXPORTER_JOB, "instance": "a:9180"},),
+            ),
+            Scenario(
+                "stays quiet when it is mended at once", {loaded: then(flat(1, 10), flat(0, 2), flat(1, 30))}, "14m"
+            ),
+            Scenario("stays quiet while all is loaded", {loaded: flat(1, 40)}, "20m"),
+            Scenario("stays quiet without data", {}, "20m"),
         ),
     )

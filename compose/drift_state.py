@@ -40,7 +40,8 @@ def look(url: str) -> Said:
         return Said()
     try:
         found = json.loads(answer.text)
-        return Said(tuple(_state(model) for model in found["models"]), tuple(_refused(found, "of no known model ")))
+        notes = (*_reload(found), *_refused(found, "of no known model "))
+        return Said(tuple(_state(model) for model in found["models"]), notes)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Something else answers there.
         return Said()
@@ -56,6 +57,18 @@ def _state(model: Mapping[str, Any]) -> ModelState:
     said += _rejected(model)
     said += _waiting(features)
     return ModelState(model["name"], model["status"], "; ".join(said))
+
+
+def _reload(found: Mapping[str, Any]) -> list[str]:
+    """That the specs in use are not those in the folder, and the first reason."""
+    reload = found.get("last_reload", {})
+    problem = reload.get("problem")
+    if not problem:
+        return []
+    first, *more = str(problem).splitlines()
+    since = f" of {reload['last_success']}" if reload.get("last_success") else ""
+    others = f" (and {len(more)} more: `modelwatch check`)" if more else ""
+    return [f"the sidecar could not load the specs anew and goes on with those{since}: {first}{others}"]
 
 
 def _refused(found: Mapping[str, Any], whose: str = "") -> list[str]:

@@ -214,6 +214,7 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
     try:
         fleet = reload() if reload else None
     except Exception as error:  # the loader is somebody else's, and a running sidecar outlives a broken spec
+        sidecar.not_reloaded(str(error) or type(error).__name__)
         _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
         return
     _load(sidecar, fleet)

@@ -118,6 +118,14 @@ _REFUSED = {
     "propertyNames": {"enum": list(REASONS)},
     "additionalProperties": {"type": "integer"},
 }
+_RELOAD = _object(
+    {
+        "successful": {"type": "boolean", "description": "Whether all specs and profiles could be loaded."},
+        "last_success": {**_nullable("string"), "format": "date-time"},
+        "problem": {**_nullable("string"), "description": "Why the specs cannot be read; those before stay in use."},
+    },
+    ["successful", "last_success", "problem"],
+)
 _MODEL = _object(
     {
         "name": {"type": "string"},
@@ -358,8 +366,12 @@ def document(
                 "Feature": _FEATURE,
                 "Model": _MODEL,
                 "Models": _object(
-                    {"models": _array({"$ref": "#/components/schemas/Model"}), "refused_requests": _REFUSED},
-                    ["models", "refused_requests"],
+                    {
+                        "models": _array({"$ref": "#/components/schemas/Model"}),
+                        "refused_requests": _REFUSED,
+                        "last_reload": _RELOAD,
+                    },
+                    ["models", "refused_requests", "last_reload"],
                 ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),

@@ -52,6 +52,10 @@ class Scrape:
         page.add(m.EXPORTER_JOURNAL_BYTES, health.journal_bytes)
         if health.last_snapshot is not None:
             page.add(m.EXPORTER_LAST_SNAPSHOT, health.last_snapshot)
+        reload = self._sidecar.reload
+        page.add(m.EXPORTER_RELOAD, reload.successful)
+        if reload.at is not None:
+            page.add(m.EXPORTER_RELOADED, reload.at)
         for model in (NO_MODEL, *self._sidecar.names):
             for reason, count in self._sidecar.refusals.of(model).items():
                 page.add(m.EXPORTER_REFUSED, count, model, reason)

@@ -106,3 +106,14 @@ def test_refused_requests_are_told_with_the_most_frequent_reason_first() -> None
 def test_requests_that_name_no_known_model_are_told_beside_the_models() -> None:
     with sidecar(b'{"models": [], "refused_requests": {"unknown_model": 1}}') as url:
         assert look(url) == Said((), ("1 request of no known model refused (1 unknown model): its log says whose",))
+
+
+def test_specs_that_could_not_be_loaded_are_told_with_the_first_reason() -> None:
+    reload = {"successful": False, "last_success": "2026-01-02T03:04:05+00:00", "problem": "m.yaml:1:1 MW001 a\nb\nc"}
+    with sidecar(json.dumps({"models": [], "last_reload": reload}).encode()) as url:
+        assert look(url).notes == (
+            "the sidecar could not load the specs anew and goes on with those of 2026-01-02T03:04:05+00:00: "
+            "m.yaml:1:1 MW001 a (and 2 more: `modelwatch check`)",
+        )
+    with sidecar(json.dumps({"models": [], "last_reload": {**reload, "problem": None}}).encode()) as url:
+        assert look(url) == Said()

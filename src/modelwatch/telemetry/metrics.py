@@ -495,6 +495,24 @@ EXPORTER_STATE_FAILURES = Metric(
     "2",
     _SIDECAR,
 )
+EXPORTER_RELOAD = Metric(
+    "modelwatch_exporter_config_last_reload_successful",
+    _G,
+    "boolean",
+    "1 when the sidecar could load all specs and profiles when it last tried to, else 0: it goes on with those before.",
+    (),
+    "1",
+    _SIDECAR,
+)
+EXPORTER_RELOADED = Metric(
+    "modelwatch_exporter_config_last_reload_success_timestamp_seconds",
+    _G,
+    "seconds since the epoch",
+    "When the sidecar last loaded all specs and profiles.",
+    (),
+    "1",
+    _SIDECAR,
+)
 EXPORTER_SAMPLED_ROWS = Metric(
     "modelwatch_exporter_sampled_rows_total",
     _C,
