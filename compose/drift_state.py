@@ -36,6 +36,8 @@ class Said:
 def look(url: str) -> Said:
     """What the sidecar says that has the page ``url``; nothing while it does not answer."""
     answer = web.ask(urljoin(url, "/v1/models"))
+    if answer.status == 401:
+        return Said(notes=("the sidecar shows its models only to who brings a token (--protect-metrics)",))
     if not answer.good:
         return Said()
     try:

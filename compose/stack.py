@@ -29,11 +29,11 @@ from modelwatch.compose.runtime import choose
 from modelwatch.compose.state import Folder, Record, StackError, locked, read_record, remove_data, write_record
 from modelwatch.compose.table import listens, part_named
 from modelwatch.compose.training import train
-from modelwatch.compose.watching import logs, status
+from modelwatch.compose.watching import logs, sidecar_status, status
 from modelwatch.model.addresses import Addresses, PortError
 from modelwatch.model.types import Fleet
 
-__all__ = ["Render", "Wait", "down", "logs", "status", "up"]
+__all__ = ["Render", "Wait", "down", "logs", "sidecar_status", "status", "up"]
 
 Render = Callable[[Addresses, RuntimeSecrets], Mapping[str, str]]
 Wait = Literal["core", "all"]
