@@ -18,7 +18,7 @@ from modelwatch.compose.backend import UP, Condition
 from modelwatch.compose.pages import API_ONLY, note
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
 from modelwatch.compose.programs import NEEDS, TOOLS
-from modelwatch.compose.readiness import is_ready
+from modelwatch.compose.readiness import is_ready, lacking
 from modelwatch.compose.report import ago, table
 from modelwatch.compose.state import Folder, Record, StackError, read_record
 from modelwatch.compose.table import Part, part_named
@@ -26,7 +26,7 @@ from modelwatch.model.addresses import Addresses, PortError
 
 _LINES = 100
 
-State = Literal["ready", "starting", "failed", "stopped", "building", "waiting", "missing"]
+State = Literal["ready", "starting", "degraded", "failed", "stopped", "building", "waiting", "missing"]
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ def _line(part: Part, seen: _Seen) -> Line:
         state = "failed"
     elif is_ready(part.name, condition, record.public):
         state = "ready"
+    elif without := lacking(part.name, record.public):
+        state, detail = ("starting" if without.loading else "degraded"), without.said
     else:
         state, detail = "starting", detail or f"does not answer yet at {part.ready_url(record.public) or 'all'}"
-    url = part.page_url(record.public) if state in ("ready", "starting") else None
+    url = part.page_url(record.public) if state in ("ready", "starting", "degraded") else None
     about = note(part, record.public) if state == "ready" else ""
     version = record.versions.get(part.name, "")
     return Line(part.name, part.title, part.core, state, since, url, version, about or detail, about == API_ONLY)
@@ -137,7 +139,7 @@ def status(
     lines = [_line(part_named(name), seen) for name in seen.record.parts] if seen else []
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
-    sidecar = next((line.url for line in lines if line.part == "exporter" and line.state == "ready"), None)
+    sidecar = next((line.url for line in lines if line.part == "exporter" and line.url), None)
     said = drift_state.look(sidecar) if sidecar else alone.said if alone else drift_state.Said()
     if format == "json":
         told = {
