@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwatch.exporters.ingest import ARROW, NDJSON
+from modelwatch.exporters.ingest import ARROW, NDJSON, UNSAID
 from modelwatch.exporters.ingest.table import MOST_ROWS
 from modelwatch.exporters.refusals import REASONS
 
@@ -264,7 +264,9 @@ def _post(body_bytes: int, most_errors: int) -> dict[str, Any]:
             "413": _answer(
                 f"The body is larger than {body_bytes} bytes, or has more than {MOST_ROWS} rows: send fewer at once."
             ),
-            "415": _answer("The body is compressed, or of a content type that is not read."),
+            "415": _answer(
+                "The body is compressed, or of a content type that is not read, or a web page sent it without one."
+            ),
             "429": later,
         },
     }
@@ -298,7 +300,10 @@ def document(
         "parameters": [model, *_event_headers()],
         "requestBody": {
             "required": True,
-            "description": f"At most {body_bytes} bytes and {MOST_ROWS} rows.",
+            "description": (
+                f"At most {body_bytes} bytes and {MOST_ROWS} rows. Read as JSON too: "
+                f"{', '.join(filter(None, UNSAID))}, and no content type."
+            ),
             "content": {
                 "application/json": {"schema": {"anyOf": [rows, {"$ref": "#/components/schemas/Payload"}]}},
                 **dict.fromkeys(NDJSON, lines),

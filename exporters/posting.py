@@ -15,6 +15,7 @@ from modelwatch.exporters.access import TokenFile
 from modelwatch.exporters.answers import Json, error
 from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.ingest import (
+    UNSAID,
     MalformedError,
     Rejection,
     Table,
@@ -40,6 +41,12 @@ _UNREAD: dict[type[Exception], tuple[Reason, int]] = {
     TooManyRowsError: ("too_large", 413),
     UnknownFormatError: ("content_type", 415),
 }
+# Browsers say these, and no page can leave them out. Without a content type, or with one that a form may have, they let
+# any page that is open post to 127.0.0.1; for others they ask first, and the sidecar does not agree.
+_FROM_PAGES = frozenset(("origin", "sec-fetch-site"))
+_PAGE = (
+    "a web page sent this without saying that it is JSON, as any open page could: send Content-Type: application/json"
+)
 _NO_ROWS = [{"index": 0, "reason": "there are no rows: send at least one"}]
 
 
@@ -128,6 +135,8 @@ class Posting:
             if not events:
                 self.refuse("no_rows", 422, request, model, len(body))
             return self._events(events, model)
+        if media_type(kind) in UNSAID and not _FROM_PAGES.isdisjoint(request.headers.keys()):
+            raise UnknownFormatError(_PAGE)
         table = decode(body, kind)
         if not table.rows:
             self.refuse("no_rows", 422, request, model, len(body))
