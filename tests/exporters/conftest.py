@@ -16,6 +16,8 @@ from hypothesis import settings
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import specs
+
 from modelwatch.exporters.connections import guarded
 from modelwatch.exporters.intake import Limits
 from modelwatch.exporters.listening import bind
@@ -50,6 +52,12 @@ class FakeClock:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 2,000 quiet rows, to be read only."""
+    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
 
 
 Serve = Callable[..., httpx2.Client]

@@ -16,17 +16,7 @@ import httpx2
 import pytest
 import specs
 
-SPEC = """\
-apiVersion: modelwatch/v1
-kind: Model
-metadata: {name: flight-delay, owner: ops-ml}
-serving: {job: flights}
-task: {type: classification, classes: [on_time, late], positive_class: late}
-features:
-  - {name: hour, type: numeric, range: [0, 23]}
-  - {name: carrier, type: categorical}
-baseline: {data: ../reference.csv}
-"""
+SPEC = specs.YAML
 
 
 @pytest.fixture

@@ -25,11 +25,6 @@ PATH = f"/v1/models/{specs.NAME}/predictions"
 GOOD = {"features": {"hour": 7, "distance": 900.5, "carrier": "UA"}, "prediction": "late", "confidence": 0.9}
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 @pytest.fixture
 def sidecar(reference: Path) -> Sidecar:
     watched = specs.model(baseline=t.Baseline(data=str(reference)))

@@ -20,11 +20,6 @@ from modelwatch.exporters.state import State, StateError
 from modelwatch.model import types as t
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 def _fleet(reference: Path, *features: t.Feature) -> t.Fleet:
     model = specs.model(baseline=t.Baseline(data=str(reference)))
     return specs.fleet(dataclasses.replace(model, features=features or model.features))
