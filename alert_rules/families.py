@@ -15,6 +15,7 @@ from modelwatch.alert_rules import (
     performance,
     relations,
     saturation,
+    sidecar,
     slo,
     staleness,
     traffic,
@@ -88,5 +89,6 @@ def model_files(scope: Scope) -> tuple[RuleFile, ...]:
 
 def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
     """Ordered by model."""
-    stack = RuleFile(STACK_STEM, (Group("modelwatch/meta", fleet.stack.evaluation_interval.text, meta.rules(fleet)),))
+    watchers = (*meta.rules(fleet), *sidecar.rules())
+    stack = RuleFile(STACK_STEM, (Group("modelwatch/meta", fleet.stack.evaluation_interval.text, watchers),))
     return (*(file for scope in scopes(fleet) for file in model_files(scope)), stack)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from modelwatch.alert_rules.rules import Alert, Runbook, Scenario
+from modelwatch.alert_rules.rules import stack_labels as _labels
 from modelwatch.alert_rules.series import flat, grow, series, then
-from modelwatch.model.types import Fleet, Severity
-from modelwatch.telemetry import labels as L
+from modelwatch.model.types import Fleet
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.jobs import COLLECTOR_JOB, EXPORTER_JOB
 from modelwatch.telemetry.metrics import (
@@ -18,11 +18,6 @@ from modelwatch.telemetry.metrics import (
 )
 
 WATCHDOG = "Watchdog"
-
-
-def _labels(severity: Severity | str) -> dict[str, str]:
-    # Alerts of the stack itself belong to no model: the same label set keeps grouping and routing uniform.
-    return {L.MODEL: "modelwatch", L.TEAM: "platform", L.ENV: "all", L.SEVERITY: severity, L.CATEGORY: "meta"}
 
 
 def rules(_: Fleet) -> tuple[Alert, ...]:

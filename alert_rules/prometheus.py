@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelwatch import emit
+from modelwatch.alert_rules.lines import broken
+from modelwatch.alert_rules.remarks import remarks
 from modelwatch.alert_rules.rules import Alert, Group, Recording, RuleFile, Scenario
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry import boards
@@ -40,10 +42,11 @@ def links_and_texts(alert: Alert, fleet: Fleet) -> dict[str, str]:
     }
 
 
-def _rule(rule: Recording | Alert, fleet: Fleet) -> dict[str, Any]:
+def _rule(rule: Recording | Alert, fleet: Fleet) -> dict[str, Any] | emit.Remarked:
+    expr = emit.Block(broken(rule.expr))
     if isinstance(rule, Recording):
-        return {"record": rule.record, "expr": rule.expr, "labels": dict(rule.labels)}
-    out: dict[str, Any] = {"alert": rule.name, "expr": rule.expr}
+        return emit.Remarked(remarks(rule.record), {"record": rule.record, "expr": expr, "labels": dict(rule.labels)})
+    out: dict[str, Any] = {"alert": rule.name, "expr": expr}
     if rule.wait:
         out["for"] = rule.wait
     return {**out, "labels": dict(rule.labels), "annotations": links_and_texts(rule, fleet)}

@@ -64,6 +64,11 @@ class Alert:
         return self.labels[L.SEVERITY]
 
 
+def stack_labels(severity: Severity | str) -> dict[str, str]:
+    """Alerts of the stack itself belong to no model: the same label set keeps grouping and routing uniform."""
+    return {L.MODEL: "modelwatch", L.TEAM: "platform", L.ENV: "all", L.SEVERITY: severity, L.CATEGORY: "meta"}
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """Something that a model must have: ``what`` in words, with the field of the spec that gives it."""

@@ -1,4 +1,4 @@
-"""What the sidecar says of each model, in a line: whether it drifts, and what its scores still wait for."""
+"""What the sidecar says of itself and of each model: whether it drifts, and what its scores still wait for."""
 
 from __future__ import annotations
 
@@ -25,17 +25,28 @@ class ModelState:
     detail: str
 
 
-def states(url: str) -> tuple[ModelState, ...]:
-    """One for each model of the sidecar that has the page ``url``; none while it does not answer."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """``notes`` are what concerns no single model."""
+
+    models: tuple[ModelState, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def look(url: str) -> Said:
+    """What the sidecar says that has the page ``url``; nothing while it does not answer."""
     answer = web.ask(urljoin(url, "/v1/models"))
+    if answer.status == 401:
+        return Said(notes=("the sidecar shows its models only to who brings a token (--protect-metrics)",))
     if not answer.good:
-        return ()
+        return Said()
     try:
-        found = json.loads(answer.text)["models"]
-        return tuple(_state(model) for model in found)
+        found = json.loads(answer.text)
+        notes = (*_reload(found), *_refused(found, "of no known model "))
+        return Said(tuple(_state(model) for model in found["models"]), notes)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Something else answers there.
-        return ()
+        return Said()
 
 
 def _state(model: Mapping[str, Any]) -> ModelState:
@@ -44,9 +55,37 @@ def _state(model: Mapping[str, Any]) -> ModelState:
     said = [model["problem"]] if model.get("problem") else []
     if drifting:
         said.append(f"drift in {_some(drifting)}")
+    said += _refused(model)
     said += _rejected(model)
     said += _waiting(features)
     return ModelState(model["name"], model["status"], "; ".join(said))
+
+
+def _reload(found: Mapping[str, Any]) -> list[str]:
+    """That the specs in use are not those in the folder, and the first reason."""
+    reload = found.get("last_reload", {})
+    problem = reload.get("problem")
+    if not problem:
+        return []
+    first, *more = str(problem).splitlines()
+    since = f" of {reload['last_success']}" if reload.get("last_success") else ""
+    others = f" (and {len(more)} more: `modelwatch check`)" if more else ""
+    return [f"the sidecar could not load the specs anew and goes on with those{since}: {first}{others}"]
+
+
+def _refused(found: Mapping[str, Any], whose: str = "") -> list[str]:
+    """How many requests were refused as a whole, and why: their rows are in no other number."""
+    reasons = found.get("refused_requests", {})
+    if not reasons:
+        return []
+    count = sum(reasons.values())
+    return [f"{count:,} request{'s' * (count != 1)} {whose}refused ({_most(reasons)}): its log says whose"]
+
+
+def _most(reasons: Mapping[str, int]) -> str:
+    """The most frequent reason first."""
+    ranked = sorted(reasons.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in ranked)
 
 
 def _rejected(model: Mapping[str, Any]) -> list[str]:
@@ -55,9 +94,7 @@ def _rejected(model: Mapping[str, Any]) -> list[str]:
     rejected = rows.get("rejected", 0)
     if not rejected:
         return []
-    most = sorted(reasons.items(), key=lambda item: -item[1])
-    why = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in most)
-    return [f"{rejected:,} of {rejected + rows['accepted']:,} rows rejected ({why})"]
+    return [f"{rejected:,} of {rejected + rows['accepted']:,} rows rejected ({_most(reasons)})"]
 
 
 def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:

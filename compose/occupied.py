@@ -62,6 +62,11 @@ def _holders(ports: Collection[int]) -> dict[int, Holder]:
     return found
 
 
+def holder(port: int) -> Holder | None:
+    """Who listens at a port of this machine; None where nobody does, or it cannot be known."""
+    return _holders({port}).get(port)
+
+
 def _words(taken: Sequence[Taken], wanted: Collection[int]) -> list[str]:
     """What stands in the way, a paragraph for each other stack, and a command that goes around it all."""
     lines = []

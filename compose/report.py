@@ -31,6 +31,10 @@ class Progress:
         part = part_named(name)
         self.say(f"  ready  {part.title:<16} {self.elapsed:5.1f} s  {part.does}")
 
+    def degraded(self, name: str) -> None:
+        part = part_named(name)
+        self.say(f"  runs   {part.title:<16} {self.elapsed:5.1f} s  {part.does}, but not for every model")
+
     def waiting(self, what: Iterable[str]) -> None:
         """Replace the last line; nothing where output is no terminal."""
         if self.live:

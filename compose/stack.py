@@ -26,14 +26,15 @@ from modelwatch.compose.parts import PartError
 from modelwatch.compose.readiness import is_ready, is_up, wait_ready
 from modelwatch.compose.report import Progress, table
 from modelwatch.compose.runtime import choose
+from modelwatch.compose.sidecar_ready import Readiness
 from modelwatch.compose.state import Folder, Record, StackError, locked, read_record, remove_data, write_record
 from modelwatch.compose.table import listens, part_named
 from modelwatch.compose.training import train
-from modelwatch.compose.watching import logs, status
+from modelwatch.compose.watching import logs, sidecar_status, status
 from modelwatch.model.addresses import Addresses, PortError
 from modelwatch.model.types import Fleet
 
-__all__ = ["Render", "Wait", "down", "logs", "status", "up"]
+__all__ = ["Render", "Wait", "down", "logs", "sidecar_status", "status", "up"]
 
 Render = Callable[[Addresses, RuntimeSecrets], Mapping[str, str]]
 Wait = Literal["core", "all"]
@@ -101,7 +102,8 @@ def up(
     """Start the stack of the folder ``root``, or bring a running one up to date; returns when it is ready.
 
     ``render`` gives what is generated for the addresses and receivers of this stack: path below generated/ -> text.
-    Exit code 0 ready, 1 not (what was started is stopped again), 130 interrupted (likewise).
+    Exit code 0 ready, 1 not (what was started is stopped again), 130 interrupted (likewise). A sidecar that lacks the
+    reference profile of a model is warned of, and the rest runs.
     """
     folder = Folder.of(root)
 
@@ -158,6 +160,16 @@ def models_digest(models_dir: Path, fleet: Fleet) -> str:
     return digest.hexdigest()
 
 
+def _unwatched(found: Readiness) -> str:
+    """What the sidecar goes on without, and how to mend it."""
+    lines = ["warning: drift is not watched for every model; everything else runs:"]
+    lines += [f"  {model}: its reference profile is still being built, which goes on" for model in found.loading]
+    lines += [f"  {why}" for why in found.missing]
+    if found.missing:
+        lines.append("help: mend the baseline of these models, then run `modelwatch up` again")
+    return "\n".join([*lines, "`modelwatch status` shows when it is there"])
+
+
 class _Up:
     """One run of `up`."""
 
@@ -193,6 +205,7 @@ class _Up:
         self._setup = Setup(folder, models_dir, fleet, self._addresses, environ, self._files, demo, was)
         self._digest = models_digest(models_dir, fleet)
         self._started = time.time()
+        self._degraded: Mapping[str, Readiness] = {}
 
     def run(self, wait: Wait) -> int:
         record = read_record(self._folder)
@@ -273,7 +286,7 @@ class _Up:
         write_record(self._folder, record)
         try:
             runtime = backend.start()
-            wait_ready(self._here(backend), runtime, self._addresses.public, self._progress)
+            self._degraded = wait_ready(self._here(backend), runtime, self._addresses.public, self._progress)
         except BaseException:
             self._progress.clear()
             with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -314,6 +327,8 @@ class _Up:
         # One that has just started has read the new specs, and before it is ready the signal would end it.
         if record.models != self._digest and "exporter" not in {change.name for change in changes}:
             runtime.hang_up("exporter")
+            # What it lacked before it was told to look again is no news; status says how it went.
+            self._degraded = {}
             done.append("exporter: reads the specs again")
         write_record(self._folder, self._record(backend, complete=True))
         for line in done:
@@ -326,7 +341,7 @@ class _Up:
         """Wait for those of them that are not ready; which those are."""
         conditions = runtime.conditions()
         waiting = [name for name in names if not is_ready(name, conditions.get(name), self._addresses.public)]
-        wait_ready(waiting, runtime, self._addresses.public, self._progress)
+        self._degraded = wait_ready(waiting, runtime, self._addresses.public, self._progress)
         return waiting
 
     def _reload(self, parts: Sequence[str], applied: config.Applied, before: Record) -> None:
@@ -351,5 +366,7 @@ class _Up:
             if name not in backend.pending and url:
                 rows.append((part.title, url, versions.get(name, ""), note(part, self._addresses.public)))
         self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
+        for without in self._degraded.values():
+            self._say(_unwatched(without))
         for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
             self._say(line)

@@ -23,6 +23,8 @@ class Part:
     more: tuple[str, ...] = ()
     """Other names in Addresses that it listens at."""
     core: bool = False
+    tells_missing: bool = False
+    """Its readiness page says what it goes on without, as the sidecar's does: it is degraded then, and no failure."""
     patience: float = 60.0
 
     @property
@@ -66,6 +68,7 @@ PARTS: tuple[Part, ...] = (
         ready="/readyz",
         page="/metrics",
         core=True,
+        tells_missing=True,
         patience=120,
     ),
     # The first start may train the model.

@@ -13,19 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
-from modelwatch.compose import drift_state, runtimes, supervision
+from modelwatch.compose import drift_state, lone_sidecar, runtimes, supervision
 from modelwatch.compose.backend import UP, Condition
 from modelwatch.compose.pages import API_ONLY, note
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
 from modelwatch.compose.programs import NEEDS, TOOLS
-from modelwatch.compose.readiness import is_ready
+from modelwatch.compose.readiness import is_ready, lacking
 from modelwatch.compose.report import ago, table
 from modelwatch.compose.state import Folder, Record, StackError, read_record
 from modelwatch.compose.table import Part, part_named
+from modelwatch.model.addresses import Addresses, PortError
 
 _LINES = 100
 
-State = Literal["ready", "starting", "failed", "stopped", "building", "waiting", "missing"]
+State = Literal["ready", "starting", "degraded", "failed", "stopped", "building", "waiting", "missing"]
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,11 @@ def _line(part: Part, seen: _Seen) -> Line:
         state = "failed"
     elif is_ready(part.name, condition, record.public):
         state = "ready"
+    elif without := lacking(part.name, record.public):
+        state, detail = ("starting" if without.loading else "degraded"), without.said
     else:
         state, detail = "starting", detail or f"does not answer yet at {part.ready_url(record.public) or 'all'}"
-    url = part.page_url(record.public) if state in ("ready", "starting") else None
+    url = part.page_url(record.public) if state in ("ready", "starting", "degraded") else None
     about = note(part, record.public) if state == "ready" else ""
     version = record.versions.get(part.name, "")
     return Line(part.name, part.title, part.core, state, since, url, version, about or detail, about == API_ONLY)
@@ -117,38 +120,80 @@ def status(
     err: TextIO = sys.stderr,
     clock: Callable[[], float] = time.time,
 ) -> int:
-    """Print how each part stands. Exit code 0 when every part of the core is ready, 1 otherwise."""
+    """Print how each part stands. Exit code 0 when every part of the core is ready, 1 otherwise.
+
+    Where nothing of a stack runs here, a sidecar that runs alone at the documented address is told too.
+    """
     folder, now = Folder.of(root), clock()
+    environ = os.environ if environ is None else environ
     record = read_record(folder)
     try:
         running = runtimes.attach(folder, record) if record else None
         conditions = running.conditions() if running else {}
-        tools = runtimes.tools(folder, os.environ if environ is None else environ)
-    except (StackError, PartError) as error:
+        tools = runtimes.tools(folder, environ)
+        alone = None if running else _alone(environ)
+    except (StackError, PartError, PortError) as error:
         err.write(f"modelwatch status: {error}\n")
         return 1
     seen = _Seen(record, conditions, tools, now) if record and running else None
     lines = [_line(part_named(name), seen) for name in seen.record.parts] if seen else []
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
-    sidecar = next((line.url for line in lines if line.part == "exporter" and line.state == "ready"), None)
-    models = drift_state.states(sidecar) if sidecar else ()
+    sidecar = next((line.url for line in lines if line.part == "exporter" and line.url), None)
+    said = drift_state.look(sidecar) if sidecar else alone.said if alone else drift_state.Said()
     if format == "json":
-        said = {
+        told = {
             "running": running is not None,
             "ready": ready,
             "runtime": record.runtime if record else None,
             "parts": [{**asdict(line), "since": _iso(line.since)} for line in lines],
             "builds": builds,
-            "models": [asdict(model) for model in models],
+            "alone": _lone(alone) if alone else None,
+            **_told(said),
         }
-        out.write(json.dumps(said, indent=2) + "\n")
+        out.write(json.dumps(told, indent=2) + "\n")
         return 0 if ready else 1
     _print(folder, lines, builds, out, now)
-    if models:
-        rows = [(model.model, model.status, model.detail) for model in models]
-        out.write("\n" + table(("model", "drift", "detail"), rows))
+    if alone:
+        out.write("\na drift sidecar runs without a stack:\n")
+        _print_lone(alone, out)
+    _print_said(said, out)
     return 0 if ready else 1
+
+
+def sidecar_status(
+    url: str, out: TextIO = sys.stdout, format: Literal["text", "json"] = "text", *, err: TextIO = sys.stderr
+) -> int:
+    """Print how the sidecar at ``url`` stands. Exit code 0 when it is ready, 1 otherwise, 2 for what is no address."""
+    try:
+        found = lone_sidecar.look(lone_sidecar.parse(url))
+    except lone_sidecar.UrlError as error:
+        err.write(f"modelwatch status: {error}\n")
+        return 2
+    if format == "json":
+        out.write(json.dumps({"alone": _lone(found), **_told(found.said)}, indent=2) + "\n")
+    else:
+        _print_lone(found, out)
+        _print_said(found.said, out)
+    return 0 if found.state == "ready" else 1
+
+
+def _alone(environ: Mapping[str, str]) -> lone_sidecar.Lone | None:
+    """A sidecar at the documented address, or where MODELWATCH_PORT_EXPORTER moves it. Raises PortError."""
+    found = lone_sidecar.look(f"http://{Addresses.native(environ).public['exporter']}")
+    return None if found.state == "stopped" else found
+
+
+def _lone(found: lone_sidecar.Lone) -> dict[str, str]:
+    return {"url": found.url, "state": found.state, "detail": found.detail}
+
+
+def _told(said: drift_state.Said) -> dict[str, object]:
+    return {"models": [asdict(model) for model in said.models], "notes": said.notes}
+
+
+def _print_lone(found: lone_sidecar.Lone, out: TextIO) -> None:
+    out.write(table(("part", "state", "url", "detail"), [("exporter", found.state, found.url, found.detail)]))
 
 
 def _print(folder: Folder, lines: Sequence[Line], builds: Sequence[str], out: TextIO, now: float) -> None:
@@ -166,6 +211,14 @@ def _print(folder: Folder, lines: Sequence[Line], builds: Sequence[str], out: Te
         out.write(table(("part", "state", "for", "url", "detail"), rows))
     for build in builds:
         out.write(f"{build}\n")
+
+
+def _print_said(said: drift_state.Said, out: TextIO) -> None:
+    if said.models:
+        rows = [(model.model, model.status, model.detail) for model in said.models]
+        out.write("\n" + table(("model", "drift", "detail"), rows))
+    for line in said.notes:
+        out.write(f"{line}\n")
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -269,16 +269,25 @@ def _sidecar() -> Section:
     return Section(
         "Is the sidecar fed?",
         cells(
-            8,
+            6,
             8,
             p.timeseries(
                 "Rows at the sidecar",
-                "Rows of this model that the sidecar took or refused, per second.",
+                "Rows of this model that the sidecar took or rejected, per second.",
                 p.SHORT,
                 p.Query(q.rows_by_outcome(), "{{outcome}}"),
                 stacked=True,
                 colors=p.OUTCOMES,
                 no_value="no row in this time",
+            ),
+            p.timeseries(
+                "Requests that the sidecar refused",
+                "Of this model, or of none that the specs have: refused as a whole, so that no row was looked at, by "
+                "reason, per second.",
+                p.SHORT,
+                p.Query(q.refused_by_reason(), "{{reason}}"),
+                stacked=True,
+                no_value="none refused in this time",
             ),
             p.timeseries(
                 "Rows at the service",

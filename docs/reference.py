@@ -1,6 +1,6 @@
 """Writes the reference pages from their sources, so that they cannot differ: `make golden` runs it, a test compares.
 
-commands.md from --help, telemetry.md from the contract, spec.md from the JSON Schemas.
+commands.md from --help, telemetry.md from the contract, spec.md from the JSON Schemas, ports.md from the addresses.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwatch.cli.main import COMMANDS, build_parser
+from modelwatch.model.addresses import DEFAULT_PORTS, LISTENERS, variable
 from modelwatch.model.schema import schema_files
 from modelwatch.telemetry import spans
 from modelwatch.telemetry.metrics import CONTRACT
@@ -103,8 +104,22 @@ def spec() -> str:
     return "\n".join(out)
 
 
+def ports() -> str:
+    out = [
+        _NOTE,
+        "# Ports\n",
+        "Everything listens on 127.0.0.1. A variable moves a port, for `modelwatch up` and for each command that asks there:\n",
+        "    MODELWATCH_PORT_PROMETHEUS=9091 modelwatch up\n",
+        "`up` remembers what it was told for the next time, in `.modelwatch/ports.json`; `modelwatch status` shows where each part is.\n",
+        "| variable | default | what listens |",
+        "|---|---|---|",
+    ]
+    out += [f"| `{variable(part)}` | {port} | {LISTENERS[part]} |" for part, port in DEFAULT_PORTS.items()]
+    return "\n".join(out) + "\n"
+
+
 def pages() -> dict[str, str]:
-    return {"commands.md": commands(), "telemetry.md": telemetry(), "spec.md": spec()}
+    return {"commands.md": commands(), "telemetry.md": telemetry(), "spec.md": spec(), "ports.md": ports()}
 
 
 if __name__ == "__main__":

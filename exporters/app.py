@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from modelwatch.exporters import memory
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.buffers import BUFFERS
-from modelwatch.exporters.connections import GuardedProtocol
+from modelwatch.exporters.connections import guarded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
@@ -183,7 +183,7 @@ def _serve(
 
     config = uvicorn.Config(
         make_app(lifespan=lifespan),
-        http=GuardedProtocol,
+        http=guarded(sidecar.one_too_many),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -216,6 +216,7 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
     try:
         fleet = reload() if reload else None
     except Exception as error:  # the loader is somebody else's, and a running sidecar outlives a broken spec
+        sidecar.not_reloaded(str(error) or type(error).__name__)
         _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
         return
     _load(sidecar, fleet)

@@ -6,6 +6,7 @@ Uvicorn waits for ever for a connection that says nothing, or sends its headers 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -25,9 +26,13 @@ class GuardedProtocol(_Protocol):  # type: ignore[misc]  # of httptools where th
     _timer: asyncio.TimerHandle | None = None
     _head = 0
 
+    def one_too_many(self, peer: str) -> None:
+        """Called with the address of each sender whose connection is refused."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
+            self.one_too_many(str((transport.get_extra_info("peername") or ("",))[0]))
             transport.write(_FULL)
             transport.close()
         else:
@@ -65,3 +70,13 @@ class GuardedProtocol(_Protocol):  # type: ignore[misc]  # of httptools where th
         self._stop_waiting()
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def guarded(one_too_many: Callable[[str], None]) -> type[GuardedProtocol]:
+    """The protocol, telling ``one_too_many`` the address of each sender whose connection is refused."""
+
+    class Telling(GuardedProtocol):
+        def one_too_many(self, peer: str) -> None:
+            one_too_many(peer)
+
+    return Telling

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 
 from modelwatch.exporters.buffers import BUFFERS
+from modelwatch.exporters.refusals import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,16 @@ class Limits:
 # Smaller bodies are not worth a buffer.
 _LARGE = 256 << 10
 _FULL = "more rows are waiting than fit into memory: send them again later"
+_MANY = "more requests are under way than are taken at once: send it again later"
 _LATER = {"Retry-After": "1"}
 
 
 class RefusedError(Exception):
     """A body that is not taken, with the status to answer."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reason: Reason, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers or {}
+        self.reason, self.status, self.message, self.headers = reason, status, message, headers or {}
 
 
 class _Pieces:
@@ -70,7 +72,7 @@ class _InPlace:
         """``held`` counts the piece already."""
         room = self._views[0]
         if self.held > len(room):
-            raise RefusedError(400, "the body is longer than its Content-Length says")
+            raise RefusedError("not_readable", 400, "the body is longer than its Content-Length says")
         room[self.held - len(piece) : self.held] = piece
 
     def whole(self) -> memoryview:
@@ -99,13 +101,13 @@ class Intake:
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
-            raise RefusedError(415, "the body is compressed: send it without Content-Encoding")
+            raise RefusedError("compressed", 415, "the body is compressed: send it without Content-Encoding")
         declared = request.headers.get("content-length", "")
         size = int(declared) if declared.isascii() and declared.isdigit() else 0
         if size > self.limits.body_bytes:
             raise self._too_large()
         if self._requests >= self.limits.requests:
-            raise RefusedError(429, "more requests are under way than are taken at once: send it again later", _LATER)
+            raise RefusedError("full", 429, _MANY, _LATER)
         found = _InPlace(size) if in_place and size >= _LARGE else _Pieces()
         self._requests += 1
         try:
@@ -116,11 +118,12 @@ class Intake:
                     if found.held > self.limits.body_bytes:
                         raise self._too_large()
                     if self._pending > self.limits.pending_bytes:
-                        raise RefusedError(429, _FULL, _LATER)
+                        raise RefusedError("full", 429, _FULL, _LATER)
                     found.add(chunk)
             yield found.whole()
         except TimeoutError:
-            raise RefusedError(408, f"the body did not arrive within {self.limits.body_seconds:g} s") from None
+            message = f"the body did not arrive within {self.limits.body_seconds:g} s"
+            raise RefusedError("too_slow", 408, message) from None
         finally:
             self._requests -= 1
             self._pending -= found.held
@@ -128,7 +131,7 @@ class Intake:
 
     def _too_large(self) -> RefusedError:
         limit = self.limits.body_bytes
-        return RefusedError(413, f"the body is larger than {limit} bytes: send fewer rows at once")
+        return RefusedError("too_large", 413, f"the body is larger than {limit} bytes: send fewer rows at once")
 
     async def drain(self, request: Request) -> None:
         """Read and forget the rest of a refused body: a sender that is cut off would never see the answer."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelwatch.exporters.ingest import ARROW, NDJSON
+from modelwatch.exporters.ingest import ARROW, NDJSON, UNSAID
 from modelwatch.exporters.ingest.table import MOST_ROWS
+from modelwatch.exporters.refusals import REASONS
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction."}
@@ -111,6 +112,20 @@ _ANSWERS = _object(
     },
     ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
 )
+_REFUSED = {
+    "type": "object",
+    "description": "Requests that were refused as a whole, by reason, since the sidecar started.",
+    "propertyNames": {"enum": list(REASONS)},
+    "additionalProperties": {"type": "integer"},
+}
+_RELOAD = _object(
+    {
+        "successful": {"type": "boolean", "description": "Whether all specs and profiles could be loaded."},
+        "last_success": {**_nullable("string"), "format": "date-time"},
+        "problem": {**_nullable("string"), "description": "Why the specs cannot be read; those before stay in use."},
+    },
+    ["successful", "last_success", "problem"],
+)
 _MODEL = _object(
     {
         "name": {"type": "string"},
@@ -127,6 +142,7 @@ _MODEL = _object(
         },
         "rows": _object({"accepted": {"type": "integer"}, "rejected": {"type": "integer"}}, ["accepted", "rejected"]),
         "rejected_by_reason": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "refused_requests": _REFUSED,
         "last_row": {**_nullable("string"), "format": "date-time"},
         "answers": _array({"$ref": "#/components/schemas/Answers"}),
         "features": _array({"$ref": "#/components/schemas/Feature"}),
@@ -248,7 +264,9 @@ def _post(body_bytes: int, most_errors: int) -> dict[str, Any]:
             "413": _answer(
                 f"The body is larger than {body_bytes} bytes, or has more than {MOST_ROWS} rows: send fewer at once."
             ),
-            "415": _answer("The body is compressed, or of a content type that is not read."),
+            "415": _answer(
+                "The body is compressed, or of a content type that is not read, or a web page sent it without one."
+            ),
             "429": later,
         },
     }
@@ -282,7 +300,10 @@ def document(
         "parameters": [model, *_event_headers()],
         "requestBody": {
             "required": True,
-            "description": f"At most {body_bytes} bytes and {MOST_ROWS} rows.",
+            "description": (
+                f"At most {body_bytes} bytes and {MOST_ROWS} rows. Read as JSON too: "
+                f"{', '.join(filter(None, UNSAID))}, and no content type."
+            ),
             "content": {
                 "application/json": {"schema": {"anyOf": [rows, {"$ref": "#/components/schemas/Payload"}]}},
                 **dict.fromkeys(NDJSON, lines),
@@ -349,7 +370,14 @@ def document(
                 "Answers": _ANSWERS,
                 "Feature": _FEATURE,
                 "Model": _MODEL,
-                "Models": _object({"models": _array({"$ref": "#/components/schemas/Model"})}, ["models"]),
+                "Models": _object(
+                    {
+                        "models": _array({"$ref": "#/components/schemas/Model"}),
+                        "refused_requests": _REFUSED,
+                        "last_reload": _RELOAD,
+                    },
+                    ["models", "refused_requests", "last_reload"],
+                ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),
                 "Error": _object({"error": {"type": "string"}}, ["error"]),

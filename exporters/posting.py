@@ -16,6 +16,7 @@ from modelwatch.exporters.answers import Json, error
 from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.ingest import (
     ARROW,
+    UNSAID,
     MalformedError,
     Rejection,
     Table,
@@ -29,13 +30,24 @@ from modelwatch.exporters.ingest.inferences import Inferences, Task
 from modelwatch.exporters.ingest.pairing import Pairing
 from modelwatch.exporters.intake import Intake, Limits, RefusedError
 from modelwatch.exporters.monitor import NotKeptError
+from modelwatch.exporters.refusals import About, Reason
 from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelError
 
 _log = logging.getLogger(__name__)
 
 # Requests decoded at the same time. More would not be faster, and each takes several times its body in memory.
 _DECODERS = 2
-_STATUS = {MalformedError: 400, TooManyRowsError: 413, UnknownFormatError: 415}
+_UNREAD: dict[type[Exception], tuple[Reason, int]] = {
+    MalformedError: ("not_readable", 400),
+    TooManyRowsError: ("too_large", 413),
+    UnknownFormatError: ("content_type", 415),
+}
+# Browsers say these, and no page can leave them out. Without a content type, or with one that a form may have, they let
+# any page that is open post to 127.0.0.1; for others they ask first, and the sidecar does not agree.
+_FROM_PAGES = frozenset(("origin", "sec-fetch-site"))
+_PAGE = (
+    "a web page sent this without saying that it is JSON, as any open page could: send Content-Type: application/json"
+)
 _NO_ROWS = [{"index": 0, "reason": "there are no rows: send at least one"}]
 
 
@@ -73,39 +85,62 @@ class Posting:
         try:
             self.check(request)
             if model is not None and model not in self._sidecar.names:
-                raise RefusedError(404, self.no_model(model))
+                raise RefusedError("unknown_model", 404, self.no_model(model))
             async with self._intake.body(request, in_place=model is not None and _in_place(request)) as body:
                 return await to_thread.run_sync(self._counted, request, model, body, limiter=self._decoders)
         except RefusedError as refused:
+            self.refuse(refused.reason, refused.status, request, model)
             if refused.status != 408:  # who is too slow is not waited for again
                 await self._intake.drain(request)
             return error(refused.status, refused.message, refused.headers)
         except ClientDisconnect:
+            self.refuse("disconnected", 400, request, model)
             return error(400, "the connection was closed before the body was complete")
+
+    def refuse(self, reason: Reason, status: int, request: Request, model: str | None, size: int | None = None) -> None:
+        """Count ``request``, of which the log tells the model, the size and the sender, and nothing that it says."""
+        declared = request.headers.get("content-length", "")
+        if size is None and declared.isascii() and declared.isdigit() and len(declared) < 20:
+            size = int(declared)
+        peer = request.client.host if request.client else ""
+        self._sidecar.refusals.add(reason, About(status, model, size, peer), self._sidecar.names)
 
     def check(self, request: Request) -> None:
         """Raises RefusedError when the request must bring a token and does not."""
         if self._tokens is not None and not self._tokens.allows(request.headers.get("authorization", "")):
             message = "send the header Authorization: Bearer with a token of the sidecar's --token-file"
-            raise RefusedError(401, message, headers={"WWW-Authenticate": "Bearer"})
+            raise RefusedError("token", 401, message, headers={"WWW-Authenticate": "Bearer"})
 
     def _counted(self, request: Request, model: str | None, body: bytes | memoryview) -> Response:
         try:
             return self._answer(request, model, body)
         except (MalformedError, TooManyRowsError, UnknownFormatError) as problem:
-            return error(_STATUS[type(problem)], str(problem))
+            reason, status = _UNREAD[type(problem)]
+            refused = RefusedError(reason, status, str(problem))
         except NotLoadedError as problem:
-            return error(429, f"the reference profile of {problem} is being loaded", {"Retry-After": "1"})
+            model = str(problem)
+            message = f"the reference profile of {problem} is being loaded"
+            refused = RefusedError("loading", 429, message, {"Retry-After": "1"})
         except NotKeptError as problem:
-            return error(429, str(problem), {"Retry-After": str(problem.retry_after)})
+            refused = RefusedError("not_kept", 429, str(problem), {"Retry-After": str(problem.retry_after)})
         except UnknownModelError as problem:
-            return error(404, self.no_model(str(problem.args[0])))
+            model = str(problem.args[0])
+            refused = RefusedError("unknown_model", 404, self.no_model(model))
+        self.refuse(refused.reason, refused.status, request, model, len(body))
+        return error(refused.status, refused.message, refused.headers)
 
     def _answer(self, request: Request, model: str | None, body: bytes | memoryview) -> Response:
         kind = request.headers.get("content-type", "")
         if model is None or is_event(request.headers, media_type(kind)):
-            return self._events(decode_events(bytes(body), media_type(kind), request.headers), model)
+            events = decode_events(bytes(body), media_type(kind), request.headers)
+            if not events:
+                self.refuse("no_rows", 422, request, model, len(body))
+            return self._events(events, model)
+        if media_type(kind) in UNSAID and not _FROM_PAGES.isdisjoint(request.headers.keys()):
+            raise UnknownFormatError(_PAGE)
         table = decode(body, kind)
+        if not table.rows:
+            self.refuse("no_rows", 422, request, model, len(body))
         counted = self._sidecar.ingest(model, table)
         return _told(counted.accepted, counted.errors, self._limits.errors, table.places)
 

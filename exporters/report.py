@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from modelwatch.exporters.monitor import Snapshot
+from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement
 
@@ -21,7 +22,23 @@ def report(sidecar: Sidecar) -> dict[str, Any]:
         snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
         for snapshot, judgements in sidecar.judged()
     }
-    return {"models": [known.get(name, {"name": name, "status": "loading"}) for name in sidecar.names]}
+    return {
+        "models": [
+            {**known.get(name, {"name": name, "status": "loading"}), "refused_requests": _refused(sidecar, name)}
+            for name in sidecar.names
+        ],
+        "refused_requests": _refused(sidecar, NO_MODEL),
+        "last_reload": {
+            "successful": sidecar.reload.successful,
+            "last_success": _time(sidecar.reload.at),
+            "problem": sidecar.reload.problem,
+        },
+    }
+
+
+def _refused(sidecar: Sidecar, model: str) -> dict[str, int]:
+    """By reason, those that have refused any."""
+    return {reason: count for reason, count in sidecar.refusals.of(model).items() if count}
 
 
 def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | None) -> dict[str, Any]:
@@ -35,7 +52,7 @@ def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | N
         "same": layout.model.drift.same,
         "rows": {"accepted": tally.accepted, "rejected": tally.rejected},
         "rejected_by_reason": dict(tally.reasons),
-        "last_row": tally.last_row and datetime.fromtimestamp(tally.last_row, UTC).isoformat(timespec="seconds"),
+        "last_row": _time(tally.last_row),
         "answers": [_answers(judgement) for judgement in judgements],
         "features": [_feature(snapshot, judgements, place) for place in range(len(layout.watched))],
     }
@@ -94,6 +111,10 @@ def _window(judgement: Judgement, place: int, method: str) -> dict[str, Any]:
         "mismatched_ratio": _number(judgement.mismatched[place]),
         "scores": {name: score for name, score in scores.items() if score is not None},
     }
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _number(value: float) -> float | None:

@@ -67,14 +67,16 @@ class _Endpoints:
     def description(self, _: Request) -> Response:
         return Json(self._description)
 
-
-def _refused(request: Request, problem: Exception) -> Response:
-    if isinstance(problem, RefusedError):
-        return error(problem.status, problem.message, problem.headers)
-    if isinstance(problem, HTTPException):
+    def refused(self, request: Request, problem: Exception) -> Response:
+        if isinstance(problem, RefusedError):
+            return error(problem.status, problem.message, problem.headers)
+        if not isinstance(problem, HTTPException):
+            raise problem
+        if request.method == "POST":
+            # Nothing else is ever posted here: whoever missed the path has rows for us.
+            self._posting.refuse("unknown_path", problem.status_code, request, None)
         message = f"{request.method} {request.url.path[:100]}: {problem.detail}"
         return error(problem.status_code, message, problem.headers)
-    raise problem
 
 
 def create_app(
@@ -112,6 +114,6 @@ def create_app(
             Route("/readyz", at.ready),
             Route("/openapi.json", at.description),
         ],
-        exception_handlers={HTTPException: _refused, RefusedError: _refused},
+        exception_handlers={HTTPException: at.refused, RefusedError: at.refused},
         lifespan=living,
     )

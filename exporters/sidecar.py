@@ -20,6 +20,7 @@ from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Mark, Tally
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
+from modelwatch.exporters.refusals import About, Refusals
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
@@ -55,6 +56,19 @@ class Readiness:
         return not self.loading and not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """How the last loading of specs and profiles went; the first one of a process counts as well.
+
+    ``at`` is when one last went well, in seconds since the epoch. ``problem`` says why the specs could not be read:
+    what ails a single model's profile is told of that model.
+    """
+
+    successful: bool = True
+    at: float | None = None
+    problem: str | None = None
+
+
 class Sidecar:
     """``state`` is where counts are kept; without one they end with the process. Safe to use from several threads."""
 
@@ -62,6 +76,8 @@ class Sidecar:
         self._state = state
         self._clock = clock or SystemClock()
         self.samples = Samples(state.root if state else None, self._clock)
+        self.refusals = Refusals()
+        self.reload = Reload()
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
@@ -116,6 +132,13 @@ class Sidecar:
             self.save()
             self._missing = {name: why for name, why in self._missing.items() if name in models}
             self._loading &= models.keys()
+            good = not self._missing
+            self.reload = Reload(good, self._clock.wall() if good else self.reload.at)
+
+    def not_reloaded(self, problem: str) -> None:
+        """There are new specs that cannot be read, so those in use stay."""
+        with self._load_lock:
+            self.reload = Reload(False, self.reload.at, problem)
 
     def _load(self, model: t.Model) -> None:
         before = self._monitors.get(model.name)
@@ -221,6 +244,10 @@ class Sidecar:
 
     def _judged(self, monitor: Monitor) -> list[Judgement]:
         return self._judge(monitor.snapshot())
+
+    def one_too_many(self, peer: str) -> None:
+        """Count a connection that was refused before it could say anything."""
+        self.refusals.add("full", About(429, peer=peer), ())
 
     def snapshots(self) -> list[Snapshot]:
         """Every loaded model, by name."""

@@ -126,6 +126,12 @@ def rows_by_outcome() -> str:
     return total(rate(selector(m.EXPORTER_ROWS, MODEL), RATE), "outcome")
 
 
+def refused_by_reason() -> str:
+    """Those that were refused; a request whose model no spec has stands without one."""
+    known, unknown = (rate(selector(m.EXPORTER_REFUSED, model), RATE) for model in (MODEL, 'model=""'))
+    return f"{total(f'{known} or {unknown}', 'reason')} > 0"
+
+
 def client_rows_by_outcome() -> str:
     return total(rate(selector(m.CLIENT_ROWS, MODEL), RATE), "outcome")
 

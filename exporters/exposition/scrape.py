@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from modelwatch.exporters.exposition.page import OPENMETRICS, TEXT, Page
 from modelwatch.exporters.exposition.sheet import Sheet
 from modelwatch.exporters.layout import Layout
+from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.telemetry import metrics as m
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class Scrape:
         page.add(m.EXPORTER_JOURNAL_BYTES, health.journal_bytes)
         if health.last_snapshot is not None:
             page.add(m.EXPORTER_LAST_SNAPSHOT, health.last_snapshot)
+        reload = self._sidecar.reload
+        page.add(m.EXPORTER_RELOAD, reload.successful)
+        if reload.at is not None:
+            page.add(m.EXPORTER_RELOADED, reload.at)
+        for model in (NO_MODEL, *self._sidecar.names):
+            for reason, count in self._sidecar.refusals.of(model).items():
+                page.add(m.EXPORTER_REFUSED, count, model, reason)
         sampled = (m.EXPORTER_SAMPLED_ROWS, m.EXPORTER_SAMPLED_ROWS_LOST)
         for metric, counts in zip(sampled, self._sidecar.samples.counts(), strict=True):
             for found in counts:

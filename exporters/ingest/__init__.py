@@ -17,13 +17,19 @@ _TEXTS: Mapping[str, Callable[[bytes], Table]] = {
     **dict.fromkeys(NDJSON, decode_ndjson),
 }
 FORMATS = (*_TEXTS, *ARROW)
-# What programs write that were told nothing: curl, text editors, plain sockets.
-_UNSAID = frozenset(("", "text/json", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream"))
+_FORM = "application/x-www-form-urlencoded"
+# What programs write that were told nothing: plain sockets, curl -d and urllib, fetch() of a text, curl of a file.
+UNSAID = ("", _FORM, "text/plain", "text/json", "application/octet-stream")
+_FORM_HELP = (
+    f"it came as {_FORM}, which is what curl -d says of itself, and was read as JSON; -d also takes the line breaks "
+    "out of a file: send JSON Lines with --data-binary @FILE and -H 'Content-Type: application/x-ndjson'"
+)
 
 __all__ = [
     "ARROW",
     "FORMATS",
     "REASONS",
+    "UNSAID",
     "Column",
     "MalformedError",
     "Numbers",
@@ -50,12 +56,17 @@ def media_type(content_type: str) -> str:
 def decode(body: bytes | memoryview, content_type: str = "") -> Table:
     """The rows of a request. Raises MalformedError, TooManyRowsError and UnknownFormatError.
 
-    Without a content type, or with curl's own, the body reads as JSON.
+    What says nothing of itself (UNSAID) reads as JSON.
     """
     media = media_type(content_type)
     if media in ARROW:
         return decode_arrow(memoryview(body))
-    reader = decode_json if media in _UNSAID or media.endswith("+json") else _TEXTS.get(media)
+    reader = decode_json if media in UNSAID or media.endswith("+json") else _TEXTS.get(media)
     if reader is None:
         raise UnknownFormatError(f"the content type {media[:80]!a} is not read here; send {', '.join(FORMATS)}")
-    return reader(bytes(body))
+    try:
+        return reader(bytes(body))
+    except MalformedError as problem:
+        if media == _FORM:
+            raise MalformedError(f"{problem}; {_FORM_HELP}") from None
+        raise

@@ -43,10 +43,13 @@ posts = 0
 ready_at = time.monotonic() + how.get("slow", 0)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        good = time.monotonic() >= ready_at
+        lacks = how.get("lacks") if self.path == "/readyz" else None
+        good = time.monotonic() >= ready_at and not lacks
         body = f"{name}_config_last_reload_successful {int(not 0 < posts <= how.get('refuses', 0))}\\n".encode()
         if self.path == "/":
             body = how.get("page", "<script src=ui.js></script>").encode()
+        if lacks:
+            body = json.dumps({"ready": False, "loading": [], "missing": lacks}).encode()
         self.send_response(200 if good else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from modelwatch.compose.drift_state import states
+from modelwatch.compose.drift_state import Said, look
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def feature(name: str, **inactive: str | None) -> dict[str, Any]:
 def told(**model: Any) -> list[tuple[str, str, str]]:
     answer = json.dumps({"models": [{"name": "m", "status": "ok", "problem": None, **model}]}).encode()
     with sidecar(answer) as url:
-        return [(one.model, one.status, one.detail) for one in states(url)]
+        return [(one.model, one.status, one.detail) for one in look(url).models]
 
 
 def test_a_quiet_model_says_nothing_more() -> None:
@@ -61,14 +61,14 @@ def test_a_score_that_waits_says_what_for_once() -> None:
 
 def test_a_model_that_is_loading_has_only_its_status() -> None:
     with sidecar(b'{"models": [{"name": "m", "status": "loading"}]}') as url:
-        assert [(one.status, one.detail) for one in states(url)] == [("loading", "")]
+        assert [(one.status, one.detail) for one in look(url).models] == [("loading", "")]
 
 
 def test_a_sidecar_that_says_something_else_says_nothing() -> None:
     for answer in (b"no json", b"[]", b'{"models": [1]}'):
         with sidecar(answer) as url:
-            assert states(url) == ()
-    assert states("http://127.0.0.1:1") == ()
+            assert look(url) == Said()
+    assert look("http://127.0.0.1:1") == Said()
 
 
 def without(name: str, samples: int) -> dict[str, Any]:
@@ -94,3 +94,26 @@ def test_rejected_rows_are_told_with_what_was_wrong() -> None:
         ("m", "ok", "1,212 of 2,012 rows rejected (1,200 bad confidence, 12 unknown class)")
     ]
     assert told(features=[], rows={"accepted": 800, "rejected": 0}, rejected_by_reason={}) == [("m", "ok", "")]
+
+
+def test_refused_requests_are_told_with_the_most_frequent_reason_first() -> None:
+    assert told(features=[], refused_requests={"token": 2, "content_type": 1200}) == [
+        ("m", "ok", "1,202 requests refused (1,200 content type, 2 token): its log says whose")
+    ]
+    assert told(features=[], refused_requests={}) == [("m", "ok", "")]
+
+
+def test_requests_that_name_no_known_model_are_told_beside_the_models() -> None:
+    with sidecar(b'{"models": [], "refused_requests": {"unknown_model": 1}}') as url:
+        assert look(url) == Said((), ("1 request of no known model refused (1 unknown model): its log says whose",))
+
+
+def test_specs_that_could_not_be_loaded_are_told_with_the_first_reason() -> None:
+    reload = {"successful": False, "last_success": "2026-01-02T03:04:05+00:00", "problem": "m.yaml:1:1 MW001 a\nb\nc"}
+    with sidecar(json.dumps({"models": [], "last_reload": reload}).encode()) as url:
+        assert look(url).notes == (
+            "the sidecar could not load the specs anew and goes on with those of 2026-01-02T03:04:05+00:00: "
+            "m.yaml:1:1 MW001 a (and 2 more: `modelwatch check`)",
+        )
+    with sidecar(json.dumps({"models": [], "last_reload": {**reload, "problem": None}}).encode()) as url:
+        assert look(url) == Said()

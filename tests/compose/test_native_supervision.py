@@ -370,7 +370,9 @@ def test_status_without_a_stack_says_how_to_start_one(fake_stack):
         "runtime": None,
         "parts": [],
         "builds": [],
+        "alone": None,
         "models": [],
+        "notes": [],
     }
 
 

@@ -16,7 +16,9 @@ from hypothesis import settings
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from modelwatch.exporters.connections import GuardedProtocol
+import specs
+
+from modelwatch.exporters.connections import guarded
 from modelwatch.exporters.intake import Limits
 from modelwatch.exporters.listening import bind
 from modelwatch.exporters.server import create_app
@@ -52,6 +54,12 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 2,000 quiet rows, to be read only."""
+    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
+
+
 Serve = Callable[..., httpx2.Client]
 
 
@@ -67,7 +75,9 @@ def serve_app() -> Iterator[Serve]:
     def start(sidecar: Sidecar, limits: Limits | None = None, **options: object) -> httpx2.Client:
         socket = bind("127.0.0.1:0")
         app = create_app(sidecar, limits, **options)  # type: ignore[arg-type]
-        config = uvicorn.Config(app, http=GuardedProtocol, log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            app, http=guarded(sidecar.one_too_many), log_config=None, access_log=False, lifespan="off"
+        )
         server = _Quiet(config)
         thread = threading.Thread(target=server.run, args=([socket],), daemon=True)
         thread.start()

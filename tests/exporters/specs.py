@@ -12,6 +12,19 @@ from modelwatch.model import defaults
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
+# The model below as a file in a folder beside ``reference.csv``.
+YAML = """\
+apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: flight-delay, owner: ops-ml}
+serving: {job: flights}
+task: {type: classification, classes: [on_time, late], positive_class: late}
+features:
+  - {name: hour, type: numeric, range: [0, 23]}
+  - {name: distance, type: numeric}
+  - {name: carrier, type: categorical}
+baseline: {data: ../reference.csv}
+"""
 NAME, OTHER = "flight-delay", "other"
 
 

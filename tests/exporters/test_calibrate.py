@@ -30,19 +30,7 @@ from modelwatch.exporters.vectors import Vectors
 from modelwatch.exporters.verdicts import judge as judgement
 from modelwatch.model.units import Duration
 
-SPEC = """\
-apiVersion: modelwatch/v1
-kind: Model
-metadata: {name: flight-delay, owner: ops-ml}
-serving: {job: flights}
-task: {type: classification, classes: [on_time, late], positive_class: late}
-features:
-  - {name: hour, type: numeric, range: [0, 23]}
-  - {name: distance, type: numeric}
-  - {name: carrier, type: categorical}
-drift: {windows: [1h]}
-baseline: {data: ../reference.csv}
-"""
+SPEC = specs.YAML + "drift: {windows: [1h]}\n"
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,7 @@ import httpx2
 import pytest
 import specs
 
-SPEC = """\
-apiVersion: modelwatch/v1
-kind: Model
-metadata: {name: flight-delay, owner: ops-ml}
-serving: {job: flights}
-task: {type: classification, classes: [on_time, late], positive_class: late}
-features:
-  - {name: hour, type: numeric, range: [0, 23]}
-  - {name: carrier, type: categorical}
-baseline: {data: ../reference.csv}
-"""
+SPEC = specs.YAML
 
 
 @pytest.fixture
@@ -77,16 +67,25 @@ def test_specs_of_a_folder_are_watched_and_taken_up_again_on_hup(
     process = run("--models", models, "--state", models.parent / "state", "--listen", "127.0.0.1:0")
     client = httpx2.Client(base_url=_url(process), timeout=30)
     wait(lambda: client.get("/readyz").status_code == 200)
+    assert "modelwatch_exporter_config_last_reload_successful 1.0" in client.get("/metrics").text
+    wait(lambda: client.get("/v1/models").json()["last_reload"]["last_success"])
+    loaded = client.get("/v1/models").json()["last_reload"]
+    assert (loaded["successful"], loaded["problem"]) == (True, None)
     (models / "flight-delay.yaml").write_text("broken: [")
     process.send_signal(signal.SIGHUP)
     assert process.stderr is not None
     assert any("the specs cannot be loaded, so the ones in use stay" in line for line in process.stderr)
     assert client.get("/readyz").status_code == 200
+    assert "modelwatch_exporter_config_last_reload_successful 0.0" in client.get("/metrics").text
+    told = client.get("/v1/models").json()["last_reload"]
+    assert "flight-delay.yaml:1:" in told["problem"]
+    assert (told["successful"], told["last_success"]) == (False, loaded["last_success"])
     (models / "other.yaml").write_text(SPEC.replace("flight-delay", "other"))
     (models / "flight-delay.yaml").write_text(SPEC)
     process.send_signal(signal.SIGHUP)
     wait(lambda: [m["name"] for m in client.get("/v1/models").json()["models"]] == ["flight-delay", "other"])
     wait(lambda: client.get("/readyz").status_code == 200)
+    wait(lambda: client.get("/v1/models").json()["last_reload"]["successful"])
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
 

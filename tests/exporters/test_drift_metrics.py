@@ -24,11 +24,6 @@ from modelwatch.telemetry.metrics import BY_NAME, CONTRACT, Emitter, MetricType
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 @pytest.fixture
 def sidecar(reference: Path, tmp_path: Path, clock) -> Sidecar:  # type: ignore[no-untyped-def]
     kept = dataclasses.replace(defaults.SAMPLING, folder=str(tmp_path / "kept"))

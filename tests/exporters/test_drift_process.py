@@ -61,11 +61,6 @@ class Process:
         return self.process.returncode, log
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 @pytest.fixture
 def start() -> Iterator[type[Process]]:
     started: list[Process] = []

@@ -25,11 +25,6 @@ PATH = f"/v1/models/{specs.NAME}/predictions"
 GOOD = {"features": {"hour": 7, "distance": 900.5, "carrier": "UA"}, "prediction": "late", "confidence": 0.9}
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 @pytest.fixture
 def sidecar(reference: Path) -> Sidecar:
     watched = specs.model(baseline=t.Baseline(data=str(reference)))
@@ -214,7 +209,8 @@ def test_while_profiles_load_rows_are_429_and_the_sidecar_is_not_ready(reference
     assert (waiting.status_code, waiting.json()["loading"]) == (503, [specs.NAME, "lost"])
     early = client.post(PATH, json={"rows": [GOOD]})
     assert (early.status_code, early.headers["Retry-After"]) == (429, "1")
-    assert client.get("/v1/models").json()["models"][0] == {"name": specs.NAME, "status": "loading"}
+    told = {"name": specs.NAME, "status": "loading", "refused_requests": {"loading": 1}}
+    assert client.get("/v1/models").json()["models"][0] == told
     assert client.get("/metrics").status_code == 200
     assert client.get("/healthz").json() == {"status": "ok"}
     sidecar.load()

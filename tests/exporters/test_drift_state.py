@@ -15,14 +15,9 @@ from modelwatch.exporters.baseline import find_profile
 from modelwatch.exporters.ingest.json_rows import rows_table
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.profile import build_profile, profile_to_json
-from modelwatch.exporters.sidecar import NotLoadedError, Sidecar
+from modelwatch.exporters.sidecar import NotLoadedError, Reload, Sidecar
 from modelwatch.exporters.state import State, StateError
 from modelwatch.model import types as t
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
 
 
 def _fleet(reference: Path, *features: t.Feature) -> t.Fleet:
@@ -371,8 +366,12 @@ def test_a_reload_that_fails_keeps_the_profile_in_use_and_says_so(reference: Pat
     data.write_bytes(reference.read_bytes())
     sidecar = _started(_fleet(data), tmp_path / "state", clock)
     sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))
+    assert sidecar.reload == Reload(True, clock.wall())
+    loaded = clock.wall()
+    clock.pass_(60)
     data.write_text("something,else\n1,2\n")
     sidecar.load()
+    assert sidecar.reload == Reload(False, loaded)
     assert "no column for 'hour'" in sidecar.readiness().missing[specs.NAME]
     (after,) = sidecar.snapshots()
     assert after.layout.profile is not None
@@ -380,6 +379,7 @@ def test_a_reload_that_fails_keeps_the_profile_in_use_and_says_so(reference: Pat
     data.write_bytes(reference.read_bytes())
     sidecar.load()
     assert sidecar.readiness().ready
+    assert sidecar.reload == Reload(True, clock.wall())
 
 
 def test_models_come_and_go_with_the_fleet(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]

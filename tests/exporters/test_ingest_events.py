@@ -24,11 +24,6 @@ V1 = {"instances": [[7, 900.5, "UA"], [9, 1200, "AA"]]}
 V1_ANSWER = {"predictions": ["late", "on_time"]}
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
-
-
 @pytest.fixture
 def sidecar(reference: Path) -> Sidecar:
     found = Sidecar(specs.fleet(specs.model(baseline=t.Baseline(data=str(reference)))))

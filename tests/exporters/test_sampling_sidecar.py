@@ -34,19 +34,7 @@ from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.state import State
 from modelwatch.model import types as t
 
-SPEC = """\
-apiVersion: modelwatch/v1
-kind: Model
-metadata: {name: flight-delay, owner: ops-ml}
-serving: {job: flights}
-task: {type: classification, classes: [on_time, late], positive_class: late}
-features:
-  - {name: hour, type: numeric, range: [0, 23]}
-  - {name: distance, type: numeric}
-  - {name: carrier, type: categorical}
-baseline: {data: ../reference.csv}
-sampling: {rows_per_hour: 600, exclude: [distance]}
-"""
+SPEC = specs.YAML + "sampling: {rows_per_hour: 600, exclude: [distance]}\n"
 
 
 @pytest.fixture(scope="module")

@@ -82,3 +82,27 @@ def test_a_source_with_a_line_break_stays_in_the_comment() -> None:
 def test_an_object_that_no_file_may_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="object has no place"):
         emit.to_yaml({"a": object()}, "x")
+
+
+@given(st.lists(st.text("ab #:-'\"|>\u2028\t{}", min_size=1), min_size=1, max_size=4))
+def test_a_block_is_read_back_unchanged_whatever_its_lines_hold(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    tree = {"rules": [{"expr": emit.Block(text), "for": "1m"}]}
+    assert yaml.safe_load(emit.to_yaml(tree, "x")) == {"rules": [{"expr": text, "for": "1m"}]}
+
+
+def test_a_block_of_several_lines_is_written_as_it_is() -> None:
+    written = emit.to_yaml({"rules": [{"expr": emit.Block("sum(\n  up\n)")}]}, "x")
+    assert written.endswith("rules:\n- expr: |-\n    sum(\n      up\n    )\n")
+
+
+@given(st.lists(st.text("ab: #\n'\"", max_size=200), max_size=3))
+def test_a_remark_changes_nothing_that_is_read(remarks: list[str]) -> None:
+    tree = {"rules": [emit.Remarked(tuple(remarks), {"a": 1}), {"b": 2}]}
+    assert yaml.safe_load(emit.to_yaml(tree, "x")) == {"rules": [{"a": 1}, {"b": 2}]}
+
+
+def test_a_remark_stands_above_its_item_in_lines_that_fit_a_screen() -> None:
+    written = emit.to_yaml({"rules": [emit.Remarked(("What it is.", "word " * 40), {"a": 1})]}, "x")
+    assert "rules:\n# What it is.\n# word word" in written
+    assert max(map(len, written.splitlines()[1:])) <= 112

@@ -575,7 +575,7 @@ def test_a_baseline_may_be_arrow_and_names_its_columns_of_time_and_segment(load:
     import pyarrow as pa
     from pyarrow import feather
 
-    feather.write_feather(pa.table({"age": [1], "plan": ["a"], "seen_at": [0]}), "models/d.feather")
+    feather.write_feather(pa.table({"age": [1], "plan": ["a"], "seen_at": [1_700_000_000]}), "models/d.feather")
     good = TEN_LINES + "baseline: {data: d.feather, time: seen_at, segment: plan}\n"
     assert load(churn=good).diagnostics == ()
     found = load(churn=good.replace("time: seen_at, segment: plan", "time: seen, segment: age")).diagnostics

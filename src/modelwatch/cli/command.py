@@ -45,13 +45,14 @@ Run = Callable[[argparse.Namespace, Streams], int]
 
 @dataclass(frozen=True)
 class Command:
-    """``examples`` are shown by --help, one a line."""
+    """``examples`` are shown by --help, one a line, and after them ``notes``."""
 
     name: str
     help: str
     configure: Configure
     run: Run
     examples: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def models_flag(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,11 @@ from modelwatch.cli.command import FAILED, Command, Streams, models_flag
 def _configure(parser: argparse.ArgumentParser) -> None:
     models_flag(parser)
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that counts are kept in over restarts")
-    parser.add_argument("--listen", default="127.0.0.1:9180", metavar="HOST:PORT", help="default: 127.0.0.1:9180")
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help="default: 127.0.0.1:9180, with the port of MODELWATCH_PORT_EXPORTER where that is set",
+    )
     parser.add_argument(
         "--token-file",
         type=Path,
@@ -40,6 +44,10 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
 
     if args.protect_metrics and not args.token_file:
         return streams.fail("--protect-metrics asks for a token", "name the file that holds it: --token-file FILE")
+    try:
+        listen = args.listen or specs.native_addresses(streams).internal["exporter"]
+    except specs.PortError as error:
+        return streams.fail(str(error))
     models = specs.shown(args.models, streams)
     fleet = specs.fleet_or_none(args, streams)
     if fleet is None:
@@ -47,7 +55,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     return run(
         fleet,
         args.state,
-        args.listen,
+        listen,
         reload=lambda: load_fleet(models).unwrap(),
         token_file=args.token_file,
         protect_metrics=args.protect_metrics,

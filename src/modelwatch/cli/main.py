@@ -52,6 +52,10 @@ def command(name: str) -> Command:
     return found
 
 
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"{title}:", *(f"  {line}" for line in lines)] if lines else []
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser; with ``only`` just that command is imported, which keeps each command quick to start."""
     parser = argparse.ArgumentParser(
@@ -63,7 +67,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in (only,) if only else COMMANDS:
         found = command(name)
-        epilog = "examples:\n" + "\n".join(f"  {line}" for line in found.examples) if found.examples else None
+        epilog = "\n".join([*_section("examples", found.examples), *found.notes]) or None
         child = commands.add_parser(
             name,
             help=found.help,

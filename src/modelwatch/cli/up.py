@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelwatch.cli import ignored, specs
 from modelwatch.cli.command import DEFAULT_MODELS, FINDINGS, OK, Command, Streams, models_flag
-from modelwatch.model.addresses import Addresses, PortError
+from modelwatch.model.addresses import DEFAULT_PORTS, Addresses, PortError, variable
 from modelwatch.model.types import Fleet
 
 
@@ -74,6 +74,11 @@ def behind(fleet: Fleet, folder: Path) -> tuple[str, ...]:
     return ("generated/ is behind models/: run `modelwatch generate` before you commit",) if changes else ()
 
 
+def _ports() -> tuple[str, ...]:
+    width = max(len(variable(part)) for part in DEFAULT_PORTS)
+    return tuple(f"  {variable(part):<{width}}  {port}" for part, port in DEFAULT_PORTS.items())
+
+
 COMMAND = Command(
     "up",
     "Start the whole stack, or bring a running one up to date with the specs.",
@@ -84,4 +89,5 @@ COMMAND = Command(
         "modelwatch up --wait all                 # also wait for the Collector and Jaeger",
         "MODELWATCH_PORT_PREVIEW=3333 modelwatch up",
     ),
+    ("", "ports, each on 127.0.0.1, and the variable that moves it:", *_ports()),
 )

@@ -26,6 +26,29 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "jaeger_otlp": 4319,
     "loki": 3100,
 }
+# What listens there: the reference page and --help say it.
+LISTENERS: Mapping[str, str] = {
+    "demo": "the demo service",
+    "pagerduty": "the local PagerDuty double",
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+    "exporter": "the drift sidecar, also where `modelwatch exporter` runs it alone",
+    "preview": "the preview of dashboards and runbooks; with containers 3001, beside Grafana",
+    "grafana": "Grafana, with containers only",
+    "otlp_grpc": "the Collector: OTLP over gRPC",
+    "otlp_http": "the Collector: OTLP over HTTP",
+    "collector": "the Collector's own metrics",
+    "collector_health": "the Collector's health check",
+    "span_metrics": "the Collector: metrics that it makes of spans",
+    "jaeger": "Jaeger",
+    "jaeger_otlp": "Jaeger: spans from the Collector",
+    "loki": "Loki, with containers and where a spec sends logs to it",
+}
+
+
+def variable(part: str) -> str:
+    """The name of the environment variable that moves a part."""
+    return f"{_PREFIX}{part.upper()}"
 
 
 def _defaults() -> dict[str, str]:

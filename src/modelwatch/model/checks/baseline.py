@@ -1,9 +1,7 @@
-"""Baselines: whether they are there, and hold every feature. Only names and types are read, never rows."""
+"""Baselines: whether they are there, and hold every feature. Of rows only the first times are read."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +10,9 @@ from modelwatch.model.checks import profile
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.profile_head import NoProfileError, lacking_parts, profile_features
+from modelwatch.model.table_head import UnreadableError, first_values, table_columns
+from modelwatch.model.times import no_time
 from modelwatch.model.tree import Document
-
-_PARQUET = (".parquet", ".pq")
-_CSV = (".csv", ".csv.gz")
-_ARROW = (".arrow", ".feather")
-# The header of a CSV file; without a limit a binary file would be read whole.
-_LONGEST_HEADER = 1 << 20
-
-
-class UnreadableError(Exception):
-    """A baseline that is there and cannot be read; the message says why."""
 
 
 def check(folder: Folder) -> Iterator[Diagnostic]:
@@ -63,19 +53,21 @@ def _check(document: Document) -> Iterator[Diagnostic]:
             where = document.span("features", index, "name")
             yield document.diagnostic(codes.NOT_IN_BASELINE, where, message, help)
     if known is None:
-        yield from _check_grouping(document, written, columns)
+        yield from _check_grouping(document, written, columns, path)
     else:
         yield from profile.check(document, written, known)
         yield from _check_parts(document, written, path)
 
 
-def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) -> Iterator[Diagnostic]:
+def _check_grouping(document: Document, written: str, columns: tuple[str, ...], path: Path) -> Iterator[Diagnostic]:
     time, segment = document.text("baseline", "time"), document.text("baseline", "segment")
     if time is not None and time not in columns:
         guess = suggest.close(time, columns)
         help = f"did you mean '{words.short(guess)}'?" if guess else f"it has {_listed(columns)}"
         message = f"the baseline {words.short(written)} has no column '{words.short(time)}' to tell the time"
         yield document.diagnostic(codes.NOT_IN_BASELINE, document.span("baseline", "time"), message, help)
+    elif time is not None:
+        yield from _check_times(document, written, time, path)
     categorical = tuple(
         document.text("features", index, "name") or ""
         for index in range(document.count("features"))
@@ -86,6 +78,20 @@ def _check_grouping(document: Document, written: str, columns: tuple[str, ...]) 
         help = f"did you mean '{words.short(guess)}'?" if guess else f"the spec has {_listed(categorical)}"
         message = f"'{words.short(segment)}' is no categorical feature, so there are no segments by it"
         yield document.diagnostic(codes.NOT_FOR_FEATURE, document.span("baseline", "segment"), message, help)
+
+
+def _check_times(document: Document, written: str, time: str, path: Path) -> Iterator[Diagnostic]:
+    try:
+        wrong = no_time(first_values(path, time))
+    except (OSError, UnreadableError):
+        # Its head could be read: what is damaged further on is told when the profile is made.
+        return
+    if wrong is not None:
+        message = (
+            f"the column '{words.short(time)}' of the baseline {words.short(written)} holds no times, such as {wrong}"
+        )
+        help = "name a column of timestamps, dates, texts such as 2024-05-31T14:00:00Z, or (milli)seconds since 1970"
+        yield document.diagnostic(codes.NO_TIMES, document.span("baseline", "time"), message, help)
 
 
 def _check_parts(document: Document, written: str, path: Path) -> Iterator[Diagnostic]:
@@ -112,37 +118,3 @@ def _absent(document: Document, field: str, written: str, name: str) -> Diagnost
 def _listed(columns: tuple[str, ...]) -> str:
     shown = ", ".join(words.short(column) for column in columns[:10])
     return shown + (f" and {len(columns) - 10} more" if len(columns) > 10 else "") if columns else "no columns"
-
-
-def table_columns(path: Path) -> tuple[str, ...]:
-    """Names of a table's columns. Raises UnreadableError, OSError."""
-    name = path.name.lower()
-    if name.endswith(_PARQUET + _ARROW):
-        return _arrow_columns(path, name.endswith(_ARROW))
-    if not name.endswith(_CSV):
-        known = ", ".join(_CSV + _PARQUET + _ARROW)
-        raise UnreadableError(f"no CSV, Parquet or Arrow file by its name: use {known}")
-    try:
-        with (gzip.open if name.endswith(".gz") else open)(path, "rb") as file:
-            head = file.read(_LONGEST_HEADER)
-        return tuple(next(csv.reader(head.decode("utf-8-sig", "replace").splitlines()), ()))
-    except (EOFError, gzip.BadGzipFile, csv.Error):
-        raise UnreadableError("this is no CSV file") from None
-
-
-def _arrow_columns(path: Path, ipc: bool) -> tuple[str, ...]:
-    """Columns of a Parquet file, or of Arrow IPC as a file or a stream."""
-    try:
-        import pyarrow as pa  # noqa: PLC0415 -- large, and most specs are checked without it
-        import pyarrow.parquet as pq  # noqa: PLC0415 -- as above
-    except ImportError:
-        raise UnreadableError("reading Parquet or Arrow needs modelwatch[exporter]") from None
-    try:
-        if not ipc:
-            return tuple(pq.read_schema(path).names)
-        with pa.OSFile(str(path)) as source:
-            is_file = source.read(6) == b"ARROW1"
-            source.seek(0)
-            return tuple((pa.ipc.open_file if is_file else pa.ipc.open_stream)(source).schema.names)
-    except pa.ArrowException:
-        raise UnreadableError(f"this is no {'Arrow' if ipc else 'Parquet'} file") from None
