@@ -56,6 +56,7 @@ NO_REFERENCE = "MW051"
 NOBODY_TOLD = "MW052"
 OTHER_SPEC = "MW053"
 NOT_THE_SAME = "MW054"
+LOGGED = "MW055"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -112,4 +113,5 @@ TITLES: dict[str, str] = {
     NOBODY_TOLD: "alerts that reach nobody",
     OTHER_SPEC: "a profile that was made of another spec",
     NOT_THE_SAME: "a comparison that the baseline cannot give",
+    LOGGED: "a field that is both written and masked",
 }
