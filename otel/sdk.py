@@ -29,6 +29,8 @@ from modelwatch.model.addresses import Addresses
 from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
 from modelwatch.otel.instruments import instruments
+from modelwatch.otel.logs.install import install
+from modelwatch.otel.logs.outbox import flush_all
 from modelwatch.otel.queue import SpanQueue
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import spans as S
@@ -51,14 +53,21 @@ def setup(
     version: str,
     service_version: str | None = None,
     registry: CollectorRegistry = REGISTRY,
+    logs: bool = True,
 ) -> Watch:
     """Start tracing in this process and watch a model. Call it once for each model, from the main thread.
 
     ``model`` is a spec's path or a loaded one; ``version`` is the model's, ``service_version`` the service's. A
-    TracerProvider that the service has set stays. Raises SpecError for a spec that cannot be used.
+    TracerProvider that the service has set stays, and so do its handlers of logging; ``logs`` False leaves logging
+    alone whatever the spec says. Raises SpecError for a spec that cannot be used.
     """
     spec = model if isinstance(model, Model) else load_model(Path(model))
     made, deferred = tracer(spec, service_version, registry)
+    if spec.logging is not None:
+        if logs:
+            install(spec, spec.logging)
+        if not deferred:  # otherwise done with the spans
+            flush_on_sigterm(flush_all, flush_all)
     return Watch(spec, version=version, registry=registry, tracer=made, deferred=deferred)
 
 
@@ -155,9 +164,17 @@ def tracer(
         atexit.register(current.shutdown)
         # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
         multiprocessing_util.register_after_fork(current, _flush_at_exit_of_child)
-        flush_on_sigterm(current.shutdown, current.force_flush)
+        flush_on_sigterm(_after_lines(current.shutdown), _after_lines(current.force_flush))
     found = current.get_tracer("modelwatch")
     return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
+
+
+def _after_lines(end: Callable[[], object]) -> Callable[[], None]:
+    def ending() -> None:
+        flush_all()
+        end()
+
+    return ending
 
 
 def _flush_at_exit_of_child(provider: TracerProvider) -> None:

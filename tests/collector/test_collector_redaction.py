@@ -12,7 +12,8 @@ import yaml
 
 from modelwatch.model.types import Fleet
 from modelwatch.otel.collector import generate
-from modelwatch.otel.collector.redaction import ALLOWED, BLOCKED
+from modelwatch.otel.collector.redaction import ALLOWED
+from modelwatch.telemetry.private import BLOCKED
 from modelwatch.telemetry.spans import RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
 
 
