@@ -91,6 +91,6 @@ class Journal:
         return record
 
     def _write(self, records: Sequence[logging.LogRecord]) -> int:
-        for record in records:
+        for record in sorted(records, key=lambda record: record.created):
             log.handle(record)
         return len(records)
