@@ -49,7 +49,7 @@ class RotatedFiles:
         """Append lines, each with its line feed; how many are whole in the file. Raises OSError if none is."""
         done = 0
         while done < len(lines):
-            file, size = self._current()
+            file, size = self._current(len(lines[done]))
             batch: list[bytes] = []
             for line in lines[done:]:
                 if batch and size + len(line) > self._file_bytes:
@@ -85,12 +85,15 @@ class RotatedFiles:
         os.ftruncate(fd, start + whole)
         return text.count(b"\n", 0, whole)
 
-    def _current(self) -> tuple[_File, int]:
-        """The file to write to, and its size. Raises OSError."""
+    def _current(self, more: int) -> tuple[_File, int]:
+        """The file that so many bytes go into, and its size. A line that is longer than a file has one of its own.
+
+        Raises OSError.
+        """
         file = self._file
         if file is not None:
             size = os.fstat(file.fd).st_size
-            if size < self._file_bytes and _is_at(file):
+            if (size + more <= self._file_bytes or not size) and _is_at(file):
                 return file, size
             self.close()
         file = self._file = self._begin()

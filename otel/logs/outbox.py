@@ -134,10 +134,13 @@ def flush_all() -> None:
 def _in_child() -> None:
     for outbox in list(_OPEN):
         outbox.forked()
-    # A child of multiprocessing skips exit handlers and runs these.
-    if _OPEN:
-        multiprocessing_util.Finalize(None, flush_all, exitpriority=1)
+
+
+def _flush_at_exit_of_child(_: object) -> None:
+    multiprocessing_util.Finalize(None, flush_all, exitpriority=1)
 
 
 atexit.register(flush_all)
+# A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
+multiprocessing_util.register_after_fork(_OPEN, _flush_at_exit_of_child)
 os.register_at_fork(after_in_child=_in_child)
