@@ -13,7 +13,8 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from multiprocessing import util as multiprocessing_util
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from modelwatch.model.addresses import Addresses
@@ -145,6 +147,15 @@ def exporter(environ: os._Environ[str] | dict[str, str]) -> SpanExporter:
 class _Provider(TracerProvider):
     """The one that is made here: its processors take spans from any thread, soon after they have ended."""
 
+    record = Decimal(1)
+
+
+def sampler(model: Model, environ: Mapping[str, str]) -> Sampler | None:
+    """By ``tracing.record``, a caller's decision first. None leaves it to the SDK, which reads OTEL_TRACES_SAMPLER."""
+    if environ.get("OTEL_TRACES_SAMPLER", "").strip() or model.tracing.record >= 1:
+        return None
+    return ParentBased(TraceIdRatioBased(float(model.tracing.record)))
+
 
 def tracer(
     model: Model, service_version: str | None = None, registry: CollectorRegistry = REGISTRY
@@ -157,7 +168,10 @@ def tracer(
     if not isinstance(current, TracerProvider):
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             return None, False
-        current = _Provider(resource=resource(model, service_version), shutdown_on_exit=False)
+        current = _Provider(
+            sampler=sampler(model, os.environ), resource=resource(model, service_version), shutdown_on_exit=False
+        )
+        current.record = model.tracing.record
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
             current.add_span_processor(queue(os.environ, instruments(registry).spans))
         trace.set_tracer_provider(current)
@@ -165,6 +179,9 @@ def tracer(
         # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
         multiprocessing_util.register_after_fork(current, _flush_at_exit_of_child)
         flush_on_sigterm(_after_lines(current.shutdown), _after_lines(current.force_flush))
+    elif isinstance(current, _Provider) and current.record != model.tracing.record:
+        told = "%s: tracing.record is %s, but this process has one sampler, and %s is the first model's"
+        log.warning(told, model.name, model.tracing.record, current.record)
     found = current.get_tracer("modelwatch")
     return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
 

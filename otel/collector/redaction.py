@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelwatch.model.types import Fleet
 from modelwatch.otel.collector.names import Version, knows, path
 from modelwatch.telemetry.private import BLOCKED, CONVENTIONS
-from modelwatch.telemetry.spans import RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
+from modelwatch.telemetry.spans import FEATURE_PREFIX, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
 
 ALLOWED = tuple(sorted({*(attribute.key for attribute in (*SPAN_ATTRIBUTES, *RESOURCE_ATTRIBUTES)), *CONVENTIONS}))
 
@@ -23,18 +24,23 @@ _SEVERITY = r"^[A-Za-z0-9]{0,12}\\z"
 _EVENT = r"^[A-Za-z0-9_.-]*\\z"
 
 
-def processor(version: Version) -> dict[str, Any]:
+def processor(fleet: Fleet) -> dict[str, Any]:
     """Config of the redaction processor; ``silent`` because the names of what was removed tell something too."""
     body: dict[str, Any] = {
         "allow_all_keys": False,
-        "allowed_keys": list(ALLOWED),
+        "allowed_keys": [*ALLOWED, *_features(fleet)],
         "blocked_values": list(BLOCKED),
         "summary": "silent",
     }
-    if knows("redact_all_types", version):
+    if knows("redact_all_types", fleet.stack.versions.collector):
         # Lists and maps below an allowed key, and numbers.
         body["redact_all_types"] = True
     return body
+
+
+def _features(fleet: Fleet) -> list[str]:
+    """Attributes of features that a spec puts on spans: allowed for every model, as no key tells whose it is."""
+    return sorted({FEATURE_PREFIX + name for model in fleet.models for name in model.tracing.features})
 
 
 def transform(version: Version) -> dict[str, Any]:
