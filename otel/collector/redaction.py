@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from modelwatch.model.types import Fleet
+from modelwatch.otel.collector import lines
 from modelwatch.otel.collector.names import Version, knows, path
 from modelwatch.telemetry.private import BLOCKED, CONVENTIONS
 from modelwatch.telemetry.spans import FEATURE_PREFIX, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
@@ -28,7 +29,7 @@ def processor(fleet: Fleet) -> dict[str, Any]:
     """Config of the redaction processor; ``silent`` because the names of what was removed tell something too."""
     body: dict[str, Any] = {
         "allow_all_keys": False,
-        "allowed_keys": [*ALLOWED, *_features(fleet)],
+        "allowed_keys": [*ALLOWED, *_of_specs(fleet)],
         "blocked_values": list(BLOCKED),
         "summary": "silent",
     }
@@ -38,9 +39,11 @@ def processor(fleet: Fleet) -> dict[str, Any]:
     return body
 
 
-def _features(fleet: Fleet) -> list[str]:
-    """Attributes of features that a spec puts on spans: allowed for every model, as no key tells whose it is."""
-    return sorted({FEATURE_PREFIX + name for model in fleet.models for name in model.tracing.features})
+def _of_specs(fleet: Fleet) -> list[str]:
+    """What specs put on spans and log lines besides: allowed for every model, as no key tells whose it is."""
+    features = {FEATURE_PREFIX + name for model in fleet.models for name in model.tracing.features}
+    logged = set(lines.allowed(fleet)) if any(model.logging for model in fleet.models) else set()
+    return sorted((features | logged) - set(ALLOWED))
 
 
 def transform(version: Version) -> dict[str, Any]:

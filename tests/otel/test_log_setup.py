@@ -85,7 +85,7 @@ def test_a_handler_that_the_service_has_set_stays_alone_and_may_be_ours(tmp_path
     assert done.stdout == ""
     first, second = done.stderr.splitlines()
     assert first == "churn.api asked by ada@example.com"
-    assert second.startswith("modelwatch.inference inference of one: success in 0.0")
+    assert second.startswith("modelwatch.inference inference of one: success in ")
     code = f'logging.basicConfig(level=20, handlers=[JsonHandler(sys.stderr)]); watch = setup("one.yaml", version="7"){ASK}'
     own, inference = lines(run(tmp_path, code, spec).stderr)
     assert (own["body"], inference["outcome"]) == ("asked by ****", "success")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelwatch.telemetry.spans import BATCH_SIZE, MODEL_NAME, MODEL_VERSION, Attribute
+from modelwatch.telemetry.spans import CONFIDENCE as CONFIDENCE_OF_SPAN
+from modelwatch.telemetry.spans import ERROR_TYPE as ERROR_TYPE_OF_SPAN
+from modelwatch.telemetry.spans import OUTCOME as OUTCOME_OF_SPAN
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -45,3 +50,20 @@ LINE = (
 
 INFERENCE_LOGGER = "modelwatch.inference"
 INFERENCE_EVENT = "inference"
+
+# Before the name of a field that a spec allows, where the Collector has read it from a line.
+FIELD_PREFIX = "modelwatch.field."
+
+# What the other fields of a line become as attributes of a log record; those of a record's own are not among them.
+ATTRIBUTES_OF: dict[str, Attribute] = {
+    LOGGER.key: Attribute("modelwatch.logger", "string", LOGGER.help),
+    EVENT_NAME.key: Attribute("event.name", "string", EVENT_NAME.help),
+    MODEL.key: MODEL_NAME,
+    VERSION.key: MODEL_VERSION,
+    OUTCOME.key: OUTCOME_OF_SPAN,
+    ERROR_TYPE.key: ERROR_TYPE_OF_SPAN,
+    DURATION.key: Attribute("modelwatch.duration_seconds", "double", DURATION.help),
+    ROWS.key: BATCH_SIZE,
+    CONFIDENCE.key: CONFIDENCE_OF_SPAN,
+    REASONS.key: Attribute("modelwatch.reasons", "array", REASONS.help),
+}
