@@ -7,6 +7,7 @@ OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_RESOURCE_ATTRI
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import signal
@@ -69,7 +70,7 @@ def setup(
         if logs:
             install(spec, spec.logging)
         if not deferred:  # otherwise done with the spans
-            flush_on_sigterm(flush_all, flush_all)
+            _flush_lines_on_sigterm()
     return Watch(spec, version=version, registry=registry, tracer=made, deferred=deferred)
 
 
@@ -184,6 +185,11 @@ def tracer(
         log.warning(told, model.name, model.tracing.record, current.record)
     found = current.get_tracer("modelwatch")
     return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
+
+
+@functools.cache
+def _flush_lines_on_sigterm() -> None:
+    flush_on_sigterm(flush_all, flush_all)
 
 
 def _after_lines(end: Callable[[], object]) -> Callable[[], None]:

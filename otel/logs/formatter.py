@@ -163,14 +163,19 @@ def _body(record: logging.LogRecord, redactor: Redactor) -> Json:
     if not args:
         return redactor.text(message)
     try:
-        text = message % (
-            {name: _argument(value, redactor) if name in redactor.allowed else MASK for name, value in args.items()}
-            if isinstance(args, Mapping)
-            else tuple(_argument(value, redactor) for value in args)
-        )
+        text = message % _arguments(message, args, redactor)
     except Exception:  # the call was wrong, or an argument is shown as its type where a number was to be
         text = message
     return redactor.text(text)
+
+
+def _arguments(message: str, args: Any, redactor: Redactor) -> Any:
+    if not isinstance(args, Mapping):
+        return tuple(_argument(value, redactor) for value in args)
+    # The only argument, if it is a mapping, is the arguments by name; unless the message asks for none by name.
+    if "%(" not in message:
+        return _told(args, redactor)
+    return {name: _argument(value, redactor) if name in redactor.allowed else MASK for name, value in args.items()}
 
 
 def _argument(value: Any, redactor: Redactor) -> Any:
