@@ -24,7 +24,7 @@ _PERSONAL = (
 )
 _SECRET = (
     r"passw(?:or)?d|pwd|passphrase|secret|token|credentials?|(?:api|access|account|private|secret)[_-]?key"
-    r"|session[_-]?id|authorization|cookie",
+    r"|session[_-]?id|amz-signature",
 )
 # passenger_email, passenger-email and passengerEmail are one name.
 _BETWEEN = re.compile(r"[_ .-]+|(?<=[a-z])(?=[A-Z])")
@@ -36,6 +36,11 @@ _SHARED = re.compile(PATTERNS[SECRET], re.ASCII)
 # A text in quotes, which may be escaped ones, or words up to what ends a field or names the next one.
 _QUOTED = r"(?P<quote>\\*[\"']).{0,2048}?(?:(?P=quote)|\Z)"
 _WORDS = r"[^\s,;&|)}\]\"']+(?:[ \t](?![\w.-]{1,64}[\"']?[=:])[^\s,;&|)}\]]+){0,16}"
+# Headers whose value goes on to the end of the line.
+_HEADER = re.compile(
+    rf"\b(?:set-cookie|cookie|(?:proxy-)?authorization)\\*[\"']?\s{{0,16}}[:=]\s{{0,16}}(?:{_QUOTED}|[^\n\"']*)",
+    re.I | re.S,
+)
 _OPENED = re.compile(r"[{,]\s{0,16}(?P<key>(?P<quote>\\*[\"'])(?P<name>.{0,128}?)(?P=quote))\s{0,16}:\s{0,16}", re.S)
 _ARGUMENT = re.compile(r"[(,]\s{0,4}(?P<key>(?P<name>[A-Za-z_]\w{0,63}))=(?=[\"'])", re.ASCII)
 _QUOTE = re.compile(r"\\*[\"']")
@@ -58,8 +63,8 @@ class Fields:
     def find(self, text: str) -> Iterator[Span]:
         lower = text.lower()
         if any(hint in lower for hint in self._hints):
-            yield from (match.span() for match in self._pattern.finditer(text))
-            yield from (match.span() for match in _SHARED.finditer(text))
+            for pattern in (self._pattern, _SHARED, _HEADER):
+                yield from (match.span() for match in pattern.finditer(text))
 
 
 def structured(text: str, allowed: Collection[str]) -> Iterator[Span]:
