@@ -100,9 +100,12 @@ class Inference(OpenSpan):
         ``tracing.features``, those stand on the span; otherwise features go nowhere. The confidence counts as by
         `confidence`.
         """
-        if confidence is not None:
-            self.confidence(confidence)
         probe = self.probe
+        if confidence is not None:
+            try:
+                self.confidence(confidence)
+            except Exception:  # no number
+                log.debug("a confidence of %s is no number and was left out", probe.name, exc_info=True)
         if probe.rows is not None:
             probe.rows.put(features, timestamp, prediction, confidence, id)
         if probe.features and not self.end and self.trace is not None and self.trace.recording:

@@ -280,7 +280,7 @@ def test_rows_that_cannot_be_read_are_dropped_and_counted_and_raise_nothing(
             raise RuntimeError("ada@example.com")
 
     with watch.inference() as inference:
-        inference.predicted(Unreadable(), "late")
+        inference.predicted(Unreadable(), "late", confidence="high")
         inference.predicted({"carrier": Value()}, "late")
         inference.predicted({"carrier": "UA"}, "late")
     flush_all()
