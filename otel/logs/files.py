@@ -49,18 +49,27 @@ class RotatedFiles:
         """Append lines, each with its line feed; how many are whole in the file. Raises OSError if none is."""
         done = 0
         while done < len(lines):
-            file, size = self._current(len(lines[done]))
-            batch: list[bytes] = []
-            for line in lines[done:]:
-                if batch and size + len(line) > self._file_bytes:
-                    break
-                batch.append(line)
-                size += len(line)
-            written = self._append(file.fd, batch)
+            try:
+                batch, written = self._write_some(lines[done:])
+            except OSError:
+                if not done:
+                    raise
+                break
             done += written
-            if written < len(batch):
+            if written < batch:
                 break
         return done
+
+    def _write_some(self, lines: Sequence[bytes]) -> tuple[int, int]:
+        """As many as the current file has room for; how many these are, and how many were written. Raises OSError."""
+        file, size = self._current(len(lines[0]))
+        batch: list[bytes] = []
+        for line in lines:
+            if batch and size + len(line) > self._file_bytes:
+                break
+            batch.append(line)
+            size += len(line)
+        return len(batch), self._append(file.fd, batch)
 
     def forked(self) -> None:
         """The file that is open is the parent's."""

@@ -88,7 +88,7 @@ class JsonFormatter(logging.Formatter):
         try:
             line = self._line(record)
         except Exception:  # nothing that was not redacted may be written, and nothing may be raised
-            line = {**_head(record), L.BODY.key: None}
+            line = {**_head(record), L.LOGGER.key: "", L.BODY.key: None}
         return json.dumps(line)
 
     def _line(self, record: logging.LogRecord) -> Line:
@@ -97,6 +97,7 @@ class JsonFormatter(logging.Formatter):
             identity, redactor = self._policies.of(ended.model)
             return {
                 **_head(record),
+                L.LOGGER.key: L.INFERENCE_LOGGER,
                 L.EVENT_NAME.key: L.INFERENCE_EVENT,
                 L.BODY.key: redactor.text(record.getMessage()),
                 **ended.ids,
@@ -107,7 +108,14 @@ class JsonFormatter(logging.Formatter):
         inference = scope.inference if isinstance(scope, Stage) else scope
         model, version = inference.probe.identity if isinstance(inference, Inference) else (None, None)
         identity, redactor = self._policies.of(model)
-        line: Line = {**_head(record), L.BODY.key: _body(record, redactor), **_ids(), **identity}
+        logger = redactor.label(str(record.name))
+        line: Line = {
+            **_head(record),
+            L.LOGGER.key: logger,
+            L.BODY.key: _body(record, redactor),
+            **_ids(),
+            **identity,
+        }
         if version is not None:
             line[L.VERSION.key] = version
         passed = {name: value for name, value in record.__dict__.items() if name not in _OF_RECORDS}
@@ -127,7 +135,6 @@ def _head(record: logging.LogRecord) -> Line:
         L.TIMESTAMP.key: created.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         L.SEVERITY_TEXT.key: text,
         L.SEVERITY_NUMBER.key: number,
-        L.LOGGER.key: str(record.name),
     }
 
 

@@ -68,11 +68,12 @@ class Journal:
         outcome = M.OUTCOME_SUCCESS if failure is None else M.OUTCOME_ERROR
         told: Line = {L.VERSION.key: self._version, L.OUTCOME.key: outcome}
         if failure is not None:
-            told[L.ERROR_TYPE.key] = self._redactor.text(failure)
+            told[L.ERROR_TYPE.key] = self._redactor.label(failure)
         told[L.DURATION.key] = round(seconds, 6)
         spent: dict[str, float] = {}
         for stage in stages:
-            spent[stage.meter.name] = spent.get(stage.meter.name, 0.0) + (stage.end - stage.start) / 1e9
+            name = self._redactor.label(stage.meter.name)
+            spent[name] = spent.get(name, 0.0) + (stage.end - stage.start) / 1e9
         if spent:
             told[L.STAGES.key] = {name: round(took, 6) for name, took in spent.items()}
         told[L.ROWS.key] = inference.batch

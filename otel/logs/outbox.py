@@ -115,9 +115,7 @@ class Outbox(Generic[_Item]):
         except Exception as error:  # whatever a disk or a handler of the service brings
             if not self._complained:
                 self._complained = True
-                log.warning(
-                    "lines are dropped: %s cannot be written: %s", self._write.__qualname__, type(error).__name__
-                )
+                log.warning("lines are dropped: %s failed with %s", self._write.__qualname__, type(error).__name__)
             return 0
 
 

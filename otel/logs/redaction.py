@@ -31,6 +31,7 @@ _AHEAD = 1024
 _CUT = "..."
 _DEPTH = 6
 _ITEMS = 256
+_LABELS = 256
 
 # Ids and times that digits of which could be taken for a number of somebody.
 _IDENTIFIERS = re.compile(
@@ -103,6 +104,7 @@ class Redactor:
     def __init__(self, allow: Collection[str] = (), redact: Collection[str] = ()) -> None:
         self.allowed = frozenset(allow) | frozenset(CONVENTIONS)
         self._named = named.Fields(redact)
+        self._labels: dict[str, str] = {}
 
     def fields(self, found: Mapping[str, object]) -> tuple[dict[str, Json], int]:
         """Those that are allowed, and how many are not."""
@@ -117,6 +119,15 @@ class Redactor:
     def text(self, text: str) -> str:
         """With what is private masked, and cut where it is very long. Texts that are JSON are judged as such."""
         return self._text(text, 0, _Budget())
+
+    def label(self, name: str) -> str:
+        """As `text`, for names that come again and again: of loggers, stages and errors."""
+        found = self._labels.get(name)
+        if found is None:
+            found = self.text(name)
+            if len(self._labels) < _LABELS:
+                self._labels[name] = found
+        return found
 
     def _value(self, value: Any, depth: int, budget: _Budget) -> Json:
         try:

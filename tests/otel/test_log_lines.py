@@ -144,7 +144,7 @@ def test_nothing_private_of_a_log_call_is_written(
     registry: CollectorRegistry, lines: Lines, out: io.StringIO, private: str
 ) -> None:
     """As %-argument, in structures, by extra=, in messages of exceptions and as one, in stack traces."""
-    Watch(model(), version="7", registry=registry)
+    watch = Watch(model(), version="7", registry=registry)
     is_name = private in CORPUS["names"]
     if not is_name:
         log.info("sold to %s, %r", private, private)
@@ -158,6 +158,10 @@ def test_nothing_private_of_a_log_call_is_written(
         "x", extra={"passenger": private, "who": {"carrier": private}, "carrier": {private: 1, "passenger": private}}
     )
     log.error(ValueError(private))
+    if not is_name:
+        logging.getLogger(f"of {private}").info("x")
+        with watch.inference() as inference, inference.stage(f"for {private}"):
+            inference.fail(f"no seat for {private}")
     log.error("failed: %s %r", KeyError(private), OSError(2, private, private))
     secret = private
     try:
@@ -165,11 +169,12 @@ def test_nothing_private_of_a_log_call_is_written(
     except LookupError:
         log.exception("failed", stack_info=True)
     found = lines()
-    assert len(found) == (8 if is_name else 11)
+    assert len(found) == (8 if is_name else 13)
     assert private not in out.getvalue()
     assert json.dumps(private)[1:-1] not in out.getvalue()
-    assert found[-1]["attributes"]["exception.type"] == "LookupError"
-    assert "raise LookupError(secret)" in found[-1]["attributes"]["exception.stacktrace"]
+    (failed,) = (line["attributes"] for line in found if "exception.type" in line.get("attributes", {}))
+    assert failed["exception.type"] == "LookupError"
+    assert "raise LookupError(secret)" in failed["exception.stacktrace"]
 
 
 class Raises:

@@ -363,6 +363,22 @@ def test_a_write_that_the_disk_cuts_short_leaves_whole_lines(tmp_path: Path, mon
     assert path.read_text() == "one\nfour\n"
 
 
+def test_lines_before_a_disk_that_fails_count_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = RotatedFiles(tmp_path, "rows", file_bytes=10, total_bytes=1000)
+    write, calls = os.write, []
+
+    def once(fd: int, text: bytes) -> int:
+        calls.append(text)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return write(fd, text)
+
+    monkeypatch.setattr(os, "write", once)
+    assert files.write([b"one\n", b"two\n", b"three\n"]) == 2
+    with pytest.raises(OSError, match="No space"):
+        files.write([b"four\n"])
+
+
 def test_a_forked_child_writes_to_a_file_of_its_own_and_not_what_its_parent_had_queued(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     counter = Metric("l", "l", ("model", "kind", "outcome"), registry=registry)
