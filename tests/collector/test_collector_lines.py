@@ -64,6 +64,14 @@ def test_there_is_such_a_config_only_where_a_spec_has_lines_written(fleet: Fleet
     assert "modelwatch.field.carrier" not in generate(fleet)["otel/collector.yaml"]
 
 
+@pytest.mark.parametrize(("version", "name"), [((0, 140), "filelog/services"), ((0, 149), "file_log/services")])
+def test_the_receiver_is_called_as_the_release_calls_it(logging_: Fleet, version: tuple[int, int], name: str) -> None:
+    stack = replace(logging_.stack, versions=replace(logging_.stack.versions, collector=version))
+    made = yaml.safe_load(generate(replace(logging_, stack=stack))["otel/logs.yaml"])
+    assert list(made["receivers"]) == [name]
+    assert made["service"]["pipelines"]["logs"]["receivers"] == ["otlp", name]
+
+
 @pytest.mark.real("otelcol-modelwatch")
 def test_lines_of_a_service_come_out_with_ids_severity_and_allowed_fields_and_nothing_private(
     collector: Any, moved: Fleet, logging_: Fleet, tmp_path: Path, waiting: Any

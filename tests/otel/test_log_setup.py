@@ -161,6 +161,19 @@ print(len(named) > 0, named <= recorded, len(recorded) < 250)
     assert run(tmp_path, code, "tracing: {record: 0.5, sample: 1}\n").stdout == "True True True\n"
 
 
+def test_an_error_that_is_not_recorded_has_a_line_that_says_so(tmp_path: Path) -> None:
+    code = """
+watch = setup("one.yaml", version="7")
+for _ in range(200):
+    with watch.inference() as inference:
+        inference.fail("timeout")
+"""
+    done = run(tmp_path, code, "tracing: {record: 0.5}\nlogging: {sample: 0}\n")
+    flags = [line["trace_flags"] for line in lines(done.stdout)]
+    assert len(flags) == 200
+    assert 50 < flags.count("01") < 150
+
+
 def test_a_second_model_with_another_share_is_told_that_the_process_has_one_sampler(tmp_path: Path) -> None:
     code = 'setup("one.yaml", version="1"); setup("two.yaml", version="2")'
     done = run(tmp_path, code, "tracing: {record: 0.5}\n", "tracing: {record: 0.25}\n")
