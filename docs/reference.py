@@ -16,6 +16,7 @@ from modelwatch.cli.main import COMMANDS, build_parser
 from modelwatch.model.addresses import DEFAULT_PORTS, LISTENERS, variable
 from modelwatch.model.schema import schema_files
 from modelwatch.telemetry import spans
+from modelwatch.telemetry.logs import LINE
 from modelwatch.telemetry.metrics import CONTRACT
 from modelwatch.telemetry.records import RECORDS
 
@@ -52,6 +53,9 @@ def telemetry() -> str:
     out += [f"| `{r.name}` | {r.unit} | {', '.join(r.labels)} | {r.help} |" for r in RECORDS]
     out += ["\n## Span and resource attributes\n", "| attribute | type | meaning |", "|---|---|---|"]
     out += [f"| `{a.key}` | {a.type} | {a.help} |" for a in (*spans.SPAN_ATTRIBUTES, *spans.RESOURCE_ATTRIBUTES)]
+    out += [f"| `{spans.FEATURE_PREFIX}<name>` | the feature's | a feature that `tracing.features` of the spec lists |"]
+    out += ["\n## Fields of a log line\n", "| field | type | meaning |", "|---|---|---|"]
+    out += [f"| `{field.key}` | {field.type} | {field.help} |" for field in LINE]
     return "\n".join(out) + "\n"
 
 

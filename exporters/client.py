@@ -27,8 +27,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from modelwatch.exporters.wire import Connection, plain
+from modelwatch.exporters.wire import Connection
 from modelwatch.telemetry.metrics import CLIENT_ROWS
+from modelwatch.telemetry.rows import document
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
@@ -61,10 +62,10 @@ class Sending:
 
 class _Row(NamedTuple):
     features: dict[str, Any]
+    timestamp: Any
     prediction: Any
     confidence: Any
     id: Any
-    timestamp: Any
 
 
 class PredictionLog:
@@ -127,7 +128,7 @@ class PredictionLog:
                 self._count(DROPPED, 1)
                 return
             now = time.time() if timestamp is None else timestamp
-            self._queue.put(_Row(dict(features), prediction, confidence, id, now))
+            self._queue.put(_Row(dict(features), now, prediction, confidence, id))
             if self._thread is None:
                 self._start()
         except Exception as error:  # a monitoring client must not break the answer that it watches
@@ -211,7 +212,7 @@ class PredictionLog:
                 self._drop(len(batch) + len(rows) - number, "the log was closed before they were sent")
                 return
             try:
-                text = json.dumps(_document(row), allow_nan=False)
+                text = json.dumps(document(*row), allow_nan=False)
             except Exception as error:  # an object of the service's own may raise anything when it is read
                 self._drop(1, f"a row could not be written as JSON: {error}")
                 continue
@@ -298,15 +299,6 @@ class PredictionLog:
         if now - self._told >= 60 or not self._told:
             self._told = now
             _log.warning("modelwatch: %s: %s", self._model, message)
-
-
-def _document(row: _Row) -> dict[str, Any]:
-    features = {str(name): plain(value) for name, value in row.features.items()}
-    document = {"features": features, "timestamp": plain(row.timestamp)}
-    for name, value in (("prediction", row.prediction), ("confidence", row.confidence), ("id", row.id)):
-        if value is not None:
-            document[name] = plain(value)
-    return document
 
 
 # --- counters, forks and the end of the process ---

@@ -1,10 +1,9 @@
-"""How the client puts rows on the wire: plain JSON values, and one connection kept open. Standard library only."""
+"""How the client puts rows on the wire: one connection kept open. Standard library only."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,27 +63,3 @@ def _object(text: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def plain(value: Any) -> str | float | int | bool | None:
-    """A value as JSON has it: NaN and infinity are None, numpy's scalars are numbers, anything else is its text."""
-    match value:
-        case None | bool() | int():
-            return value
-        case float():
-            return float(value) if math.isfinite(value) else None
-        case str():
-            # Half of a surrogate pair is no text that JSON can carry.
-            return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    return _foreign(value)
-
-
-def _foreign(value: Any) -> str | float | int | bool | None:
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if hasattr(value, "item"):
-        return plain(value.item())
-    if hasattr(value, "__float__"):
-        return plain(float(value))
-    text = value.isoformat() if hasattr(value, "isoformat") else value
-    return plain(str(text)[:1000])

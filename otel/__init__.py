@@ -12,14 +12,27 @@ if TYPE_CHECKING:
     from modelwatch.otel.carry import carried, run_in_executor, submit
     from modelwatch.otel.inference import Inference, Stage
     from modelwatch.otel.instruments import exposition
+    from modelwatch.otel.logs.install import JsonHandler
     from modelwatch.otel.sdk import setup
     from modelwatch.otel.watch import BatchRun, Watch
 
-__all__ = ["BatchRun", "Inference", "Stage", "Watch", "carried", "exposition", "run_in_executor", "setup", "submit"]
+__all__ = [
+    "BatchRun",
+    "Inference",
+    "JsonHandler",
+    "Stage",
+    "Watch",
+    "carried",
+    "exposition",
+    "run_in_executor",
+    "setup",
+    "submit",
+]
 
 _HOME = {
     "BatchRun": "watch",
     "Inference": "inference",
+    "JsonHandler": "logs.install",
     "Stage": "inference",
     "Watch": "watch",
     "carried": "carry",

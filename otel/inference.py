@@ -3,68 +3,25 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import AnyValue
-from prometheus_client import Counter, Gauge, Histogram
 
 from modelwatch.otel.backlog import BACKLOG, Linked
-from modelwatch.otel.instruments import Bounded
-from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import SCOPE, OpenSpan, Recorder, Trace, exception_event
+from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
+from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace, exception_event
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
+from modelwatch.telemetry.rows import plain
 
 log = logging.getLogger("modelwatch.otel")
 
 # A request of more stages hands them on by so many, so that none grows without end.
 STAGES_HELD = 256
-
-
-@dataclass(frozen=True, slots=True)
-class StageMeter:
-    """What every run of one stage shares."""
-
-    name: str
-    duration: Histogram
-    attributes: Mapping[str, AnyValue]
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
-class RequestMeter:
-    """What every request to one model shares."""
-
-    success: Counter
-    error: Counter
-    duration: Histogram
-    in_flight: Gauge
-    live: set[int] = field(default_factory=set)
-    """Requests that run now. A set and not a count: adding to it needs no lock."""
-
-    def show(self) -> None:
-        self.in_flight.set(len(self.live))
-
-    def forked(self) -> None:
-        self.live.clear()
-        self.show()
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What requests and batch runs of one model share: instruments with their labels set, and tracing."""
-
-    name: str
-    confidence: Histogram
-    stages: Bounded[StageMeter]
-    recorder: Recorder | None
-    sampling: TailSampling
-    low_confidence: float
 
 
 class Inference(OpenSpan):
@@ -129,6 +86,35 @@ class Inference(OpenSpan):
         else:
             log.debug("confidence %r of %s is not between 0 and 1 and was left out", value, self.probe.name)
 
+    def predicted(
+        self,
+        features: Mapping[str, Any],
+        prediction: Any = None,
+        confidence: Any = None,
+        id: Any = None,
+        timestamp: Any = None,
+    ) -> None:
+        """One answer with what it was made of, for each row; never waits and never raises.
+
+        Where the spec has ``logging.predictions``, the row is written for the sidecar, and where it has
+        ``tracing.features``, those stand on the span; otherwise features go nowhere. The confidence counts as by
+        `confidence`.
+        """
+        probe = self.probe
+        if confidence is not None:
+            try:
+                self.confidence(confidence)
+            except Exception:  # no number
+                log.debug("a confidence of %s is no number and was left out", probe.name, exc_info=True)
+        if probe.rows is not None:
+            probe.rows.put(features, timestamp, prediction, confidence, id)
+        if probe.features and not self.end and self.trace is not None and self.trace.recording:
+            try:
+                shown = {name: plain(features[name]) for name in probe.features if name in features}
+                self.add({S.FEATURE_PREFIX + name: value for name, value in shown.items() if value is not None})
+            except Exception:  # an object of the service's own may raise anything when it is read
+                log.debug("features of %s could not be put on a span", probe.name, exc_info=True)
+
     def fail(self, error_type: str) -> None:
         """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
         if not self.end:
@@ -189,7 +175,7 @@ class Inference(OpenSpan):
         }
         if self._confidences:
             found[S.CONFIDENCE.key] = min(self._confidences)
-            found[S.LOW_CONFIDENCE.key] = self._low
+            found[S.LOW_CONFIDENCE.key] = self.low
         if self._drifted:
             found[S.DRIFTED.key] = True
         return found
@@ -206,9 +192,26 @@ class Inference(OpenSpan):
     def span_kind(self) -> SpanKind:
         return self.trace.kind if self.trace is not None else SpanKind.INTERNAL
 
+    journaled = True
+    """Whether it may have a line in the log."""
+
     @property
-    def _low(self) -> bool:
+    def failure(self) -> str | None:
+        """What kind of error it ended with."""
+        return self._failure
+
+    @property
+    def lowest_confidence(self) -> float | None:
+        return min(self._confidences, default=None)
+
+    @property
+    def low(self) -> bool:
+        """Whether one of its answers is unsure."""
         return bool(self._confidences) and min(self._confidences) < self.probe.low_confidence
+
+    @property
+    def has_drifted(self) -> bool:
+        return self._drifted
 
     @property
     def seconds(self) -> float:
@@ -233,7 +236,7 @@ class Inference(OpenSpan):
             trace.trace_id,
             error=self._failure is not None,
             seconds=self.seconds,
-            low_confidence=self._low,
+            low_confidence=self.low,
             drifted=self._drifted,
         )
 
@@ -290,6 +293,9 @@ class _Done:
             observe(meter.duration, M.LATENCY_BUCKETS, (stage.end - stage.start) / 1e9, trace, stage, linked)
         if self._end:
             inference.settle(trace, linked)
+            journal = inference.probe.journal
+            if journal is not None and inference.journaled:
+                journal.ended(inference, self._stages)
             if self._trace is not None:
                 self._trace.close()
 
@@ -342,22 +348,3 @@ class Stage(OpenSpan):
             start=trace.anchor + self.start,
             end=trace.anchor + self.end,
         )
-
-
-def observe(  # noqa: PLR0917  # keywords cost, and this is called for every number
-    histogram: Histogram,
-    bounds: Sequence[float],
-    value: float,
-    trace: Trace | None,
-    span: OpenSpan,
-    linked: Linked,
-) -> None:
-    """With an exemplar that points at ``span``, unless a newer one stands on the same bucket."""
-    if trace is not None:
-        place = (histogram, bisect_left(bounds, value))
-        if place not in linked:
-            linked.add(place)
-            ids = {S.EXEMPLAR_TRACE_ID: f"{trace.trace_id:032x}", S.EXEMPLAR_SPAN_ID: f"{span.span_id:016x}"}
-            histogram.observe(value, ids)
-            return
-    histogram.observe(value)

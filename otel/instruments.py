@@ -81,6 +81,7 @@ class Instruments:
         self.batch_rows = fact(M.BATCH_ROWS)
         self.batch_duration = fact(M.BATCH_DURATION)
         self.spans = counter(M.SPANS)
+        self.log_lines = counter(M.LOG_LINES)
 
 
 _instruments: WeakKeyDictionary[CollectorRegistry, Instruments] = WeakKeyDictionary()

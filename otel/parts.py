@@ -10,7 +10,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import Linked
-from modelwatch.otel.inference import Inference, Probe, StageMeter, observe
+from modelwatch.otel.inference import Inference
+from modelwatch.otel.probe import Probe, StageMeter, observe
 from modelwatch.otel.tracing import Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
@@ -20,6 +21,7 @@ class Batch(Inference):
     """Requests that are answered together. Each counts for itself; the batch has the stages, and links to all."""
 
     __slots__ = ("_links", "_name")
+    journaled = False
 
     def __init__(self, probe: Probe, name: str, requests: Sequence[Inference | Mapping[str, str]]) -> None:
         rows = sum(request.batch if isinstance(request, Inference) else 1 for request in requests)
@@ -50,6 +52,7 @@ class PipelineStage(Inference):
     """A stage that runs outside any request: a span of its own and the stage's histogram."""
 
     __slots__ = ("_stage",)
+    journaled = False
 
     def __init__(self, probe: Probe, meter: StageMeter) -> None:
         super().__init__(probe, None, batch=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from modelwatch.model.types import Tracing
+from modelwatch.model.types import Kept, Tracing
 
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
@@ -34,6 +34,19 @@ class TailSampling:
         self._slow_seconds = policy.slow.seconds
         self._bound = int(policy.sample * Decimal(_MASK))
         self._all = policy.sample >= 1
+
+    def reasons(
+        self, trace_id: int, *, error: bool, seconds: float, low_confidence: bool, drifted: bool = False
+    ) -> tuple[Kept, ...] | None:
+        """What of ``keep`` the inference is; nothing for one of the share of the rest, None where it is not kept."""
+        marks: tuple[tuple[Kept, bool], ...] = (
+            ("errors", error and self._errors),
+            ("slow", seconds >= self._slow_seconds and self._slow),
+            ("low_confidence", low_confidence and self._low),
+            ("drifted", drifted and self._drifted),
+        )
+        found = tuple(kind for kind, holds in marks if holds)
+        return found if found or self.keeps(trace_id, error=False, seconds=0.0, low_confidence=False) else None
 
     def keeps(self, trace_id: int, *, error: bool, seconds: float, low_confidence: bool, drifted: bool = False) -> bool:
         """Whether the trace will be found later."""

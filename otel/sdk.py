@@ -7,13 +7,15 @@ OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_RESOURCE_ATTRI
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from multiprocessing import util as multiprocessing_util
 from pathlib import Path
 from types import FrameType
@@ -23,12 +25,15 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
 from modelwatch.otel.instruments import instruments
+from modelwatch.otel.logs.install import install
+from modelwatch.otel.logs.outbox import flush_all
 from modelwatch.otel.queue import SpanQueue
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import spans as S
@@ -51,14 +56,21 @@ def setup(
     version: str,
     service_version: str | None = None,
     registry: CollectorRegistry = REGISTRY,
+    logs: bool = True,
 ) -> Watch:
     """Start tracing in this process and watch a model. Call it once for each model, from the main thread.
 
     ``model`` is a spec's path or a loaded one; ``version`` is the model's, ``service_version`` the service's. A
-    TracerProvider that the service has set stays. Raises SpecError for a spec that cannot be used.
+    TracerProvider that the service has set stays, and so do its handlers of logging; ``logs`` False leaves logging
+    alone whatever the spec says. Raises SpecError for a spec that cannot be used.
     """
     spec = model if isinstance(model, Model) else load_model(Path(model))
     made, deferred = tracer(spec, service_version, registry)
+    if spec.logging is not None:
+        if logs:
+            install(spec, spec.logging)
+        if not deferred:  # otherwise done with the spans
+            _flush_lines_on_sigterm()
     return Watch(spec, version=version, registry=registry, tracer=made, deferred=deferred)
 
 
@@ -136,6 +148,15 @@ def exporter(environ: os._Environ[str] | dict[str, str]) -> SpanExporter:
 class _Provider(TracerProvider):
     """The one that is made here: its processors take spans from any thread, soon after they have ended."""
 
+    record = Decimal(1)
+
+
+def sampler(model: Model, environ: Mapping[str, str]) -> Sampler | None:
+    """By ``tracing.record``, a caller's decision first. None leaves it to the SDK, which reads OTEL_TRACES_SAMPLER."""
+    if environ.get("OTEL_TRACES_SAMPLER", "").strip() or model.tracing.record >= 1:
+        return None
+    return ParentBased(TraceIdRatioBased(float(model.tracing.record)))
+
 
 def tracer(
     model: Model, service_version: str | None = None, registry: CollectorRegistry = REGISTRY
@@ -148,16 +169,35 @@ def tracer(
     if not isinstance(current, TracerProvider):
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             return None, False
-        current = _Provider(resource=resource(model, service_version), shutdown_on_exit=False)
+        current = _Provider(
+            sampler=sampler(model, os.environ), resource=resource(model, service_version), shutdown_on_exit=False
+        )
+        current.record = model.tracing.record
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
             current.add_span_processor(queue(os.environ, instruments(registry).spans))
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
         # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
         multiprocessing_util.register_after_fork(current, _flush_at_exit_of_child)
-        flush_on_sigterm(current.shutdown, current.force_flush)
+        flush_on_sigterm(_after_lines(current.shutdown), _after_lines(current.force_flush))
+    elif isinstance(current, _Provider) and current.record != model.tracing.record:
+        told = "%s: tracing.record is %s, but this process has one sampler, and %s is the first model's"
+        log.warning(told, model.name, model.tracing.record, current.record)
     found = current.get_tracer("modelwatch")
     return (found, isinstance(current, _Provider)) if isinstance(found, Tracer) else (None, False)
+
+
+@functools.cache
+def _flush_lines_on_sigterm() -> None:
+    flush_on_sigterm(flush_all, flush_all)
+
+
+def _after_lines(end: Callable[[], object]) -> Callable[[], None]:
+    def ending() -> None:
+        flush_all()
+        end()
+
+    return ending
 
 
 def _flush_at_exit_of_child(provider: TracerProvider) -> None:

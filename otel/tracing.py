@@ -427,5 +427,10 @@ class _CurrentSpan(NonRecordingSpan):
 
 def exception_event(error: BaseException) -> Event:
     """The error's type and stack. Its message stays out: it often quotes the input, and features are private."""
+    return Event("exception", exception_attributes(error))
+
+
+def exception_attributes(error: BaseException) -> dict[str, str]:
+    """As `exception_event` has them."""
     frames = "".join(traceback.format_tb(error.__traceback__, limit=-_FRAMES))
-    return Event("exception", {"exception.type": type(error).__qualname__, "exception.stacktrace": frames})
+    return {"exception.type": type(error).__qualname__, "exception.stacktrace": frames}

@@ -6,18 +6,19 @@ import functools
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from opentelemetry.sdk.trace import Tracer
-from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
 from modelwatch.model.types import Model
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.carry import generated, generated_async, held, held_async
 from modelwatch.otel.decorate import Step, decorator
-from modelwatch.otel.inference import Inference, Probe, RequestMeter, Stage, StageMeter
+from modelwatch.otel.inference import Inference, Stage
 from modelwatch.otel.instruments import Bounded, exposition, instruments
 from modelwatch.otel.parts import Batch, PipelineStage
+from modelwatch.otel.probe import Probe, RequestMeter, StageMeter
 from modelwatch.otel.sampling import TailSampling
 from modelwatch.otel.tracing import SCOPE, Recorder, Trace
 from modelwatch.telemetry import metrics as M
@@ -64,6 +65,9 @@ class Watch:
             else Recorder(tracer, name, identity, lost=all_.spans.labels("dropped"), deferred=deferred),
             sampling=TailSampling(model.tracing),
             low_confidence=float(model.tracing.low_confidence),
+            identity=ids,
+            features=model.tracing.features,
+            **_logs(model, version, all_.log_lines),
         )
         for outcome in M.SPAN_OUTCOMES:
             all_.spans.labels(outcome)
@@ -209,6 +213,19 @@ class Watch:
             all_.batch_rows.labels(*ids).set(rows)
             all_.batch_duration.labels(*ids).set(seconds)
             all_.batch_last_success.labels(*ids).set(time.time())
+
+
+def _logs(model: Model, version: str, lines: Counter) -> dict[str, Any]:
+    """What writes lines and rows; nothing without a section ``logging``, which costs the import of none of it."""
+    if model.logging is None:
+        return {}
+    from modelwatch.otel.logs.install import POLICIES  # noqa: PLC0415 -- as above
+    from modelwatch.otel.logs.journal import Journal  # noqa: PLC0415 -- as above
+    from modelwatch.otel.logs.predictions import PredictionRows  # noqa: PLC0415 -- as above
+
+    POLICIES.add(model)
+    rows = PredictionRows(model, lines) if model.logging.predictions is not None else None
+    return {"journal": Journal(model, version, lines), "rows": rows}
 
 
 class BatchRun(Inference):

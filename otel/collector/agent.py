@@ -21,7 +21,7 @@ MEMORY_LIMIT = 256
 def config(fleet: Fleet) -> Json:
     """The whole config for ``stack.versions.collector``."""
     addresses, version = fleet.addresses, fleet.stack.versions.collector
-    processors = intake.processors(MEMORY_LIMIT, version)
+    processors = intake.processors(MEMORY_LIMIT, fleet)
     gateway = f"{named('exporters', 'otlp', version)}/gateway"
     pipelines = {signal: intake.pipeline(["otlp"], list(processors), [gateway]) for signal in ("traces", "logs")}
     return {

@@ -38,7 +38,7 @@ def config(fleet: Fleet) -> Json:
     traces = exporters("traces", stack.traces, addresses, version)
     sent = exporters("metrics", stack.metrics, addresses, version)
     logs = exporters("logs", stack.logs, addresses, version)
-    processors = intake.processors(MEMORY_LIMIT, version)
+    processors = intake.processors(MEMORY_LIMIT, fleet)
     early = list(processors)
     pipelines: Json = {
         "traces/in": intake.pipeline(["otlp"], early, [metrics, *([KEPT] if traces else [])]),

@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from modelwatch.model.addresses import Addresses
+from modelwatch.model.types import Fleet
 from modelwatch.otel.collector import redaction
 from modelwatch.otel.collector.destinations import QUEUE, STATE
-from modelwatch.otel.collector.names import Version, named
+from modelwatch.otel.collector.names import named
 
 Json = dict[str, Any]
 
 MEMORY, REDACTION, SCRUB, HEALTH = "memory_limiter", "redaction", "transform/scrub", "health_check"
 
 
-def processors(memory: int, version: Version) -> Json:
+def processors(memory: int, fleet: Fleet) -> Json:
     """In the order of every pipeline that takes data in; ``memory`` in MiB."""
+    version = fleet.stack.versions.collector
     return {
         MEMORY: {"check_interval": "1s", "limit_mib": memory, "spike_limit_mib": memory // 5},
         # What a Collector nearer to the service has said of its host stays.
@@ -29,7 +31,7 @@ def processors(memory: int, version: Version) -> Json:
             "override": False,
         },
         SCRUB: redaction.transform(version),
-        REDACTION: redaction.processor(version),
+        REDACTION: redaction.processor(fleet),
     }
 
 

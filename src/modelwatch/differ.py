@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,24 +91,31 @@ def _model(old: Model, new: Model) -> Iterator[str]:
 
 
 # What no sentence above is about: told field by field, so that no edit of them goes untold.
-_PARTS = ("task", "performance", "baseline", "sampling", "tracing")
+_PARTS = ("task", "performance", "baseline", "sampling", "tracing", "logging")
 # Fields that the spec calls otherwise.
 _CALLED = {"performance.min_accuracy": "performance.metrics.accuracy.min"}
 # Paths that the loader has made absolute.
-_PATHS = ("baseline.data", "baseline.profile", "sampling.folder")
+_PATHS = ("baseline.data", "baseline.profile", "sampling.folder", "logging.files.folder", "logging.predictions.folder")
 
 
 def _part(model: Model, name: str) -> Any:
     """A part of a spec, its paths as from the spec's folder: the older specs may lie elsewhere."""
     part = getattr(model, name)
-    changed = {
-        field: os.path.relpath(path, Path(model.source).absolute().parent)
-        for place in _PATHS
-        if part is not None
-        and place.startswith(f"{name}.")
-        and (path := getattr(part, field := place.partition(".")[2]))
-    }
-    return dataclasses.replace(part, **changed) if changed else part
+    for place in _PATHS:
+        first, *steps = place.split(".")
+        if first == name:
+            part = _from_folder(part, steps, Path(model.source).absolute().parent)
+    return part
+
+
+def _from_folder(part: Any, steps: Sequence[str], folder: Path) -> Any:
+    """``part`` with the path at ``steps`` written as from ``folder``."""
+    first, *further = steps
+    value = getattr(part, first, None)
+    if not value:
+        return part
+    changed = _from_folder(value, further, folder) if further else os.path.relpath(value, folder)
+    return dataclasses.replace(part, **{first: changed})
 
 
 def _fields(path: str, old: Any, new: Any) -> Iterator[str]:

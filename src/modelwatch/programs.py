@@ -16,6 +16,7 @@ import yaml
 
 from modelwatch.compose import parts
 from modelwatch.model.diagnostics import Diagnostic
+from modelwatch.otel.collector import lines
 from modelwatch.otel.collector.destinations import CONTRIB_ONLY
 
 REFUSED = "MW901"
@@ -153,6 +154,13 @@ def _pint(program: Path, what: str, bench: _Bench) -> None:
 def _collector(program: Path, what: str, bench: _Bench) -> None:
     state = bench.root / "collector-state"
     state.mkdir()
+    environment = {
+        "MODELWATCH_COLLECTOR_STATE": str(state),
+        "MODELWATCH_GATEWAY": "127.0.0.1:4317",
+        lines.VARIABLE: str(state / "*.jsonl"),
+    }
+    # What reads log lines is no config by itself.
+    beside = ["--config=otel/logs.yaml"] if (bench.root / "otel" / "logs.yaml").exists() else []
     for role in ("collector", "agent"):
         missing = lacking(program, bench.root / "otel" / f"{role}.yaml")
         if missing:
@@ -163,7 +171,8 @@ def _collector(program: Path, what: str, bench: _Bench) -> None:
             f"{what} validate ({role})",
             "validate",
             f"--config=otel/{role}.yaml",
-            env={"MODELWATCH_COLLECTOR_STATE": str(state), "MODELWATCH_GATEWAY": "127.0.0.1:4317"},
+            *(beside if role == "agent" else ()),
+            env=environment,
         )
 
 

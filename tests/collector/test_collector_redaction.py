@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import yaml
 
 from modelwatch.model.types import Fleet
 from modelwatch.otel.collector import generate
-from modelwatch.otel.collector.redaction import ALLOWED, BLOCKED
-from modelwatch.telemetry.spans import RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
+from modelwatch.otel.collector.redaction import ALLOWED
+from modelwatch.telemetry.private import BLOCKED
+from modelwatch.telemetry.spans import FEATURE_PREFIX, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
 
 
 def masked(text: str, patterns: Sequence[str] = BLOCKED) -> str:
@@ -32,6 +34,15 @@ def test_it_fails_closed(fleet: Fleet) -> None:
 
 def test_everything_of_the_contract_may_leave() -> None:
     assert {attribute.key for attribute in (*SPAN_ATTRIBUTES, *RESOURCE_ATTRIBUTES)} <= set(ALLOWED)
+
+
+def test_features_may_leave_where_a_spec_puts_them_on_spans_and_no_others(fleet: Fleet) -> None:
+    """The key is the one that the helpers write."""
+    model = fleet.models[0]
+    traced = replace(model, tracing=replace(model.tracing, features=("carrier",)))
+    made = yaml.safe_load(generate(replace(fleet, models=(traced, *fleet.models[1:])))["otel/collector.yaml"])
+    keys = made["processors"]["redaction"]["allowed_keys"]
+    assert set(keys) - set(ALLOWED) == {FEATURE_PREFIX + "carrier"}
 
 
 @pytest.mark.parametrize(

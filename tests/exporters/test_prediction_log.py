@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 
 from modelwatch.exporters.client import PredictionLog, Sending
 from modelwatch.exporters.sidecar import Sidecar
-from modelwatch.exporters.wire import plain
+from modelwatch.telemetry.rows import plain
 
 FAST = Sending(interval=0.01, pause=0.01, longest_pause=0.02, timeout=5)
 

@@ -571,6 +571,57 @@ def test_sampling_is_off_unless_the_section_is_there_and_the_positive_class_is_r
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ("logging: {}\n", []),
+        ("logging: {allow: [age, route, request_id], redact: [passenger_email]}\ntracing: {features: [plan]}\n", []),
+        (
+            "tracing: {features: [agee, name]}\n",
+            [
+                "11:22 MW015 error 'agee' is no feature of this model -- did you mean 'age'?",
+                "11:28 MW015 error 'name' is no feature of this model -- there are age, plan",
+            ],
+        ),
+        (
+            "logging: {allow: [agee], redact: [plans]}\n",
+            [
+                "11:19 MW015 warning 'agee' is no feature of this model, but nearly one -- "
+                "did you mean 'age'? If it is another field of your log lines, call it less alike",
+                "11:35 MW015 warning 'plans' is no feature of this model, but nearly one -- "
+                "did you mean 'plan'? If it is another field of your log lines, call it less alike",
+            ],
+        ),
+        (
+            "tracing: {features: [plan]}\nlogging: {redact: [plan]}\n",
+            [
+                "12:20 MW056 error 'plan' is in redact, and tracing.features writes it on spans -- "
+                "remove it from redact: fields outside of allow are removed from log lines anyway"
+            ],
+        ),
+        (
+            "logging: {predictions: {folder: x, file_megabytes: 300}}\n",
+            [
+                "11:52 MW017 error files of 300 megabytes are larger than the 256 that all may have together -- "
+                "set file_megabytes to 32 or total_megabytes to 2400 or more"
+            ],
+        ),
+    ],
+)
+def test_logging_names_what_there_is_and_masks_nothing_that_is_written(load: Load, spec: str, found: list[str]) -> None:
+    assert lines(load(churn=TEN_LINES + spec).diagnostics) == found
+
+
+def test_logging_is_off_unless_the_section_is_there_and_keeps_what_tracing_keeps(load: Load) -> None:
+    assert load(churn=TEN_LINES).unwrap().models[0].logging is None
+    spec = "tracing: {sample: 0.5, keep: [errors]}\nlogging: {predictions: {folder: ../rows}}\n"
+    logging = load(churn=TEN_LINES + spec).unwrap().models[0].logging
+    assert logging is not None
+    assert (float(logging.sample), logging.keep, logging.files) == (0.5, ("errors",), None)
+    assert logging.predictions is not None
+    assert logging.predictions.folder == str(Path("rows").resolve())
+
+
 def test_a_baseline_may_be_arrow_and_names_its_columns_of_time_and_segment(load: Load) -> None:
     import pyarrow as pa
     from pyarrow import feather

@@ -95,6 +95,8 @@ def _floats(value: Any) -> Any:
 def test_the_defaults_that_editors_show_of_a_model_are_those_of_the_code() -> None:
     model = build.model(MINIMAL, Path("churn.yaml"))
     feature = model.features[0]
+    logging = build.model({**MINIMAL, "logging": {}}, Path("churn.yaml")).logging
+    assert logging is not None
     expected = {
         ("metadata", "tier"): model.tier,
         ("metadata", "description"): model.description,
@@ -118,6 +120,17 @@ def test_the_defaults_that_editors_show_of_a_model_are_those_of_the_code() -> No
         ("tracing", "sample"): model.tracing.sample,
         ("tracing", "keep"): model.tracing.keep,
         ("tracing", "low_confidence"): model.tracing.low_confidence,
+        ("tracing", "record"): model.tracing.record,
+        ("tracing", "features"): model.tracing.features,
+        ("logging", "level"): logging.level,
+        ("logging", "allow"): logging.allow,
+        ("logging", "redact"): logging.redact,
+        ("logging", "predictions", "sample"): defaults.PREDICTION_SAMPLE,
+        **{
+            ("logging", part, name): getattr(defaults.LOG_FILES, name)
+            for part in ("files", "predictions")
+            for name in ("file_megabytes", "total_megabytes")
+        },
         **{
             ("sampling", name): getattr(defaults.SAMPLING, name)
             for name in ("rows_per_hour", "format", "exclude", "file_megabytes", "file_age", "total_megabytes")
@@ -173,6 +186,9 @@ def test_choices_of_the_schema_are_those_of_the_types() -> None:
         ("Model", ("features", 0, "type")): t.FeatureType,
         ("Model", ("features", 0, "drift", "method")): t.DriftMethod,
         ("Model", ("sampling", "format")): t.SampleFormat,
+        ("Model", ("tracing", "keep", 0)): t.Kept,
+        ("Model", ("logging", "keep", 0)): t.Kept,
+        ("Model", ("logging", "level")): t.LogLevel,
         ("Stack", ("receivers", "pager", "type")): t.ReceiverType,
         ("Stack", ("destinations", "traces", 0, "type")): t.DestinationType,
     }

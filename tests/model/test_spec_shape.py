@@ -29,7 +29,7 @@ def only(load: Load, **files: str) -> str:
         ("training_data: x.csv", "11:1 MW012 unknown field 'training_data' -- did you mean 'baseline'?"),
         (
             "tracing: {colour: red}",
-            "11:11 MW012 unknown field 'colour' -- known here: sample, keep, slow, low_confidence",
+            "11:11 MW012 unknown field 'colour' -- known here: sample, keep, slow, low_confidence, record, features",
         ),
         ("slos: [{name: a, sli: errors, goal: 99}]", "11:31 MW012 unknown field 'goal' -- did you mean 'objective'?"),
         ("alerting: {}", "11:1 MW013 'alerting' lacks 'routes' -- add routes: {page: pagerduty, ticket: triage}"),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,3 +109,41 @@ def test_the_numbers_that_the_page_names_are_the_codes() -> None:
 
     assert f"queue of {sdk._QUEUE_SPANS:,}" in README
     assert f"finds {backlog._LIMIT:,} records" in README
+
+
+def test_the_lines_and_the_row_that_the_page_shows_are_written(tmp_path: Path) -> None:
+    section = README.split("## Logs\n")[1].split("\n## ")[0]
+    (spec,), (example,) = (re.findall(rf"```{kind}\n(.*?)```", section, re.S) for kind in ("yaml", "python"))
+    (shown,) = re.findall(r"```text\n(.*?)```", section, re.S)
+    (tmp_path / "models").mkdir()
+    lines = (REPOSITORY / "models" / "flight-delay.yaml").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("tracing:", "logging:", "baseline:"))]
+    (tmp_path / "models" / "flight-delay.yaml").write_text("\n".join(kept) + "\n" + spec)
+    code = f"""
+from types import SimpleNamespace
+from modelwatch.otel import setup
+watch = setup("flight-delay.yaml", version="2013.06")
+model = lambda row: ("late", 0.5)
+{example}
+predict_and_log(SimpleNamespace(headers={{}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "models",
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own, ended = map(json.loads, done.stdout.splitlines())
+    ids = ("timestamp", "trace_id", "span_id")
+    expected = json.loads(shown)
+    assert {**own, **dict.fromkeys(ids)} == {**expected, **dict.fromkeys(ids)}
+    assert (ended["event_name"], ended["reasons"], ended["trace_id"]) == (
+        "inference",
+        ["low_confidence"],
+        own["trace_id"],
+    )
+    (path,) = (tmp_path / "predictions").iterdir()
+    row = json.loads(path.read_text())
+    assert (row["id"], row["prediction"], row["features"]["carrier"]) == ("UA245", "late", "UA")

@@ -19,6 +19,7 @@ def model(data: Data, source: Path) -> t.Model:
     metadata = data["metadata"]
     serving = _serving(data["serving"])
     slos = _slos(data, serving.mode)
+    tracing = _tracing(data.get("tracing", {}), slos)
     drift = _drift_policy(data.get("drift", {}))
     return t.Model(
         name=metadata["name"],
@@ -34,9 +35,10 @@ def model(data: Data, source: Path) -> t.Model:
         slos=slos,
         limits=_limits(data.get("limits", {}), serving.every),
         performance=_performance(data.get("performance", {})),
-        tracing=_tracing(data.get("tracing", {}), slos),
+        tracing=tracing,
         routes=dict(data.get("alerting", {}).get("routes", {})),
         sampling=_sampling(data["sampling"], data["task"], source) if "sampling" in data else None,
+        logging=_logging(data["logging"], tracing, source) if "logging" in data else None,
         source=str(source),
     )
 
@@ -165,6 +167,34 @@ def _tracing(data: Data, slos: tuple[t.Slo, ...]) -> t.Tracing:
         keep=tuple(data.get("keep", default.keep)),
         slow=_duration(data, "slow", defaults.slow(slos)),
         low_confidence=_number(data, "low_confidence", default.low_confidence),
+        record=_number(data, "record", default.record),
+        features=tuple(data.get("features", default.features)),
+    )
+
+
+def _logging(data: Data, tracing: t.Tracing, source: Path) -> t.Logging:
+    predictions = data.get("predictions")
+    return t.Logging(
+        level=data.get("level", defaults.LOG_LEVEL),
+        sample=_number(data, "sample", tracing.sample),
+        keep=tuple(data.get("keep", tracing.keep)),
+        allow=tuple(data.get("allow", ())),
+        redact=tuple(data.get("redact", ())),
+        files=t.LineFiles(*_line_files(data["files"], source)) if "files" in data else None,
+        predictions=None
+        if predictions is None
+        else t.PredictionLogs(
+            *_line_files(predictions, source), _number(predictions, "sample", defaults.PREDICTION_SAMPLE)
+        ),
+    )
+
+
+def _line_files(data: Data, source: Path) -> tuple[str, int, int]:
+    default = defaults.LOG_FILES
+    return (
+        str(beside(source, data["folder"])),
+        int(data.get("file_megabytes", default.file_megabytes)),
+        int(data.get("total_megabytes", default.total_megabytes)),
     )
 
 

@@ -57,6 +57,7 @@ NOBODY_TOLD = "MW052"
 OTHER_SPEC = "MW053"
 NOT_THE_SAME = "MW054"
 NO_TIMES = "MW055"
+LOGGED = "MW056"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -114,4 +115,5 @@ TITLES: dict[str, str] = {
     OTHER_SPEC: "a profile that was made of another spec",
     NOT_THE_SAME: "a comparison that the baseline cannot give",
     NO_TIMES: "a column of times that holds none",
+    LOGGED: "a field that is both written and masked",
 }

@@ -85,7 +85,17 @@ TRACING = t.Tracing(
     keep=("errors", "slow", "low_confidence", "drifted"),
     slow=_duration("500ms"),
     low_confidence=Decimal("0.6"),
+    record=Decimal(1),
+    features=(),
 )
+
+# For models that say logging at all. Sampled as traces are, so that a line and its trace are kept together; debug lines
+# of libraries quote what they send.
+LOG_LEVEL: t.LogLevel = "info"
+# A day of a service that writes a few hundred lines of 300 bytes a second is some gigabytes: files are for reading what
+# was just now, an agent takes them further.
+LOG_FILES = t.LineFiles(folder="", file_megabytes=16, total_megabytes=256)
+PREDICTION_SAMPLE = Decimal(1)
 
 # For models that say sampling at all: rows hold personal data. 200 an hour are what a person can look through in a
 # day, and a month of them is some hundred megabytes.

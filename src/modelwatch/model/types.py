@@ -36,6 +36,8 @@ DestinationType = Literal[
 ]
 Stratum = Literal["unsure", "risky", "edge", "drifted", "rest"]
 SampleFormat = Literal["jsonl", "parquet"]
+Kept = Literal["errors", "slow", "low_confidence", "drifted"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,18 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept."""
+    """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept.
+
+    ``record`` is the share that the service records at all: of the others nothing is ever known. ``features`` are
+    those that stand on spans.
+    """
 
     sample: Decimal
-    keep: tuple[Literal["errors", "slow", "low_confidence", "drifted"], ...]
+    keep: tuple[Kept, ...]
     slow: Duration
     low_confidence: Decimal
+    record: Decimal = Decimal(1)
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,39 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class LineFiles:
+    """JSON Lines in a folder, an absolute path; all files of one kind have ``total_megabytes`` together."""
+
+    folder: str
+    file_megabytes: int
+    total_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLogs(LineFiles):
+    """Rows that a service writes for the sidecar: ``sample`` is their share, all features of the spec are in them."""
+
+    sample: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """What the helpers log in a service. ``sample`` and ``keep`` are about the line of each inference.
+
+    ``allow`` are fields whose values may be written; ``redact`` are masked in texts too. Without ``files`` lines go to
+    stdout.
+    """
+
+    level: LogLevel
+    sample: Decimal
+    keep: tuple[Kept, ...]
+    allow: tuple[str, ...]
+    redact: tuple[str, ...]
+    files: LineFiles | None = None
+    predictions: PredictionLogs | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     name: str
     owner: str
@@ -219,6 +260,7 @@ class Model:
     routes: Mapping[Severity, str]
     sampling: Sampling | None = None
     source: str = ""
+    logging: Logging | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1
 OUTCOME_SUCCESS = "success"
 OUTCOME_ERROR = "error"
 SPAN_OUTCOMES = ("sent", "failed", "dropped")
+LINE_KINDS = ("inference", "prediction")
+LINE_OUTCOMES = ("written", "dropped")
 STAGES = ("preprocessing", "predict", "postprocessing")
 
 _C, _G, _H = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM
@@ -152,6 +154,15 @@ SPANS = Metric(
     "Spans of a service, by outcome (sent, failed: the Collector did not take them, dropped: the queue was full).",
     ("outcome",),
     "3",
+    _SERVICE,
+)
+LOG_LINES = Metric(
+    "modelwatch_log_lines_total",
+    _C,
+    "lines",
+    "Lines that the helpers write in a service, by kind (inference, prediction) and outcome (written, dropped).",
+    ("model", "kind", "outcome"),
+    "4",
     _SERVICE,
 )
 CLIENT_ROWS = Metric(

@@ -38,6 +38,9 @@ DRIFTED = Attribute("modelwatch.drifted", "boolean", "the service marks the requ
 BATCH_SIZE = Attribute("modelwatch.batch.size", "int", "rows answered by this request")
 ERROR_TYPE = Attribute("error.type", "string", "class of the exception, by OpenTelemetry's convention")
 
+# Before a feature's name: features that tracing.features of the spec lists, and no others.
+FEATURE_PREFIX = "modelwatch.feature."
+
 SPAN_ATTRIBUTES = (
     MODEL_NAME,
     MODEL_VERSION,

@@ -9,6 +9,7 @@ from modelwatch.model.checks import (
     destinations,
     drift,
     features,
+    logging,
     names,
     prometheus,
     receivers,
@@ -26,7 +27,16 @@ from modelwatch.model.tree import Document
 
 __all__ = ["Folder", "of_document", "of_folder"]
 
-_OF_MODEL = (names.of_model, features.check, drift.check, task.check, serving.check, slos.check, sampling.check)
+_OF_MODEL = (
+    names.of_model,
+    features.check,
+    drift.check,
+    task.check,
+    serving.check,
+    slos.check,
+    sampling.check,
+    logging.check,
+)
 _OF_STACK = (names.of_stack, receivers.check, destinations.check, versions.check, prometheus.intervals)
 _OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention, baseline.check)
 
