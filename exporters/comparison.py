@@ -51,6 +51,17 @@ class Comparison:
         """Why each of ``layout.watched`` has no score, however many rows come."""
         return tuple(without_score(self.layout, watched) for watched in self.layout.watched)
 
+    @cached_property
+    def own(self) -> dict[str, Places]:
+        """Places in ``layout.watched`` by the method that the spec names."""
+        named = np.array([w.subject.feature.drift.method for w in self.layout.watched])
+        return {str(method): np.flatnonzero(named == method) for method in np.unique(named)}
+
+    @cached_property
+    def warnings(self) -> Floats:
+        """The warning threshold of each of ``layout.watched``."""
+        return np.array([float(w.subject.feature.drift.warning) for w in self.layout.watched])
+
     # --- coarse bins ---
 
     @cached_property

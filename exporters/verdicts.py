@@ -25,7 +25,6 @@ from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS,
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.vectors import Vectors
-from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
 Places = NDArray[np.int64]
@@ -112,16 +111,12 @@ def _distributions(comparison: Comparison, tell: _Teller, counts: Counts, sums: 
     every = np.flatnonzero(comparison.compared)
     numeric = every[comparison.numeric_rows]
     histograms = comparison.histograms(counts)
-    for name, of_histograms in OF_HISTOGRAMS.items():
-        tell.method(name, of_histograms, histograms, every)
+    tell.methods(OF_HISTOGRAMS, histograms, every)
     # A mixture of parts of the reference is one of bins only.
     if len(numeric) and comparison.mixture is None:
         cells = comparison.cells(counts, sums)
-        for name, of_cells in OF_CELLS.items():
-            tell.method(name, of_cells, cells, numeric)
-        moments = comparison.moments(cells, sums)
-        for name, of_moments in OF_MOMENTS.items():
-            tell.method(name, of_moments, moments, numeric)
+        tell.methods(OF_CELLS, cells, numeric)
+        tell.methods(OF_MOMENTS, comparison.moments(cells, sums), numeric)
     return histograms
 
 
@@ -129,9 +124,10 @@ def _drifted(comparison: Comparison, tell: _Teller, histograms: Histograms) -> N
     every = np.flatnonzero(comparison.compared)
     ratio = tell.spread(every, _GUARD.score(histograms))
     most = tell.spread(every, _GUARD.critical_value(histograms, tell.waited[:, every].reshape(-1), tell.alpha))
-    own = [w.subject.feature.drift for w in comparison.layout.watched]
-    score, bar = (_own(values, own) for values in (tell.scores, tell.critical))
-    return detection.drifted(score, np.array([float(one.warning) for one in own]), bar, ratio, most)
+    score, bar = np.full(ratio.shape, np.nan), np.full(ratio.shape, np.nan)
+    for method, places in comparison.own.items():
+        score[:, places], bar[:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
+    return detection.drifted(score, comparison.warnings, bar, ratio, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +145,15 @@ class _Teller:
     critical: dict[str, Floats] = field(default_factory=dict)
     p_values: dict[str, Floats] = field(default_factory=dict)
 
-    def method(self, name: str, method: Method[D], data: D, places: Places) -> None:
+    def methods(self, methods: Mapping[str, Method[D]], data: D, places: Places) -> None:
         """``places`` are the distributions that the rows of ``data`` are of."""
-        active = self.active[:, places].reshape(-1)
-        self.scores[name] = self.spread(places, np.where(active, method.score(data), np.nan))
-        waited = self.waited[:, places].reshape(-1)
-        self.critical[name] = self.spread(places, method.critical_value(data, waited, self.alpha))
-        if name in TESTS:
-            test = cast("WithPValue[D]", method)
-            self.p_values[name] = self.spread(places, np.where(active, test.p_value(data), np.nan))
+        active, waited = self.active[:, places].reshape(-1), self.waited[:, places].reshape(-1)
+        for name, method in methods.items():
+            self.scores[name] = self.spread(places, np.where(active, method.score(data), np.nan))
+            self.critical[name] = self.spread(places, method.critical_value(data, waited, self.alpha))
+            if name in TESTS:
+                test = cast("WithPValue[D]", method)
+                self.p_values[name] = self.spread(places, np.where(active, test.p_value(data), np.nan))
 
     def spread(self, places: Places, values: Floats) -> Floats:
         found = np.full(self.active.shape, np.nan)
@@ -173,11 +169,6 @@ def _inactive(comparison: Comparison, rows: Counts) -> tuple[Inactive | None, ..
         found if found is not None or n >= needed else Inactive("few_samples", f"needs {needed} rows, has {n}")
         for found, n in zip(comparison.inactive, rows.tolist(), strict=True)
     )
-
-
-def _own(values: Mapping[str, Floats], drifts: Sequence[t.Drift]) -> Floats:
-    """Of each distribution what its own method says; NaN where it says nothing."""
-    return np.array([values[drift.method][:, place] for place, drift in enumerate(drifts)]).T
 
 
 def _new(watched: tuple[Watched, ...], counts: Counts) -> Floats:

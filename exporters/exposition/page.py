@@ -48,24 +48,32 @@ class Block:
         self._names = [one.metric.name for one in series]
         self._ends = np.cumsum([len(one.starts) for one in series])
         self._known = np.empty(0, dtype=np.bool_)
-        self._begun: list[str] = []
+        # What begins a line and, behind it, its number; lines of a metric but for the first begin with a line feed.
+        self._parts: list[str] = []
         self._slices: list[tuple[str, slice]] = []
 
-    def lines(self, values: NDArray[np.float64]) -> Iterator[tuple[str, list[str]]]:
-        """By metric."""
+    def lines(self, values: NDArray[np.float64]) -> Iterator[tuple[str, str]]:
+        """By metric, those that have any; several lines in one text."""
         if len(values) != len(self._starts):
             raise ValueError(f"{len(values)} numbers for {len(self._starts)} series of {', '.join(self._names)}")
         known = ~np.isnan(values)
         if not np.array_equal(known, self._known):
             self._know(known)
-        found = list(map(str.__add__, self._begun, _texts(values[known])))
-        return ((name, found[where]) for name, where in self._slices)
+        parts = self._parts.copy()
+        parts[1::2] = _texts(values[known])
+        return ((name, "".join(parts[where])) for name, where in self._slices)
 
     def _know(self, known: NDArray[np.bool_]) -> None:
         """It seldom changes which series have a number."""
-        self._known, self._begun = known, list(compress(self._starts, known.tolist()))
         ends = np.concatenate([[0], np.cumsum(known)])[self._ends].tolist()
-        self._slices = [(name, slice(*ends)) for name, ends in zip(self._names, pairwise([0, *ends]), strict=True)]
+        places = [(name, first, last) for name, (first, last) in zip(self._names, pairwise([0, *ends]), strict=True)]
+        begun = ["\n" + one for one in compress(self._starts, known.tolist())]
+        for _, first, last in places:
+            if first < last:
+                begun[first] = begun[first][1:]
+        self._known, self._parts = known, [""] * (2 * len(begun))
+        self._parts[0::2] = begun
+        self._slices = [(name, slice(2 * first, 2 * last)) for name, first, last in places if first < last]
 
 
 def _texts(values: NDArray[np.float64]) -> list[str]:
@@ -115,7 +123,7 @@ class Page:
     def block(self, block: Block, *values: NDArray[np.float64] | NDArray[np.int64]) -> None:
         """Add numbers, together of shape (all series of the block,)."""
         for name, lines in block.lines(np.concatenate(values, dtype=np.float64)):
-            self._lines[name] += lines
+            self._lines[name].append(lines)
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add a single number."""

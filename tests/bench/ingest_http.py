@@ -96,10 +96,10 @@ def _arrow(rows: int, narrow: bool) -> bytes:
     return bytes(sink.getvalue())
 
 
-def columns_document(rows: int) -> dict[str, object]:
+def columns_document(rows: int, seed: int = 2) -> dict[str, object]:
     """What a request of JSON columns holds."""
-    features = {name: values.tolist() for name, values in _columns(rows, 2).items()}
-    return {"features": features} | {name: values.tolist() for name, values in _answers(rows, 2).items()}
+    features = {name: values.tolist() for name, values in _columns(rows, seed).items()}
+    return {"features": features} | {name: values.tolist() for name, values in _answers(rows, seed).items()}
 
 
 def payloads(rows: int = ROWS) -> list[Payload]:
