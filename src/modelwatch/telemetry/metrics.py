@@ -200,7 +200,7 @@ SPANS = Metric(
     "modelwatch_spans_total",
     _C,
     "spans",
-    "Spans of a service, by outcome (sent, failed: the Collector did not take them, dropped: the queue was full).",
+    "Spans of a service, by outcome (sent, failed: the Collector refused them, dropped: no room, or the process ends).",
     ("outcome",),
     "3",
     _SERVICE,
