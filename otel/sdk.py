@@ -6,11 +6,13 @@ OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_RESOURCE_ATTRI
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import logging
 import os
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from multiprocessing import util as multiprocessing_util
@@ -37,6 +39,7 @@ _QUEUE_SPANS = 8192
 _BATCH_SPANS = 512
 _DELAY_MILLISECONDS = 1000
 _EXIT_SECONDS = 3.0
+_HELD_SECONDS = 0.5
 
 
 def setup(
@@ -130,15 +133,29 @@ def flush_on_sigterm(shutdown: Callable[[], object], flush: Callable[[], object]
     own = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # In a thread: this code may have interrupted one that holds a lock that sending needs.
-        sender = threading.Thread(target=flush if callable(own) else shutdown, daemon=True)
-        sender.start()
+        # What was interrupted here may hold a lock that sending needs, and even one of `threading`.
         if callable(own):
+            _thread.start_new_thread(flush, ())
             own(number, frame)
             return
-        sender.join(_EXIT_SECONDS)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        ended = threading.Event()
+        _thread.start_new_thread(_end, (shutdown, ended))
+        _thread.start_new_thread(_kill, (_EXIT_SECONDS,))
+        ended.wait(_HELD_SECONDS)  # then it goes on, until the process ends
 
     if callable(own) or own is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, handle)
+
+
+def _end(shutdown: Callable[[], object], ended: threading.Event) -> None:
+    try:
+        shutdown()
+    finally:
+        _kill()
+        ended.set()
+
+
+def _kill(after: float = 0.0) -> None:
+    time.sleep(after)
+    os.kill(os.getpid(), signal.SIGTERM)

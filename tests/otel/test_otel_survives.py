@@ -350,3 +350,47 @@ told()
     running = run(SERVICE + COUNT + code, collector.url)
     out, errors = running.communicate(timeout=60)
     assert out == "20 40 0 0\n", errors
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "__import__('modelwatch.otel.backlog').otel.backlog.BACKLOG._lock",
+        "trace.get_tracer_provider()._active_span_processor._span_processors[0]._counting",
+        "watch._requests.success._value._lock",
+        "threading._active_limbo_lock",
+        "logging.getLogger('modelwatch.otel').manager.root.handlers[0].lock",
+    ],
+    ids=["backlog", "queue", "counter", "threading", "logging"],
+)
+def test_a_process_told_to_stop_while_its_main_thread_holds_a_lock_sends_all_and_ends(
+    collector: Receiver, lock: str
+) -> None:
+    """A signal's handler runs wherever the main thread is, and what is sent then needs all of these locks."""
+    code = f"""
+import logging
+from opentelemetry import trace
+logging.basicConfig()
+for _ in range(20): request()
+lock = {lock}
+with lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.001)  # the handler runs at the latest here
+time.sleep(60)
+"""
+    begun = time.monotonic()
+    running = run(SERVICE + code, collector.url, OTEL_BSP_SCHEDULE_DELAY="600000")
+    assert running.wait(60) == -signal.SIGTERM, running.communicate()[1]
+    assert time.monotonic() - begun < 30
+    assert Counter(collector.names) == {"predict": 20, "inference flight-delay": 20}
+
+
+def test_a_process_told_to_stop_whose_main_thread_never_lets_go_ends_all_the_same(collector: Receiver) -> None:
+    code = """
+with __import__("modelwatch.otel.backlog").otel.backlog.BACKLOG._lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+    begun = time.monotonic()
+    assert run(SERVICE + code, collector.url).wait(60) == -signal.SIGTERM
+    assert time.monotonic() - begun < 30
