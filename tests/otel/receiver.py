@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[ExportTraceServiceRequest] = []
         self.answers: deque[tuple[int, str]] = deque()
+        self.closed = False
         self.open = threading.Event()
         self.open.set()
 
@@ -59,6 +61,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.open.wait()
+        if self.server.closed:  # a connection outlives the server that took it
+            self.close_connection = True
+            return
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
         status, after = self.server.answers.popleft() if self.server.answers else (200, "")
         if status in {200, HANG_UP}:
             self.server.requests.append(ExportTraceServiceRequest.FromString(body))
@@ -81,6 +88,7 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
+    server.closed = True
     server.open.set()
     server.shutdown()
     thread.join()

@@ -18,11 +18,11 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from prometheus_client import CollectorRegistry, Counter
 
 from modelwatch.model.types import Model
-from modelwatch.otel import Watch, sdk
 from modelwatch.otel.otlp import retry_after
 from modelwatch.otel.outage import AwayError, Outage
 from modelwatch.otel.queue import SpanQueue
 from tests.otel.receiver import HANG_UP, Receiver, receiver
+from tests.otel.served import Service
 
 LIMIT, BATCH = 40, 8
 
@@ -188,40 +188,6 @@ def test_retry_after_is_read_in_either_of_its_forms(header: str, seconds: float)
     assert retry_after({"Retry-After": header} if header else {}, 1795644000.0) == seconds
 
 
-class Service:
-    """A watch whose spans go to a receiver over HTTP, as `setup` has it."""
-
-    def __init__(self, model: Model, url: str, **environ: str) -> None:
-        from opentelemetry.sdk.trace import TracerProvider
-
-        self.spans = counter()
-        settings = {"OTEL_BSP_SCHEDULE_DELAY": "100", **environ}
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **settings}.items():
-                patch.setenv(name, value)
-            self.queue = sdk.queue({"OTEL_EXPORTER_OTLP_ENDPOINT": url, **settings}, self.spans)
-        self.provider = TracerProvider(shutdown_on_exit=False)
-        self.provider.add_span_processor(self.queue)
-        tracer = self.provider.get_tracer("service")
-        self.watch = Watch(model, version="7", registry=CollectorRegistry(), tracer=tracer, deferred=True)  # type: ignore[arg-type]  # the SDK's provider gives its Tracer
-        self.requests = 0
-
-    def request(self) -> None:
-        self.requests += 1
-        with self.watch.inference() as running, running.stage("predict"):
-            pass
-
-    def account(self) -> dict[str, int]:
-        """Outcomes, in which with those that wait every span has one place."""
-        from modelwatch.otel.backlog import BACKLOG
-
-        BACKLOG.drain()
-        with self.queue._counting:
-            found = {**counts(self.spans), "waiting": self.queue.waiting}
-        assert sum(found.values()) == 2 * self.requests
-        return found
-
-
 @pytest.fixture
 def collector() -> Iterator[Receiver]:
     with receiver() as made:
@@ -230,7 +196,7 @@ def collector() -> Iterator[Receiver]:
 
 @pytest.fixture
 def service(model: Model, collector: Receiver) -> Iterator[Service]:
-    made = Service(model, collector.url)
+    made = Service(model, collector.server_port)
     yield made
     made.provider.shutdown()
 
@@ -285,7 +251,7 @@ def test_a_restart_of_the_collector_loses_no_span_and_is_told_of_in_two_lines(
     model: Model, seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     with receiver() as first:
-        service = Service(model, first.url)
+        service = Service(model, first.server_port)
         service.request()
         until(lambda: first.spans, "spans before")
     gone = time.monotonic()
@@ -297,8 +263,8 @@ def test_a_restart_of_the_collector_loses_no_span_and_is_told_of_in_two_lines(
         until(lambda: service.account()["waiting"] == 0, "all that waited", 60)
         service.provider.shutdown()
         found = Tally(one.span_id for one in (*first.spans, *second.spans))
-    assert service.account() == {"sent": 2 * service.requests, "failed": 0, "dropped": 0, "waiting": 0}
-    assert len(found) == 2 * service.requests
+    assert service.account() == {"sent": 2 * len(service.ended), "failed": 0, "dropped": 0, "waiting": 0}
+    assert len(found) == 2 * len(service.ended)
     assert [record.message.partition(";")[0] for record in caplog.records] in (
         ["spans do not reach the Collector", "spans reach the Collector again"],
         [],  # the exporter below has come over it by itself
@@ -339,11 +305,11 @@ def test_under_load_and_with_a_collector_that_comes_and_goes_every_span_has_one_
 
 def test_no_batch_is_lost_where_the_spans_cannot_be_encoded(collector: Receiver, model: Model, tmp_path: Path) -> None:
     """One that nobody can send does not stand in the way of those behind it."""
-    service = Service(model, collector.url)
+    service = Service(model, collector.server_port)
     service.queue.on_end(ReadableSpan("x", SpanContext(1, 1, False, TraceFlags(1)), attributes={"x": object()}))  # type: ignore[dict-item]
     service.provider.force_flush()
     service.request()
     assert service.provider.force_flush()
-    found = counts(service.spans)
+    found = service.outcomes()
     assert found["sent"] + found["failed"] == 3 and found["sent"] >= 2
     service.provider.shutdown()
