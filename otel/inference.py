@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.instruments import Bounded
+from modelwatch.otel.naming import OTHER, is_name
 from modelwatch.otel.sampling import TailSampling
 from modelwatch.otel.tracing import SCOPE, OpenSpan, Recorder, Trace, exception_event
 from modelwatch.telemetry import metrics as M
@@ -130,9 +131,12 @@ class Inference(OpenSpan):
             log.debug("confidence %r of %s is not between 0 and 1 and was left out", value, self.probe.name)
 
     def fail(self, error_type: str) -> None:
-        """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
+        """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout".
+
+        A text that is no name is "other".
+        """
         if not self.end:
-            self._failure = error_type
+            self._failure = error_type if is_name(error_type) else OTHER
 
     def drifted(self) -> None:
         """Say that what came in is unlike the reference: such traces are kept where ``tracing.keep`` says so."""
