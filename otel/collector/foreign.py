@@ -26,9 +26,10 @@ LABELS = tuple(
     )
 )
 
-# By OpenTelemetry's syntax for names of instruments and units.
+# By OpenTelemetry's syntax for names of instruments.
 _NAME = r"^[A-Za-z][A-Za-z0-9_./-]{0,100}\\z"
-_UNIT = r"^[A-Za-z0-9%{}_./*-]{0,20}\\z"
+# What OpenTelemetry's conventions measure in; an annotation is one word. Prometheus makes it a part of the name.
+_UNIT = r"^(1|%|[mun]?s|min|h|d|([kKMGT]i?)?(By|bit)(/s)?|Cel|Hz|V|A|J|W|m|g|\\{[a-z_]{1,30}\\})?\\z"
 # What our rules read comes from the contract's own emitters only.
 _OURS = r"(?i)^(model|modelwatch|traces)[^a-z0-9]"
 _TYPE = "METRIC_DATA_TYPE"
