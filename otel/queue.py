@@ -148,8 +148,7 @@ class SpanQueue(SpanProcessor):
             if self._vain != vain:
                 return _Answer.AWAY
             with self._counting:
-                # By index: an iterator minds that others append.
-                spans = [self._waiting[place] for place in range(min(self._batch, len(self._waiting)))]
+                spans = self._next()
             if not spans:
                 return _Answer.TAKEN
             answer = self._export(spans)
@@ -158,6 +157,17 @@ class SpanQueue(SpanProcessor):
             return answer
         finally:
             self._exporting.release()
+
+    def _next(self) -> list[ReadableSpan]:
+        """A batch that ends with a trace, where one fits: a Collector that comes or goes between two has it whole."""
+        waiting = self._waiting
+        # By index: an iterator minds that others append.
+        spans = [waiting[place] for place in range(min(self._batch, len(waiting)))]
+        if len(waiting) > len(spans):
+            behind = _trace(waiting[len(spans)])
+            whole = next((place for place in range(len(spans), 0, -1) if _trace(spans[place - 1]) != behind), 0)
+            del spans[whole or len(spans) :]
+        return spans
 
     def _settle(self, spans: int, counter: Counter) -> None:
         with self._counting:
@@ -191,6 +201,11 @@ class SpanQueue(SpanProcessor):
         finally:
             detach(token)
         return _Answer.TAKEN if taken else _Answer.REFUSED
+
+
+def _trace(span: ReadableSpan) -> int | None:
+    context = span.context
+    return None if context is None else context.trace_id
 
 
 _QUEUES: WeakSet[SpanQueue] = WeakSet()

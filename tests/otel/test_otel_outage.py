@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter as Tally
@@ -135,6 +136,28 @@ def test_those_that_wait_are_sent_in_order_and_those_that_found_the_queue_full_a
     assert queue.force_flush()
     assert exporter.taken == [f"{number}" for number in range(1, LIMIT + 1)]
     assert counts(spans) == {"sent": LIMIT, "failed": 0, "dropped": 10}
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=12))
+def test_a_batch_ends_with_a_trace_unless_one_alone_is_longer(traces: list[int]) -> None:
+    """So that a Collector that dies between two has all of a trace or nothing."""
+    exporter = Scripted()
+    queue = unworked(exporter, counter())
+    batches: list[list[int]] = []
+
+    def export(spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        batches.append([one.context.trace_id for one in spans if one.context])
+        return SpanExportResult.SUCCESS
+
+    exporter.export = export  # type: ignore[method-assign]
+    given_ = [trace for trace, spans in enumerate(traces, 1) for _ in range(spans)][:LIMIT]
+    for trace in given_:
+        queue.on_end(span(trace))
+    assert queue.force_flush()
+    assert [trace for batch in batches for trace in batch] == given_
+    assert all(0 < len(batch) <= BATCH for batch in batches)
+    for one, other in itertools.pairwise(batches):
+        assert one[-1] != other[0] or len(set(one)) == 1
 
 
 def test_an_outage_is_told_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
