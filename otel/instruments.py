@@ -72,6 +72,7 @@ class Instruments:
         self.confidence = histogram(M.CONFIDENCE)
         self.in_flight = live(M.IN_FLIGHT)
         self.concurrency_limit = live(M.CONCURRENCY_LIMIT)
+        self.spans_waiting = live(M.SPANS_WAITING)
         self.info = fact(M.MODEL_INFO)
         self.feature_age = fact(M.FEATURE_AGE)
         self.labelled = counter(M.LABELLED)

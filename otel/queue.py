@@ -14,7 +14,7 @@ from weakref import WeakSet
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from modelwatch.otel.backlog import BACKLOG
 from modelwatch.otel.outage import AwayError, Outage
@@ -29,6 +29,19 @@ class _Answer(enum.Enum):
     AWAY = enum.auto()
 
 
+class _Level:
+    """The gauge of those that wait."""
+
+    def __init__(self, waiting: deque[ReadableSpan], gauge: Gauge) -> None:
+        self._waiting, self._gauge = waiting, gauge
+
+    def show(self) -> None:
+        self._gauge.set(len(self._waiting))
+
+    def forked(self) -> None:
+        self._gauge.set(0)
+
+
 class SpanQueue(SpanProcessor):
     """Sends spans in batches from a thread of its own.
 
@@ -41,7 +54,14 @@ class SpanQueue(SpanProcessor):
     """
 
     def __init__(
-        self, exporter: Callable[[], SpanExporter], spans: Counter, *, limit: int, batch: int, delay: float
+        self,
+        exporter: Callable[[], SpanExporter],
+        spans: Counter,
+        waiting: Gauge | None = None,
+        *,
+        limit: int,
+        batch: int,
+        delay: float,
     ) -> None:
         self._make, self._exporter = exporter, exporter()
         self._sent, self._failed, self._dropped = (spans.labels(outcome) for outcome in M.SPAN_OUTCOMES)
@@ -51,6 +71,9 @@ class SpanQueue(SpanProcessor):
         self._closed = False
         self._begin()
         _QUEUES.add(self)
+        if waiting is not None:
+            self._level = _Level(self._waiting, waiting)  # held here, and weakly where it is read
+            BACKLOG.show(self._level)
 
     def _begin(self) -> None:
         """What belongs to one process."""

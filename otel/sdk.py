@@ -22,7 +22,7 @@ from types import FrameType
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Tracer, TracerProvider
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
 from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
@@ -88,7 +88,8 @@ def tracer(
             return None, False
         current = _Provider(resource=resource(model, service_version), shutdown_on_exit=False)
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
-            current.add_span_processor(queue(os.environ, instruments(registry).spans))
+            shown = instruments(registry)
+            current.add_span_processor(queue(os.environ, shown.spans, shown.spans_waiting))
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
         # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
@@ -102,8 +103,11 @@ def _flush_at_exit_of_child(provider: TracerProvider) -> None:
     multiprocessing_util.Finalize(None, provider.shutdown, exitpriority=0)
 
 
-def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQueue:
-    """Spans to the Collector, counted in ``spans``; OTEL_BSP_* says how many wait, for how long and go at once."""
+def queue(environ: os._Environ[str] | dict[str, str], spans: Counter, waiting: Gauge | None = None) -> SpanQueue:
+    """Spans to the Collector, counted in ``spans`` and while they wait in ``waiting``.
+
+    OTEL_BSP_* says how many wait, for how long and go at once.
+    """
 
     def number(name: str, default: int) -> int:
         text = environ.get(name, "").strip()
@@ -116,6 +120,7 @@ def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQue
     return SpanQueue(
         lambda: exporter(environ),
         spans,
+        waiting,
         limit=number("OTEL_BSP_MAX_QUEUE_SIZE", _QUEUE_SPANS),
         batch=number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", _BATCH_SPANS),
         delay=number("OTEL_BSP_SCHEDULE_DELAY", _DELAY_MILLISECONDS) / 1000,

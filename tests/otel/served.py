@@ -21,7 +21,8 @@ class Service:
     def __init__(self, model: Model, port: str | int, **environ: str) -> None:
         settings = {"MODELWATCH_PORT_OTLP_HTTP": f"{port}", "OTEL_BSP_SCHEDULE_DELAY": "100", **environ}
         self.registry = CollectorRegistry()
-        self.queue = sdk.queue(settings, instruments(self.registry).spans)
+        shown = instruments(self.registry)
+        self.queue = sdk.queue(settings, shown.spans, shown.spans_waiting)
         self.provider = TracerProvider(resource=sdk.resource(model), shutdown_on_exit=False)
         self.provider.add_span_processor(self.queue)
         self.tracer = self.provider.get_tracer("modelwatch")
@@ -48,8 +49,8 @@ class Service:
         BACKLOG.drain()
         while True:
             waiting = self.queue.waiting
-            found = {**self.outcomes(), "waiting": waiting}
-            if self.queue.waiting == waiting:  # none was answered meanwhile
+            found = {**self.outcomes(), "waiting": int(self.registry.get_sample_value("modelwatch_spans_waiting") or 0)}
+            if self.queue.waiting == waiting == found["waiting"]:  # none was answered meanwhile
                 break
         assert sum(found.values()) == 2 * len(self.ended), found
         return found

@@ -138,6 +138,7 @@ def test_those_that_wait_are_sent_in_order_and_those_that_found_the_queue_full_a
     assert counts(spans) == {"sent": LIMIT, "failed": 0, "dropped": 10}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=12))
 def test_a_batch_ends_with_a_trace_unless_one_alone_is_longer(traces: list[int]) -> None:
     """So that a Collector that dies between two has all of a trace or nothing."""
@@ -179,6 +180,7 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends(caplog: pytest.LogCap
     ]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(1, 12))
 def test_tries_come_after_1_2_4_8_and_16_seconds_a_little_spread(spread: float, tries: int) -> None:
     outage = Outage(lambda: spread)
@@ -193,6 +195,7 @@ def test_tries_come_after_1_2_4_8_and_16_seconds_a_little_spread(spread: float, 
     assert outage.pause(0.0) <= 1.2
 
 
+@settings(deadline=None)
 @given(st.floats(0, 10_000))
 def test_a_collector_that_asks_for_a_pause_gets_it_up_to_a_minute(after: float) -> None:
     outage = Outage(lambda: 0.5)
