@@ -22,6 +22,7 @@ from tests.otel.served import Load, Service
 
 pytestmark = pytest.mark.real("otelcol-modelwatch")
 OUTAGES = [6, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+PACE = 100
 Span = tuple[str, str]
 """Trace and span id."""
 
@@ -128,9 +129,30 @@ def test_jaeger_killed_under_load_gets_all_that_came_meanwhile(
     assert since <= whole(known())
 
 
+def test_a_collector_that_is_restarted_under_load_loses_nothing(
+    collector: Any, moved: Fleet, load: tuple[Service, Load]
+) -> None:
+    """It decides what it holds and keeps it on disk; what comes meanwhile waits in the service."""
+    service, requests = load
+    with receiver() as backend:
+        fleet = everything(moved, Destination("counted", "otlp", backend.url))
+        wait = "--set=processors.tail_sampling.decision_wait=3s"
+        first = collector(fleet, wait)
+        until(lambda: len(backend.spans) > PACE, "spans before")
+        first.stop()
+        stopped = time.time()
+        time.sleep(2)
+        collector(fleet, wait)
+        until(lambda: service.queue.waiting < PACE, "what waited in the service")
+        requests.stop()
+        settled(service)
+        until(lambda: whole(of(backend)) >= set(service.ended), "every span")
+    assert len([ended for ended in service.ended.values() if ended > stopped]) > PACE
+    assert service.account() == {"sent": 2 * len(service.ended), "failed": 0, "dropped": 0, "waiting": 0}
+
+
 # Seconds. A service sends ten times a second here, and the Collector looks once a second for what has waited.
 DECISION_WAIT, SENT, LOOK, SLACK = 2.0, 0.2, 1.0, 3.0
-PACE = 100
 
 
 def test_a_collector_killed_under_load_loses_no_more_than_the_traces_that_wait_for_their_decision(
