@@ -23,6 +23,8 @@ from tests.otel.served import Load, Service
 pytestmark = pytest.mark.real("otelcol-modelwatch")
 OUTAGES = [6, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 PACE = 100
+# Seconds. After a long outage a queue tries again every half minute, give or take a quarter.
+RETRIED = 100
 Span = tuple[str, str]
 """Trace and span id."""
 
@@ -79,10 +81,10 @@ def test_a_backend_that_is_gone_for_a_while_under_load_gets_every_span(
     time.sleep(seconds)
     assert metric(fleet, "otelcol_exporter_queue_size") > 0
     with receiver(first.server_port) as second:
-        until(lambda: len(second.spans) > 200, "spans after")
+        until(lambda: len(second.spans) > 200, "spans after", RETRIED)
         requests.stop()
         settled(service)
-        until(lambda: whole(of(first, second)) >= set(service.ended), "every span")
+        until(lambda: whole(of(first, second)) >= set(service.ended), "every span", RETRIED)
         found = of(first, second)
     assert len(service.ended) > 20 * seconds
     assert whole(found) == set(service.ended)
@@ -118,11 +120,12 @@ def test_jaeger_killed_under_load_gets_all_that_came_meanwhile(
     first.stop(9)
     time.sleep(seconds)
     jaeger()
-    until(lambda: len(whole(known())) > 100, "traces after")
+    until(lambda: len(whole(known())) > 100, "traces after", RETRIED)
     requests.stop()
     settled(service)
-    until(lambda: metric(fleet, "otelcol_exporter_sent_spans") >= 2 * len(service.ended), "all spans sent")
-    assert metric(fleet, "otelcol_exporter_sent_spans") == 2 * len(service.ended)
+    sent = "otelcol_exporter_sent_spans"
+    until(lambda: metric(fleet, sent) >= 2 * len(service.ended), "all spans sent", RETRIED)
+    assert metric(fleet, sent) == 2 * len(service.ended)
     assert metric(fleet, "otelcol_exporter_enqueue_failed_spans") == 0
     since = {trace for trace, ended in service.ended.items() if ended > killed}
     assert len(since) > 20 * seconds
