@@ -75,8 +75,8 @@ core-tools: $(STAMP)
 	@$(MW) tools install --core
 
 .PHONY: soak
-soak: $(STAMP) ## Kill the sidecar 200 times under load and 200 times over its logs; no row may be lost or count twice
-	$(BIN)/pytest -m slow tests/exporters/test_drift_kill.py tests/exporters/test_log_kill.py
+soak: $(STAMP) ## Kill the sidecar 200 times under load and 200 times over its logs, and the trace backend for a minute; nothing may be lost
+	$(BIN)/pytest -m slow tests/exporters/test_drift_kill.py tests/exporters/test_log_kill.py tests/collector/test_outages_live.py
 
 bench: $(STAMP) ## Speed and memory, beside the peers, in one run
 	@$(BIN)/python -m tests.bench

@@ -12,6 +12,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import BACKLOG, Linked
+from modelwatch.otel.naming import OTHER, is_name
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
 from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace, exception_event
 from modelwatch.telemetry import metrics as M
@@ -116,9 +117,12 @@ class Inference(OpenSpan):
                 log.debug("features of %s could not be put on a span", probe.name, exc_info=True)
 
     def fail(self, error_type: str) -> None:
-        """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout"."""
+        """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout".
+
+        A text that is no name is "other".
+        """
         if not self.end:
-            self._failure = error_type
+            self._failure = error_type if is_name(error_type) else OTHER
 
     def drifted(self) -> None:
         """Say that what came in is unlike the reference: such traces are kept where ``tracing.keep`` says so."""

@@ -14,12 +14,12 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from modelwatch.otel.backlog import BACKLOG
+from modelwatch.otel.naming import OTHER, is_name
 from modelwatch.telemetry import metrics as M
 
 log = logging.getLogger("modelwatch.otel")
 
 _Child = TypeVar("_Child")
-OTHER = "other"
 
 
 class _Histogram(Histogram):
@@ -72,6 +72,7 @@ class Instruments:
         self.confidence = histogram(M.CONFIDENCE)
         self.in_flight = live(M.IN_FLIGHT)
         self.concurrency_limit = live(M.CONCURRENCY_LIMIT)
+        self.spans_waiting = live(M.SPANS_WAITING)
         self.info = fact(M.MODEL_INFO)
         self.feature_age = fact(M.FEATURE_AGE)
         self.labelled = counter(M.LABELLED)
@@ -104,6 +105,7 @@ class Bounded(Generic[_Child]):
         self._kind, self._make, self._limit = kind, make, limit
         self._children: dict[str, _Child] = {}
         self._lock = threading.Lock()
+        self._told = False
 
     def get(self, name: str) -> _Child:
         found = self._children.get(name)
@@ -111,6 +113,17 @@ class Bounded(Generic[_Child]):
 
     def _add(self, name: str) -> _Child:
         with self._lock:
+            if not is_name(name):
+                if not self._told:
+                    self._told = True
+                    # It may be anybody's data, so it is not quoted.
+                    log.warning(
+                        "a name of a %s is no name and is counted as %r: give it up to four words of ASCII letters "
+                        "with four digits at the most, in code, not from data",
+                        self._kind,
+                        OTHER,
+                    )
+                name = OTHER
             if name not in self._children and len(self._children) >= self._limit:
                 if OTHER not in self._children:
                     log.warning(

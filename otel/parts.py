@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context.context import Context
 from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.util.types import AnyValue
@@ -12,7 +12,7 @@ from opentelemetry.util.types import AnyValue
 from modelwatch.otel.backlog import Linked
 from modelwatch.otel.inference import Inference
 from modelwatch.otel.probe import Probe, StageMeter, observe
-from modelwatch.otel.tracing import Trace
+from modelwatch.otel.tracing import Trace, extracted
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 
@@ -28,7 +28,7 @@ class Batch(Inference):
         super().__init__(probe, None, batch=rows)
         self._name = name
         found = (_identity(request) for request in requests) if probe.recorder is not None else ()
-        self._links = tuple(Link(context) for context in found if context.is_valid)
+        self._links = tuple(Link(_bare(context)) for context in found if context.is_valid)
 
     @property
     def span_name(self) -> str:
@@ -45,7 +45,12 @@ class Batch(Inference):
 def _identity(request: Inference | Mapping[str, str]) -> SpanContext:
     if isinstance(request, Inference):
         return request.context
-    return trace.get_current_span(propagate.extract(request, context=Context())).get_span_context()
+    return trace.get_current_span(extracted(request, Context())).get_span_context()
+
+
+def _bare(context: SpanContext) -> SpanContext:
+    """Without the caller's tracestate, which the Collector could not take off a link."""
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 class PipelineStage(Inference):

@@ -6,6 +6,7 @@ OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_RESOURCE_ATTRI
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import functools
 import logging
@@ -14,40 +15,36 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from multiprocessing import util as multiprocessing_util
 from pathlib import Path
 from types import FrameType
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 
-from modelwatch.model.addresses import Addresses
 from modelwatch.model.load import load_model
 from modelwatch.model.types import Model
 from modelwatch.otel.instruments import instruments
 from modelwatch.otel.logs.install import install
 from modelwatch.otel.logs.outbox import flush_all
+from modelwatch.otel.otlp import exporter
 from modelwatch.otel.queue import SpanQueue
 from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import spans as S
 
 log = logging.getLogger("modelwatch.otel")
 
-_SEND_SECONDS = 2.0
-# Four times the SDK's default: at 2,000 inferences a second that holds what one slow export leaves waiting.
+# Four times the SDK's default: about 4 MB of spans that wait for a Collector that is away.
 _QUEUE_SPANS = 8192
 _BATCH_SPANS = 512
 _DELAY_MILLISECONDS = 1000
 _EXIT_SECONDS = 3.0
-_PAUSE_SECONDS = 10.0
-_PAUSE_SECONDS_MAX = 60.0
+_HELD_SECONDS = 0.5
 
 
 def setup(
@@ -74,53 +71,6 @@ def setup(
     return Watch(spec, version=version, registry=registry, tracer=made, deferred=deferred)
 
 
-class PatientExporter(SpanExporter):
-    """Drops spans instead of waiting while the Collector is away, and says so once for each outage.
-
-    The exporter below retries and logs for every batch; with nobody there that is a line every few seconds for ever and
-    a process that takes long to end. After a failure nothing is sent for ``pause`` seconds, twice as long after each
-    further one.
-    """
-
-    def __init__(
-        self, inner: SpanExporter, *, pause: float = _PAUSE_SECONDS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._inner, self._clock = inner, clock
-        self._first_pause = self._pause = pause
-        self._resume = 0.0
-        self._lost = 0
-        self._sending = threading.local()
-        # The exporter's own lines are dropped for what is sent from here; another exporter of the service keeps them.
-        logging.getLogger(type(inner).__module__).addFilter(lambda _: not getattr(self._sending, "now", False))
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        if self._clock() < self._resume:
-            self._lost += len(spans)
-            return SpanExportResult.FAILURE
-        self._sending.now = True
-        try:
-            result = self._inner.export(spans)
-        except Exception:
-            log.debug("the span exporter failed", exc_info=True)
-            result = SpanExportResult.FAILURE
-        finally:
-            self._sending.now = False
-        if result is SpanExportResult.SUCCESS:
-            if self._lost:
-                log.warning("spans reach the Collector again; %d were lost meanwhile", self._lost)
-            self._lost, self._pause = 0, self._first_pause
-            return result
-        if not self._lost:
-            log.warning("spans do not reach the Collector and are dropped until they do; predictions go on")
-        self._lost += len(spans)
-        self._resume = self._clock() + self._pause
-        self._pause = min(2 * self._pause, _PAUSE_SECONDS_MAX)
-        return SpanExportResult.FAILURE
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
-
-
 def resource(model: Model, service_version: str | None = None) -> Resource:
     """Who sends the spans: the spec's job and environment, and one id for each process."""
     attributes = {
@@ -131,18 +81,6 @@ def resource(model: Model, service_version: str | None = None) -> Resource:
     if service_version is not None:
         attributes[S.SERVICE_VERSION.key] = service_version
     return Resource.create(attributes)
-
-
-def exporter(environ: os._Environ[str] | dict[str, str]) -> SpanExporter:
-    """OTLP over HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT says, else to the stack's Collector."""
-    named = "OTEL_EXPORTER_OTLP_ENDPOINT" in environ or "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in environ
-    timed = "OTEL_EXPORTER_OTLP_TIMEOUT" in environ or "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT" in environ
-    return PatientExporter(
-        OTLPSpanExporter(
-            endpoint=None if named else f"http://{Addresses.native(environ).internal['otlp_http']}/v1/traces",
-            timeout=None if timed else _SEND_SECONDS,
-        )
-    )
 
 
 class _Provider(TracerProvider):
@@ -174,7 +112,8 @@ def tracer(
         )
         current.record = model.tracing.record
         if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
-            current.add_span_processor(queue(os.environ, instruments(registry).spans))
+            shown = instruments(registry)
+            current.add_span_processor(queue(os.environ, shown.spans, shown.spans_waiting))
         trace.set_tracer_provider(current)
         atexit.register(current.shutdown)
         # A child of multiprocessing skips exit handlers and runs these; it forgets those of its parent.
@@ -204,8 +143,11 @@ def _flush_at_exit_of_child(provider: TracerProvider) -> None:
     multiprocessing_util.Finalize(None, provider.shutdown, exitpriority=0)
 
 
-def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQueue:
-    """Spans to the Collector, counted in ``spans``; OTEL_BSP_* says how many wait, for how long and go at once."""
+def queue(environ: os._Environ[str] | dict[str, str], spans: Counter, waiting: Gauge | None = None) -> SpanQueue:
+    """Spans to the Collector, counted in ``spans`` and while they wait in ``waiting``.
+
+    OTEL_BSP_* says how many wait, for how long and go at once.
+    """
 
     def number(name: str, default: int) -> int:
         text = environ.get(name, "").strip()
@@ -218,6 +160,7 @@ def queue(environ: os._Environ[str] | dict[str, str], spans: Counter) -> SpanQue
     return SpanQueue(
         lambda: exporter(environ),
         spans,
+        waiting,
         limit=number("OTEL_BSP_MAX_QUEUE_SIZE", _QUEUE_SPANS),
         batch=number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", _BATCH_SPANS),
         delay=number("OTEL_BSP_SCHEDULE_DELAY", _DELAY_MILLISECONDS) / 1000,
@@ -235,15 +178,29 @@ def flush_on_sigterm(shutdown: Callable[[], object], flush: Callable[[], object]
     own = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # In a thread: this code may have interrupted one that holds a lock that sending needs.
-        sender = threading.Thread(target=flush if callable(own) else shutdown, daemon=True)
-        sender.start()
+        # What was interrupted here may hold a lock that sending needs, and even one of `threading`.
         if callable(own):
+            _thread.start_new_thread(flush, ())
             own(number, frame)
             return
-        sender.join(_EXIT_SECONDS)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        ended = threading.Event()
+        _thread.start_new_thread(_end, (shutdown, ended))
+        _thread.start_new_thread(_kill, (_EXIT_SECONDS,))
+        ended.wait(_HELD_SECONDS)  # then it goes on, until the process ends
 
     if callable(own) or own is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, handle)
+
+
+def _end(shutdown: Callable[[], object], ended: threading.Event) -> None:
+    try:
+        shutdown()
+    finally:
+        _kill()
+        ended.set()
+
+
+def _kill(after: float = 0.0) -> None:
+    time.sleep(after)
+    os.kill(os.getpid(), signal.SIGTERM)

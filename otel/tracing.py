@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import re
+import threading
 import time
 import traceback
 import uuid
@@ -44,6 +45,7 @@ from opentelemetry.util.types import AnyValue, Attributes
 from prometheus_client import Counter
 
 from modelwatch import __version__
+from modelwatch.otel.naming import is_name
 from modelwatch.telemetry import spans as S
 
 log = logging.getLogger("modelwatch.otel")
@@ -89,6 +91,21 @@ def decided(sampler: Sampler) -> Decided | None:
         if told == ParentBased(root).get_description():  # type: ignore[no-untyped-call]  # ships none
             return Decided(bound, by_parent=True)
     return None
+
+
+_reading = threading.local()
+for _quoting in ("opentelemetry.baggage.propagation", "opentelemetry.trace.span"):
+    # What they complain of they quote: headers, that is what a caller wrote.
+    logging.getLogger(_quoting).addFilter(lambda _: not getattr(_reading, "headers", False))
+
+
+def extracted(headers: Mapping[str, str], context: Context) -> Context:
+    """What the propagators make of a caller's headers, with nothing said of those that are wrong."""
+    _reading.headers = True
+    try:
+        return propagate.extract(headers, context=context)
+    finally:
+        _reading.headers = False
 
 
 class RemoteParent:
@@ -251,7 +268,7 @@ class Recorder:
             if found is not None:
                 ids, span, flags = found.groups()
                 return current, RemoteParent(int(ids, 16), int(span, 16), int(flags, 16))
-        context = propagate.extract(headers, context=current)
+        context = extracted(headers, current)
         return context, trace.get_current_span(context).get_span_context()
 
     def emit(
@@ -269,7 +286,8 @@ class Recorder:
         """Hand a finished span to the processors. ``start`` and ``end`` are nanoseconds since the epoch."""
         error = span.error
         if error is not None or span.added is not None:
-            attributes = {**attributes, **(span.added or {}), **({} if error is None else {S.ERROR_TYPE.key: error})}
+            added = {key: value for key, value in (span.added or {}).items() if _may_leave(key)}
+            attributes = {**attributes, **added, **({} if error is None else {S.ERROR_TYPE.key: error})}
         readable = ReadableSpan(
             name,
             span.context,
@@ -397,8 +415,15 @@ class Trace:
         self.root = OpenSpan(self.root.context)
 
 
+def _may_leave(key: str) -> bool:
+    return key in S.ADDED or key.startswith(S.NAMESPACE)
+
+
 class _CurrentSpan(NonRecordingSpan):
-    """What other instrumentation sees: always the innermost open span, so one attach serves every stage."""
+    """What other instrumentation sees: always the innermost open span, so one attach serves every stage.
+
+    Of what it adds, only what the contract lists is kept: anybody may call anything an attribute.
+    """
 
     def __init__(self, owner: Trace) -> None:  # the base class keeps a context, which is made here when asked for
         self._owner = owner
@@ -410,16 +435,16 @@ class _CurrentSpan(NonRecordingSpan):
         return self._owner.recording
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
-        if self._owner.recording:
-            self._owner.innermost().add({key: value})
+        self.set_attributes({key: value})
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         if self._owner.recording:
-            self._owner.innermost().add(attributes)
+            self._owner.innermost().add({key: value for key, value in attributes.items() if key in S.ADDED})
 
     def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
         if self._owner.recording:
-            self._owner.innermost().add_event(Event(name, attributes, timestamp))
+            kept = {key: value for key, value in (attributes or {}).items() if key in S.ADDED}
+            self._owner.innermost().add_event(Event(name if is_name(name) else "event", kept, timestamp))
 
     def __repr__(self) -> str:
         return f"modelwatch span of {self.get_span_context()!r}"

@@ -24,6 +24,7 @@ def config(fleet: Fleet) -> Json:
     processors = intake.processors(MEMORY_LIMIT, fleet)
     gateway = f"{named('exporters', 'otlp', version)}/gateway"
     pipelines = {signal: intake.pipeline(["otlp"], list(processors), [gateway]) for signal in ("traces", "logs")}
+    pipelines |= intake.metrics(processors, [gateway], version)
     return {
         "extensions": intake.extensions(addresses),
         "receivers": intake.receivers(addresses),

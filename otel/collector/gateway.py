@@ -43,6 +43,7 @@ def config(fleet: Fleet) -> Json:
     pipelines: Json = {
         "traces/in": intake.pipeline(["otlp"], early, [metrics, *([KEPT] if traces else [])]),
         "metrics/spans": intake.pipeline([metrics], [], ["prometheus", *sent]),
+        **intake.metrics(processors, ["prometheus", *sent], version),
     }
     connectors: Json = {metrics: _span_metrics(fleet, version)}
     if traces:

@@ -10,13 +10,14 @@ from typing import Any
 
 from modelwatch.model.addresses import Addresses
 from modelwatch.model.types import Fleet
-from modelwatch.otel.collector import redaction
+from modelwatch.otel.collector import foreign, redaction
 from modelwatch.otel.collector.destinations import QUEUE, STATE
-from modelwatch.otel.collector.names import named
+from modelwatch.otel.collector.names import Version, named
 
 Json = dict[str, Any]
 
 MEMORY, REDACTION, SCRUB, HEALTH = "memory_limiter", "redaction", "transform/scrub", "health_check"
+METRICS = "filter/metrics"
 
 
 def processors(memory: int, fleet: Fleet) -> Json:
@@ -33,6 +34,18 @@ def processors(memory: int, fleet: Fleet) -> Json:
         SCRUB: redaction.transform(version),
         REDACTION: redaction.processor(fleet),
     }
+
+
+def metrics(processors: Json, exporters: list[str], version: Version) -> Json:
+    """The pipeline that takes metrics in, by its name, where the release can be told what may leave.
+
+    Its filter is added to ``processors``; what is dropped need not be looked at any further.
+    """
+    if not foreign.taken(version):
+        return {}
+    first, *rest = processors
+    processors[METRICS] = redaction.dropped_metrics()
+    return {"metrics/in": pipeline(["otlp"], [first, METRICS, *rest], exporters)}
 
 
 def extensions(addresses: Addresses) -> Json:

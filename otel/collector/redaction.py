@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from modelwatch.model.types import Fleet
-from modelwatch.otel.collector import lines
+from modelwatch.otel.collector import foreign, lines
 from modelwatch.otel.collector.names import Version, knows, path
 from modelwatch.telemetry.private import BLOCKED, CONVENTIONS
 from modelwatch.telemetry.spans import FEATURE_PREFIX, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
@@ -66,7 +66,7 @@ def transform(version: Version) -> dict[str, Any]:
     ]
     if knows("event_name", version):
         log.append(f'set({at("log", "event_name")}, "") where not IsMatch({at("log", "event_name")}, "{_EVENT}")')
-    return {
+    body: dict[str, Any] = {
         # What cannot be cleared is dropped.
         "error_mode": "propagate",
         "trace_statements": [
@@ -90,6 +90,14 @@ def transform(version: Version) -> dict[str, Any]:
         ],
         "log_statements": [{"context": "log", "statements": log}],
     }
+    if foreign.taken(version):
+        body["metric_statements"] = foreign.statements()
+    return body
+
+
+def dropped_metrics() -> dict[str, Any]:
+    """Config of the filter processor for metrics that come in."""
+    return foreign.dropped([_literal(blocked) for blocked in BLOCKED])
 
 
 def _literal(pattern: str) -> str:

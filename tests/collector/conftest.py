@@ -43,15 +43,15 @@ class Running:
         return self.log.read_text("utf-8")
 
 
-def until(check: Callable[[], Any], what: str) -> Any:
+def until(check: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """The first true answer of ``check``; fails with ``what`` if there is none in time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = check()
         if found:
             return found
         time.sleep(0.1)
-    pytest.fail(f"waited {PATIENCE} s in vain for {what}")
+    pytest.fail(f"waited {patience} s in vain for {what}")
 
 
 def fetch(url: str, accept: str = "*/*") -> str:

@@ -34,9 +34,10 @@ def agent(fleet: Fleet) -> dict[str, Any]:
 def test_the_agent_redacts_before_it_sends_and_samples_nothing(fleet: Fleet) -> None:
     """Sampling and span metrics need all spans of a trace in one place."""
     made = agent(fleet)
-    assert set(made["service"]["pipelines"]) == {"traces", "logs"}
-    for pipeline in made["service"]["pipelines"].values():
-        assert pipeline["processors"] == ["memory_limiter", "resource_detection", "transform/scrub", "redaction"]
+    assert set(made["service"]["pipelines"]) == {"traces", "logs", "metrics/in"}
+    for name, pipeline in made["service"]["pipelines"].items():
+        first, *rest = ["memory_limiter", "resource_detection", "transform/scrub", "redaction"]
+        assert pipeline["processors"] == ([first, "filter/metrics", *rest] if name == "metrics/in" else [first, *rest])
         assert pipeline["exporters"] == ["otlp_grpc/gateway"]
     assert made["processors"]["redaction"]["allow_all_keys"] is False
     assert "connectors" not in made
@@ -185,7 +186,7 @@ def test_with_the_config_of_the_readme_a_trace_a_trace_stays_on_one_of_several_g
 ) -> None:
     """Also when its spans come from different services at different times; and both gateways get their part."""
     balance = yaml.safe_load(of_readme("exporters"))
-    body = balance["exporters"]["load_balancing/gateways"]
+    bodies = balance["exporters"].values()
     folders, hosts = [], []
     for number in range(2):
         folder = tmp_path / f"gateway{number}"
@@ -194,8 +195,9 @@ def test_with_the_config_of_the_readme_a_trace_a_trace_stays_on_one_of_several_g
         run(part("otelcol-modelwatch"), "--config", str(config))
         folders.append(folder)
         hosts.append(address)
-    body["resolver"] = {"static": {"hostnames": hosts}}
-    body["protocol"]["otlp"]["tls"]["insecure"] = True
+    for body in bodies:
+        body["resolver"] = {"static": {"hostnames": hosts}}
+        body["protocol"]["otlp"]["tls"]["insecure"] = True
     (tmp_path / "balance.yaml").write_text(yaml.safe_dump(balance), "utf-8")
     start_agent("--config", str(tmp_path / "balance.yaml"))
     first, second = Service(beside), Service(beside)

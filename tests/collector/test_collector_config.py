@@ -103,7 +103,7 @@ def test_the_same_destination_for_traces_and_logs_is_two_exporters(fleet: Fleet)
 
 def test_without_destinations_spans_are_still_counted(fleet: Fleet) -> None:
     made = collector(fleet, traces=(), logs=())
-    assert set(made["service"]["pipelines"]) == {"traces/in", "metrics/spans"}
+    assert set(made["service"]["pipelines"]) == {"traces/in", "metrics/spans", "metrics/in"}
     assert made["service"]["pipelines"]["traces/in"]["exporters"] == ["span_metrics"]
 
 

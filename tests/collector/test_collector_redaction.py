@@ -56,7 +56,7 @@ def test_redaction_comes_before_counting_sampling_and_sending(fleet: Fleet) -> N
     """In every pipeline that takes data in; and the memory limit before anything else."""
     made = yaml.safe_load(generate(fleet)["otel/collector.yaml"])
     taking = [pipeline for pipeline in made["service"]["pipelines"].values() if "otlp" in pipeline["receivers"]]
-    assert len(taking) == 2
+    assert len(taking) == 3
     for pipeline in taking:
         assert pipeline["processors"][0] == "memory_limiter"
         assert pipeline["processors"][-1] == "redaction"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -170,23 +171,36 @@ def test_the_targets_of_every_scrape_job_are_up(stack: Stack) -> None:
     stack.wait("scrape of every target", down)
 
 
-def test_a_trace_of_a_prediction_is_in_jaeger_with_its_stages(stack: Stack) -> None:
-    def trace() -> Any:
-        found = json.loads(stack.text("jaeger", "/api/traces?service=flights&limit=20"))["data"]
-        return next(
-            (
-                one["spans"]
-                for one in found
-                if {"preprocessing", "predict", "postprocessing"} <= {s["operationName"] for s in one["spans"]}
-            ),
-            None,
-        )
+def _exemplars(stack: Stack) -> list[dict[str, Any]]:
+    """Those of the latency histogram whose traces have had the time to be decided and sent."""
+    query = 'model_prediction_duration_seconds_bucket{model="flight-delay"}'
+    now = time.time()
+    series = stack.prometheus("query_exemplars", query=query, start=f"{now - 3600}", end=f"{now - 45}")
+    return [exemplar for one in series for exemplar in one["exemplars"]]
 
-    spans = stack.wait("trace with all stages", trace, 300)
-    root = next(span for span in spans if span["operationName"].startswith("inference"))
-    stages = [span for span in spans if span["operationName"] in ("preprocessing", "predict", "postprocessing")]
-    assert all(span["references"][0]["spanID"] == root["spanID"] for span in stages)
-    assert sum(span["duration"] for span in stages) <= root["duration"] * 1.01 + 100
+
+def test_every_exemplar_of_the_latency_histogram_leads_to_its_trace_whose_times_add_up(stack: Stack) -> None:
+    """The histogram's value is the request's span, whose stages are its children, in order."""
+    exemplars = stack.wait("exemplar", lambda: _exemplars(stack), 300)
+    for exemplar in exemplars[-25:]:
+        trace = exemplar["labels"]["trace_id"]
+        (found,) = json.loads(stack.text("jaeger", f"/api/traces/{trace}"))["data"]
+        spans = {span["spanID"]: span for span in found["spans"]}
+        request = spans[exemplar["labels"]["span_id"]]
+        assert request["operationName"] == "inference flight-delay"
+        # Jaeger cuts to whole microseconds.
+        assert abs(request["duration"] - float(exemplar["value"]) * 1e6) <= 1.5
+        stages = sorted(
+            (span for span in spans.values() if span["references"] and span is not request),
+            key=lambda span: (span["startTime"], span["duration"]),
+        )
+        stages = [stage for stage in stages if stage["references"][0]["spanID"] == request["spanID"]]
+        assert [stage["operationName"] for stage in stages] == ["preprocessing", "predict", "postprocessing"]
+        times = [(stage["startTime"], stage["startTime"] + stage["duration"]) for stage in stages]
+        assert request["startTime"] <= times[0][0]
+        assert all(ended <= begun + 1 for (_, ended), (begun, _) in itertools.pairwise(times))
+        assert times[-1][1] <= request["startTime"] + request["duration"] + 1
+        assert sum(stage["duration"] for stage in stages) <= request["duration"]
 
 
 def test_a_fault_becomes_a_page_and_healing_it_a_resolve(stack: Stack) -> None:

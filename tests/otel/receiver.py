@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,13 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
+HANG_UP = 0
+"""An answer: none, after all has been taken."""
+
 
 class Receiver(ThreadingHTTPServer):
-    """``requests`` as they came; answers once ``open`` is set."""
+    """``requests`` that were taken; answers once ``open`` is set, first as ``answers`` says: status and Retry-After."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[ExportTraceServiceRequest] = []
+        self.answers: deque[tuple[int, str]] = deque()
+        self.closed = False
         self.open = threading.Event()
         self.open.set()
 
@@ -54,8 +61,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.open.wait()
-        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
+        if self.server.closed:  # a connection outlives the server that took it
+            self.close_connection = True
+            return
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
+        status, after = self.server.answers.popleft() if self.server.answers else (200, "")
+        if status in {200, HANG_UP}:
+            self.server.requests.append(ExportTraceServiceRequest.FromString(body))
+        if status == HANG_UP:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        if after:
+            self.send_header("Retry-After", after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -64,11 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
+def receiver(port: int = 0) -> Iterator[Receiver]:
+    server = Receiver(port)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
+    server.closed = True
     server.open.set()
     server.shutdown()
     thread.join()

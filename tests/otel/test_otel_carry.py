@@ -51,7 +51,7 @@ def assert_every_child_is_under_its_own_parent(spans: InMemorySpanExporter, requ
         assert root.parent is None
         assert found["predict"].parent == found["postprocessing"].parent == root.context
         assert found["call"].parent == found["predict"].context
-        assert found["call"].name == f"call-{(root.attributes or {})['number']}"
+        assert found["call"].name == f"call-{(root.attributes or {})['http.response.status_code']}"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_in_a_thousand_threads_at_once_every_child_is_under_its_own_parent(
 
     def request(number: int) -> None:
         with traced.inference() as inference:
-            trace.get_current_span().set_attribute("number", number)
+            trace.get_current_span().set_attribute("http.response.status_code", number)
             together.wait(60)  # all requests are open now
             with inference.stage("predict"), tracer.start_as_current_span(f"call-{number}"):
                 pass
@@ -92,7 +92,7 @@ def test_in_a_thousand_tasks_at_once_every_child_is_under_its_own_parent(
 
     async def request(number: int) -> None:
         with traced.inference() as inference:
-            trace.get_current_span().set_attribute("number", number)
+            trace.get_current_span().set_attribute("http.response.status_code", number)
             await asyncio.sleep(0.01)
             await predict(number)
             with inference.stage("postprocessing"):
@@ -114,7 +114,7 @@ def test_in_a_thousand_tasks_that_use_an_executor_every_child_is_under_its_own_p
 
     async def request(number: int, executor: ThreadPoolExecutor) -> int:
         with traced.inference() as inference:
-            trace.get_current_span().set_attribute("number", number)
+            trace.get_current_span().set_attribute("http.response.status_code", number)
             with inference.stage("predict"):
                 answer = await run_in_executor(executor, call, number=number)
             with inference.stage("postprocessing"):

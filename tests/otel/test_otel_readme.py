@@ -105,9 +105,11 @@ def test_every_call_that_the_page_lists_exists(watch: Watch) -> None:
 
 
 def test_the_numbers_that_the_page_names_are_the_codes() -> None:
-    from modelwatch.otel import backlog, sdk
+    from modelwatch.otel import backlog, outage, sdk
 
-    assert f"queue of {sdk._QUEUE_SPANS:,}" in README
+    said = " ".join(README.split())
+    assert f"queue of {sdk._QUEUE_SPANS:,}" in said
+    assert f"1, 2, 4, 8, then every {outage.LONGEST_SECONDS:.0f} seconds" in said
     assert f"finds {backlog._LIMIT:,} records" in README
 
 

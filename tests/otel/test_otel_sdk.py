@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from modelwatch.model.types import Model
-from modelwatch.otel.sdk import PatientExporter, resource
+from modelwatch.otel.sdk import resource
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVICE = """
@@ -137,7 +134,10 @@ def test_a_dead_collector_costs_one_line_and_no_prediction() -> None:
     out, err = running.communicate()
     assert running.returncode == 0
     assert 'outcome="success",version="7"} 501.0' in out
-    assert err.splitlines() == ["spans do not reach the Collector and are dropped until they do; predictions go on"]
+    assert err.splitlines() == [
+        "spans do not reach the Collector; up to 8192 wait until they do, and predictions go on",
+        "1002 spans are lost: the process ends while they do not reach the Collector",
+    ]
 
 
 def test_a_disabled_sdk_watches_untraced(collector: Collector) -> None:
@@ -172,41 +172,6 @@ trace.set_tracer_provider(provider)
     )
     assert json.loads(running.stdout) == ["predict", "inference flight-delay"]
     assert collector.names == []
-
-
-class Flaky(SpanExporter):
-    """Answers as told, and logs as the OTLP exporter does."""
-
-    def __init__(self) -> None:
-        self.up, self.calls = False, 0
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.calls += 1
-        if not self.up:
-            logging.getLogger(__name__).error("Failed to export span batch")
-        return SpanExportResult.SUCCESS if self.up else SpanExportResult.FAILURE
-
-
-def test_an_outage_is_told_when_it_starts_and_ends_and_tried_ever_more_rarely(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    now, flaky = [0.0], Flaky()
-    patient = PatientExporter(flaky, pause=10, clock=lambda: now[0])
-    batch = (ReadableSpan("x"),) * 5
-    tries = []
-    for second in range(120):
-        now[0] = float(second)
-        before_ = flaky.calls
-        patient.export(batch)
-        if flaky.calls > before_:
-            tries.append(second)
-    assert tries == [0, 10, 30, 70]
-    flaky.up, now[0] = True, 130.0
-    assert patient.export(batch) is SpanExportResult.SUCCESS
-    assert [record.message for record in caplog.records] == [
-        "spans do not reach the Collector and are dropped until they do; predictions go on",
-        "spans reach the Collector again; 600 were lost meanwhile",
-    ]
 
 
 def test_each_process_has_an_id_of_its_own(model: Model) -> None:

@@ -318,8 +318,10 @@ slowest = 0
 for _ in range(6000):
     start = time.thread_time(); request(); slowest = max(slowest, time.thread_time() - start)
 from opentelemetry import trace
+start = time.monotonic()
 trace.get_tracer_provider().shutdown()
-told(); print(slowest)
+ended = time.monotonic() - start
+told(); print(slowest); print(ended)
 """
     collector.open.clear()
     endpoint = "http://127.0.0.1:1" if collector_is == "dead" else collector.url
@@ -328,11 +330,14 @@ told(); print(slowest)
     out, errors = running.communicate(timeout=120)
     assert running.returncode == 0, errors
     served, sent, failed, dropped = (int(text) for text in out.splitlines()[0].split())
-    assert (served, sent) == (6000, 0)
-    assert failed + dropped == 12_000
+    assert (served, sent, failed, dropped) == (6000, 0, 0, 12_000)
     assert float(out.splitlines()[1]) < 0.1
     assert time.monotonic() - begun < 60
-    assert errors.splitlines() == ["spans do not reach the Collector and are dropped until they do; predictions go on"]
+    assert float(out.splitlines()[2]) < 10, "ending takes two tries at the most"
+    assert errors.splitlines() == [
+        "spans do not reach the Collector; up to 1000 wait until they do, and predictions go on",
+        "1000 spans are lost: the process ends while they do not reach the Collector",
+    ]
 
 
 def test_a_collector_that_comes_back_gets_spans_again(collector: Receiver) -> None:
@@ -345,3 +350,47 @@ told()
     running = run(SERVICE + COUNT + code, collector.url)
     out, errors = running.communicate(timeout=60)
     assert out == "20 40 0 0\n", errors
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "__import__('modelwatch.otel.backlog').otel.backlog.BACKLOG._lock",
+        "trace.get_tracer_provider()._active_span_processor._span_processors[0]._counting",
+        "watch._requests.success._value._lock",
+        "threading._active_limbo_lock",
+        "logging.getLogger('modelwatch.otel').manager.root.handlers[0].lock",
+    ],
+    ids=["backlog", "queue", "counter", "threading", "logging"],
+)
+def test_a_process_told_to_stop_while_its_main_thread_holds_a_lock_sends_all_and_ends(
+    collector: Receiver, lock: str
+) -> None:
+    """A signal's handler runs wherever the main thread is, and what is sent then needs all of these locks."""
+    code = f"""
+import logging
+from opentelemetry import trace
+logging.basicConfig()
+for _ in range(20): request()
+lock = {lock}
+with lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.001)  # the handler runs at the latest here
+time.sleep(60)
+"""
+    begun = time.monotonic()
+    running = run(SERVICE + code, collector.url, OTEL_BSP_SCHEDULE_DELAY="600000")
+    assert running.wait(60) == -signal.SIGTERM, running.communicate()[1]
+    assert time.monotonic() - begun < 30
+    assert Counter(collector.names) == {"predict": 20, "inference flight-delay": 20}
+
+
+def test_a_process_told_to_stop_whose_main_thread_never_lets_go_ends_all_the_same(collector: Receiver) -> None:
+    code = """
+with __import__("modelwatch.otel.backlog").otel.backlog.BACKLOG._lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+    begun = time.monotonic()
+    assert run(SERVICE + code, collector.url).wait(60) == -signal.SIGTERM
+    assert time.monotonic() - begun < 30

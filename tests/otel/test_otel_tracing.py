@@ -176,19 +176,29 @@ def test_spans_of_other_instrumentation_become_children_of_the_stage_they_ran_in
     assert not trace.get_current_span().get_span_context().is_valid
 
 
-def test_what_the_service_adds_to_the_current_span_is_kept(traced: Watch, spans: InMemorySpanExporter) -> None:
+def test_what_other_instrumentation_adds_to_the_current_span_is_kept_as_far_as_the_contract_lists_it(
+    traced: Watch, spans: InMemorySpanExporter
+) -> None:
     with traced.inference() as inference, inference.stage("predict"):
         current = trace.get_current_span()
         assert current.is_recording()
-        current.set_attribute("cache.hit", True)
-        current.set_attributes({"shard": 3})
-        current.add_event("warmed up", {"rows": 5})
+        current.set_attribute("http.route", "/predict")
+        current.set_attribute("passenger", "Ada")
+        current.set_attribute("modelwatch.outcome", "Ada")
+        current.set_attributes({"http.response.status_code": 200, "seat": "12A"})
+        current.add_event("warmed up", {"passenger": "Ada", "http.route": "/predict"})
+        current.add_event("sold to ada@example.com")
+        inference.add({"passenger": "Ada"})
     found = by_name(spans)
-    assert (
-        attributes(found["predict"]).items() >= {"cache.hit": True, "shard": 3, "modelwatch.stage": "predict"}.items()
-    )
-    assert [event.name for event in found["predict"].events] == ["warmed up"]
-    assert "cache.hit" not in attributes(found["inference flight-delay"])
+    added = {"http.route": "/predict", "http.response.status_code": 200}
+    assert set(attributes(found["predict"])) - set(S.ADDED) <= {one.key for one in S.SPAN_ATTRIBUTES}
+    assert attributes(found["predict"]).items() >= added.items()
+    assert "http.route" not in attributes(found["inference flight-delay"])
+    assert "Ada" not in str([(span.to_json(), span.events) for span in found.values()])
+    assert [(event.name, dict(event.attributes or {})) for event in found["predict"].events] == [
+        ("warmed up", {"http.route": "/predict"}),
+        ("event", {}),
+    ]
 
 
 def test_stages_of_concurrent_tasks_keep_their_own_parents(

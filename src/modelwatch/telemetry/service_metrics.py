@@ -147,11 +147,20 @@ BATCH_DURATION = Metric(
     "1 per version",
     _SERVICE,
 )
+SPANS_WAITING = Metric(
+    "modelwatch_spans_waiting",
+    _G,
+    "spans",
+    "Spans of a service that have ended and are neither sent nor failed nor dropped: many while the Collector is away.",
+    (),
+    "1 per process",
+    _SERVICE,
+)
 SPANS = Metric(
     "modelwatch_spans_total",
     _C,
     "spans",
-    "Spans of a service, by outcome (sent, failed: the Collector did not take them, dropped: the queue was full).",
+    "Spans of a service, by outcome (sent, failed: the Collector refused them, dropped: no room, or the process ends).",
     ("outcome",),
     "3",
     _SERVICE,

@@ -59,6 +59,10 @@ SERVICE_INSTANCE = Attribute("service.instance.id", "string", "one per process")
 ENVIRONMENT = Attribute("deployment.environment.name", "string", "serving.environment of the spec")
 RESOURCE_ATTRIBUTES = (SERVICE_NAME, SERVICE_VERSION, SERVICE_INSTANCE, ENVIRONMENT)
 
+# What other instrumentation may add to the helpers' spans, by OpenTelemetry's conventions; the rest stays out.
+ADDED = ("http.request.method", "http.response.status_code", "http.route")
+NAMESPACE = "modelwatch."
+
 # The exemplar label that links a histogram bucket to its trace; Grafana's exemplarTraceIdDestinations names it.
 EXEMPLAR_TRACE_ID = "trace_id"
 EXEMPLAR_SPAN_ID = "span_id"
