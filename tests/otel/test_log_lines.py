@@ -168,7 +168,8 @@ def test_nothing_private_of_a_log_call_is_written(
         raise LookupError(secret) from ValueError(secret)
     except LookupError:
         log.exception("failed", stack_info=True)
-    found = lines()
+    # Once a process, the helpers tell that such a name of a stage is none.
+    found = [line for line in lines() if line["logger"] != "modelwatch.otel"]
     assert len(found) == (8 if is_name else 13)
     assert private not in out.getvalue()
     assert json.dumps(private)[1:-1] not in out.getvalue()
