@@ -17,6 +17,7 @@ from modelwatch.alert_rules import (
     saturation,
     slo,
     staleness,
+    telemetry_path,
     traffic,
 )
 from modelwatch.alert_rules.rules import Alert, Condition, Group, Recording, RuleFile, Scope, scopes
@@ -88,5 +89,10 @@ def model_files(scope: Scope) -> tuple[RuleFile, ...]:
 
 def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
     """Ordered by model."""
-    stack = RuleFile(STACK_STEM, (Group("modelwatch/meta", fleet.stack.evaluation_interval.text, meta.rules(fleet)),))
+    interval = fleet.stack.evaluation_interval.text
+    groups = (
+        Group("modelwatch/meta", interval, meta.rules(fleet)),
+        Group("modelwatch/telemetry", interval, telemetry_path.rules()),
+    )
+    stack = RuleFile(STACK_STEM, groups)
     return (*(file for scope in scopes(fleet) for file in model_files(scope)), stack)

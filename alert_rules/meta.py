@@ -20,7 +20,7 @@ from modelwatch.telemetry.metrics import (
 WATCHDOG = "Watchdog"
 
 
-def _labels(severity: Severity | str) -> dict[str, str]:
+def labels(severity: Severity | str) -> dict[str, str]:
     # Alerts of the stack itself belong to no model: the same label set keeps grouping and routing uniform.
     return {L.MODEL: "modelwatch", L.TEAM: "platform", L.ENV: "all", L.SEVERITY: severity, L.CATEGORY: "meta"}
 
@@ -43,7 +43,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name=WATCHDOG,
             # The comparison only tells linters that always firing is meant.
             expr="vector(1) == 1",
-            labels=_labels("none"),
+            labels=labels("none"),
             summary="Alerting works from end to end",
             description="This alert always fires; whoever receives it raises the alarm when it stops.",
             runbook=Runbook(
@@ -61,7 +61,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="SidecarDown",
             expr=f"{q.selector(UP, job=EXPORTER_JOB)} == 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=labels("ticket"),
             summary="The drift sidecar is down",
             description="{{ $labels.instance }} does not answer its scrape.",
             runbook=Runbook(
@@ -87,7 +87,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="SidecarStateFailing",
             expr=f"{q.total(q.increase(q.selector(EXPORTER_STATE_FAILURES), '15m'), 'instance', 'operation')} > 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=labels("ticket"),
             summary="The drift sidecar cannot keep its counts",
             description="{{ $labels.instance }}: {{ $value | humanize }} times in 15 minutes its state failed to {{ $labels.operation }}.",
             runbook=Runbook(
@@ -121,7 +121,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="CollectorDown",
             expr=f"{q.selector(UP, job=COLLECTOR_JOB)} == 0 and max_over_time({q.selector(UP, job=COLLECTOR_JOB)}[6h]) == 1",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=labels("ticket"),
             summary="The OpenTelemetry Collector is down",
             description="{{ $labels.instance }} answered within the last six hours and no longer does.",
             runbook=Runbook(
@@ -145,7 +145,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="RuleEvaluationFailing",
             expr=f"{q.total(q.increase(q.selector(PROMETHEUS_RULE_FAILURES), '15m'), 'instance')} > 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=labels("ticket"),
             summary="Prometheus fails to evaluate rules",
             description="{{ $value | humanize }} rule evaluations failed in 15 minutes.",
             runbook=Runbook(
@@ -169,7 +169,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             ),
             # One that is lost when a part starts again is no outage: losses have to go on.
             wait="10m",
-            labels=_labels("page"),
+            labels=labels("page"),
             summary="Alerts do not reach their receivers",
             description="{{ $value | humanize }} notifications were lost in 5 minutes, and it goes on.",
             runbook=Runbook(

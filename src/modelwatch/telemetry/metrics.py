@@ -5,54 +5,11 @@ Names follow the Prometheus naming guide: base units, ``_total`` for counters, `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
+from modelwatch.telemetry.collector import COLLECTOR_METRICS
 from modelwatch.telemetry.labels import ALERT_LABELS, FEATURE, SLO
-
-
-class MetricType(StrEnum):
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Emitter(StrEnum):
-    """Who exposes a metric on its /metrics page."""
-
-    SERVICE = "service"  # modelwatch.otel, inside the model's own process
-    SIDECAR = "sidecar"  # modelwatch exporter
-    CLIENT = "client"  # the sidecar's client, inside the model's own process
-    COLLECTOR = "collector"  # span metrics and the Collector's own
-    PROMETHEUS = "prometheus"
-    ALERTMANAGER = "alertmanager"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric of the contract.
-
-    ``name`` is the name in PromQL, so a counter's ends in ``_total``; a histogram's is without ``_bucket``.
-    ``labels`` are those that the emitter sets; ``job`` and ``instance`` come with every scrape.
-    ``cardinality`` says in words how many series one model can make at the most.
-    """
-
-    name: str
-    type: MetricType
-    unit: str
-    help: str
-    labels: tuple[str, ...]
-    cardinality: str
-    emitter: Emitter
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """The series names that a selector may use."""
-        if self.type is MetricType.HISTOGRAM:
-            return (f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count")
-        return (self.name,)
-
+from modelwatch.telemetry.metric import Emitter as Emitter  # noqa: PLC0414 - the contract's face
+from modelwatch.telemetry.metric import Metric as Metric  # noqa: PLC0414
+from modelwatch.telemetry.metric import MetricType as MetricType  # noqa: PLC0414
 
 # Seconds. An SLO's latency threshold must be one of these, since a ratio is only exact at a bucket's edge.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -61,6 +18,7 @@ CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1
 OUTCOME_SUCCESS = "success"
 OUTCOME_ERROR = "error"
 SPAN_OUTCOMES = ("sent", "failed", "dropped")
+SPANS_LOST = ("failed", "dropped")
 STAGES = ("preprocessing", "predict", "postprocessing")
 
 _C, _G, _H = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM
@@ -505,12 +463,15 @@ EXPORTER_SAMPLED_ROWS_LOST = Metric(
     _SIDECAR,
 )
 
+_SPAN_LABELS = ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage")
+# Set, and all others but job and instance missing, on the series of what exceeds aggregation_cardinality_limit.
+OVERFLOW = "otel_metric_overflow"
 SPAN_CALLS = Metric(
     "traces_span_metrics_calls_total",
     _C,
     "spans",
     "Spans counted by the Collector before sampling.",
-    ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage"),
+    (*_SPAN_LABELS, OVERFLOW),
     "stages x 3, bounded by aggregation_cardinality_limit",
     _COLLECTOR,
 )
@@ -519,7 +480,7 @@ SPAN_DURATION = Metric(
     _H,
     "seconds",
     "Span durations measured by the Collector before sampling.",
-    ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage"),
+    (*_SPAN_LABELS, OVERFLOW),
     "stages x 3 x buckets, bounded by aggregation_cardinality_limit",
     _COLLECTOR,
     LATENCY_BUCKETS,
@@ -572,6 +533,9 @@ ALERTMANAGER_NOTIFICATIONS_FAILED = Metric(
     Emitter.ALERTMANAGER,
 )
 
-CONTRACT: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+CONTRACT: tuple[Metric, ...] = (
+    *(value for value in list(globals().values()) if isinstance(value, Metric)),
+    *COLLECTOR_METRICS,
+)
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CONTRACT}
 BY_SERIES: dict[str, Metric] = {series: metric for metric in CONTRACT for series in metric.series}
