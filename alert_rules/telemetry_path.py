@@ -258,8 +258,13 @@ def _undecided() -> Alert:
     )
 
 
+def overflowing() -> str:
+    """Spans that are counted in one lump."""
+    return q.selector(SPAN_CALLS, f'{OVERFLOW}="true"')
+
+
 def _overflow() -> Alert:
-    counted = q.selector(SPAN_CALLS, f'{OVERFLOW}="true"')
+    counted = overflowing()
     at = {"job": "flights", "instance": "6b1f"}
     rest = series(SPAN_CALLS, otel_metric_overflow="true", **at)
     known = series(SPAN_CALLS, span_name="predict", **at)
