@@ -31,6 +31,8 @@ _ID = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{32}")
 _BY_NAME = {kind.name: kind for kind in KINDS}
 # The board opens on a little more than the request itself.
 _AROUND_MS = 15 * 60 * 1000
+# Every page waits for the status, to tell what fires.
+_STATE_SECONDS = 2
 NO_TRACES = (
     "This preview knows of no Jaeger. Start it with --traces http://127.0.0.1:16686; "
     "modelwatch up does so where the stack sends traces to a Jaeger of its own."
@@ -110,9 +112,13 @@ class TracePages:
         if self._jaeger is None:
             return None
         try:
-            await self._jaeger.services()
+            async with asyncio.timeout(_STATE_SECONDS):
+                await self._jaeger.services()
         except UpstreamError as error:
             return {"url": self._jaeger.url, "up": False, "error": str(error)}
+        except TimeoutError:
+            slow = f"Jaeger at {self._jaeger.url} took longer than {_STATE_SECONDS} s to answer"
+            return {"url": self._jaeger.url, "up": False, "error": slow}
         return {"url": self._jaeger.url, "up": True, "error": None}
 
     def _there(self) -> Jaeger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from modelwatch.compose.preview import jaeger, upstream
+from modelwatch.compose.preview import jaeger, traces, upstream
 from modelwatch.otel.collector.jaeger import MAX_TRACES
 
 if TYPE_CHECKING:
@@ -289,6 +290,22 @@ def test_where_jaeger_does_not_answer_the_page_says_what_to_do(
     state = client.get("/api/status").json()
     assert state["prometheus"]["up"] is True
     assert state["traces"]["up"] is False and said in state["traces"]["error"]
+
+
+def test_a_jaeger_that_hangs_does_not_hold_up_the_status(
+    open_traces: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts are told on every page, whatever Jaeger does."""
+    monkeypatch.setattr(traces, "_STATE_SECONDS", 0.05)
+
+    async def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "jaeger.test":
+            await asyncio.sleep(60)
+        return recorded(request)
+
+    state = open_traces(handler).get("/api/status").json()
+    assert state["prometheus"]["up"] is True
+    assert (state["traces"]["up"], "took longer than" in state["traces"]["error"]) == (False, True)
 
 
 def test_an_answer_that_is_too_large_is_said(
