@@ -253,6 +253,8 @@ def _watch(runbooks: str) -> Section:
                 "what comes after it is full is lost.",
                 p.RATIO,
                 p.Query(q.queues(), "{{exporter}}"),
+                # A few requests that wait for a moment are not to fill the panel.
+                maximum=1,
                 lines=p.above((0.5, p.ORANGE), (0.9, p.RED)),
                 no_value="no Collector",
             ),
