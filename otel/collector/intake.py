@@ -49,7 +49,7 @@ def receivers(addresses: Addresses) -> Json:
 def service(addresses: Addresses, pipelines: Json) -> Json:
     host, _, port = addresses.internal["collector"].rpartition(":")
     # Whether names end in _total is a default that has changed; without what would change them all releases agree.
-    plain = {"without_type_suffix": True, "without_units": True, "without_scope_info": True}
+    plain = {"without_type_suffix": True, "without_units": True}
     reader = {"pull": {"exporter": {"prometheus": {"host": host, "port": int(port), **plain}}}}
     return {
         "extensions": [HEALTH, QUEUE],
