@@ -18,6 +18,7 @@ from modelwatch.alert_rules import (
     sidecar,
     slo,
     staleness,
+    telemetry_path,
     traffic,
 )
 from modelwatch.alert_rules.rules import Alert, Condition, Group, Recording, RuleFile, Scope, scopes
@@ -89,6 +90,10 @@ def model_files(scope: Scope) -> tuple[RuleFile, ...]:
 
 def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
     """Ordered by model."""
-    watchers = (*meta.rules(fleet), *sidecar.rules())
-    stack = RuleFile(STACK_STEM, (Group("modelwatch/meta", fleet.stack.evaluation_interval.text, watchers),))
+    interval = fleet.stack.evaluation_interval.text
+    groups = (
+        Group("modelwatch/meta", interval, (*meta.rules(fleet), *sidecar.rules())),
+        Group("modelwatch/telemetry", interval, telemetry_path.rules()),
+    )
+    stack = RuleFile(STACK_STEM, groups)
     return (*(file for scope in scopes(fleet) for file in model_files(scope)), stack)

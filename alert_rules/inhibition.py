@@ -64,4 +64,16 @@ INHIBITIONS = (
         ('category=~"drift|quality"', 'severity!="page"'),
         _SAME_MODEL,
     ),
+    Inhibition(
+        "spans are lost because the Collector is down",
+        ('alertname="CollectorDown"',),
+        ('alertname=~"SpansLost|SpansWaiting"', 'severity!="page"'),
+        _SAME_MODEL,
+    ),
+    Inhibition(
+        "the page says all that the ticket on the same losses would",
+        ('alertname="CollectorLosesDataForLong"', 'severity="page"'),
+        ('alertname="CollectorLosesData"',),
+        _SAME_MODEL,
+    ),
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from modelwatch.alert_rules.rules import Alert, Runbook, Scenario
-from modelwatch.alert_rules.rules import stack_labels as _labels
+from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, stack_labels
 from modelwatch.alert_rules.series import flat, grow, series, then
 from modelwatch.model.types import Fleet
 from modelwatch.telemetry import promql as q
@@ -38,7 +37,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name=WATCHDOG,
             # The comparison only tells linters that always firing is meant.
             expr="vector(1) == 1",
-            labels=_labels("none"),
+            labels=stack_labels("none"),
             summary="Alerting works from end to end",
             description="This alert always fires; whoever receives it raises the alarm when it stops.",
             runbook=Runbook(
@@ -56,7 +55,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="SidecarDown",
             expr=f"{q.selector(UP, job=EXPORTER_JOB)} == 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=stack_labels("ticket"),
             summary="The drift sidecar is down",
             description="{{ $labels.instance }} does not answer its scrape.",
             runbook=Runbook(
@@ -82,7 +81,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="SidecarStateFailing",
             expr=f"{q.total(q.increase(q.selector(EXPORTER_STATE_FAILURES), '15m'), 'instance', 'operation')} > 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=stack_labels("ticket"),
             summary="The drift sidecar cannot keep its counts",
             description="{{ $labels.instance }}: {{ $value | humanize }} times in 15 minutes its state failed to {{ $labels.operation }}.",
             runbook=Runbook(
@@ -116,7 +115,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="CollectorDown",
             expr=f"{q.selector(UP, job=COLLECTOR_JOB)} == 0 and max_over_time({q.selector(UP, job=COLLECTOR_JOB)}[6h]) == 1",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=stack_labels("ticket"),
             summary="The OpenTelemetry Collector is down",
             description="{{ $labels.instance }} answered within the last six hours and no longer does.",
             runbook=Runbook(
@@ -140,7 +139,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             name="RuleEvaluationFailing",
             expr=f"{q.total(q.increase(q.selector(PROMETHEUS_RULE_FAILURES), '15m'), 'instance')} > 0",
             wait="5m",
-            labels=_labels("ticket"),
+            labels=stack_labels("ticket"),
             summary="Prometheus fails to evaluate rules",
             description="{{ $value | humanize }} rule evaluations failed in 15 minutes.",
             runbook=Runbook(
@@ -164,7 +163,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
             ),
             # One that is lost when a part starts again is no outage: losses have to go on.
             wait="10m",
-            labels=_labels("page"),
+            labels=stack_labels("page"),
             summary="Alerts do not reach their receivers",
             description="{{ $value | humanize }} notifications were lost in 5 minutes, and it goes on.",
             runbook=Runbook(

@@ -13,8 +13,9 @@ def series(metric: Metric, *, part: str = "", le: str = "", **labels: str) -> st
 
 
 def grow(per_step: float, steps: int, start: float = 0) -> str:
-    """A counter that grows by ``per_step``."""
-    return f"{promql.number(start)}+{promql.number(per_step)}x{steps}"
+    """A counter that grows by ``per_step``, or a gauge that falls where that is negative."""
+    sign = "-" if per_step < 0 else "+"
+    return f"{promql.number(start)}{sign}{promql.number(abs(per_step))}x{steps}"
 
 
 def flat(value: float, steps: int) -> str:

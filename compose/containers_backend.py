@@ -106,6 +106,9 @@ class ContainersBackend:
             "MODELWATCH_RETENTION": stack.retention.text,
             "MODELWATCH_SCRAPE_INTERVAL": stack.scrape_interval.text,
             "MODELWATCH_SPECS": str(folder.home / "specs"),
+            "MODELWATCH_TRACES": f"http://{self.setup.addresses.internal['jaeger']}"
+            if "jaeger" in self._profiles
+            else "",
         }
 
     def prepare(self) -> dict[str, str]:

@@ -35,6 +35,8 @@ def note(part: Part, public: Mapping[str, str]) -> str:
     if url is None:
         return ""
     there = ui(url)
+    if there is None and part.name == "jaeger":
+        return f"{API_ONLY}; the preview draws its traces at http://{public['preview']}/traces"
     if there is None:
         return API_ONLY
     return CLASSIC if urlsplit(there).path.startswith("/classic/") else ""

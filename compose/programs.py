@@ -170,6 +170,7 @@ class Plan:
             self.stack.scrape_interval.text,
             "--listen",
             self.addresses["preview"],
+            *(("--traces", f"http://{self.addresses['jaeger']}") if self.jaeger else ()),
         )
 
     def _demo(self) -> tuple[Program, ...]:

@@ -95,7 +95,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="preview",
         title="preview",
-        does="dashboards and runbooks without Grafana",
+        does="dashboards, runbooks and traces without Grafana",
         address="preview",
         ready="/healthz",
         page="/",

@@ -94,7 +94,9 @@ def _line(part: Part, seen: _Seen) -> Line:
     url = part.page_url(record.public) if state in ("ready", "starting", "degraded") else None
     about = note(part, record.public) if state == "ready" else ""
     version = record.versions.get(part.name, "")
-    return Line(part.name, part.title, part.core, state, since, url, version, about or detail, about == API_ONLY)
+    return Line(
+        part.name, part.title, part.core, state, since, url, version, about or detail, about.startswith(API_ONLY)
+    )
 
 
 def _builds(tools: Mapping[str, PartStatus], now: float) -> list[str]:

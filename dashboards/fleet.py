@@ -236,5 +236,27 @@ def _watch(runbooks: str) -> Section:
                 p.Query(q.notifications(), "{{integration}}"),
                 no_value="none",
             ),
+            p.timeseries(
+                "Spans and logs that are lost",
+                "Per second: spans that services could not hand over or had no room for, what the Collector refused "
+                "for want of memory (services try that again), and what it gave up or had no room for. Traces have "
+                "holes then; predictions go on.",
+                p.SHORT,
+                p.Query(q.spans_lost_by_services(), "{{outcome}} in {{job}}"),
+                p.Query(q.refused_by_collector(), "refused by the Collector: {{receiver}}"),
+                p.Query(q.lost_by_collector(), "lost by the Collector: {{exporter}}"),
+                no_value="none",
+            ),
+            p.timeseries(
+                "Queues of the Collector",
+                "How much of each queue on disk is taken. One that grows has a destination that is down or too slow; "
+                "what comes after it is full is lost.",
+                p.RATIO,
+                p.Query(q.queues(), "{{exporter}}"),
+                # A few requests that wait for a moment are not to fill the panel.
+                maximum=1,
+                lines=p.above((0.5, p.ORANGE), (0.9, p.RED)),
+                no_value="no Collector",
+            ),
         ),
     )

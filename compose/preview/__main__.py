@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="Prometheus' own, for $__rate_interval (%(default)s)",
     )
     parser.add_argument(
-        "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686: where exemplars lead"
+        "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686, whose traces are drawn"
     )
     options = parser.parse_args(argv)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ from starlette.staticfiles import StaticFiles
 from modelwatch.compose.preview import pages
 from modelwatch.compose.preview.boards import Board, Boards, Snapshot
 from modelwatch.compose.preview.guard import Guard
+from modelwatch.compose.preview.jaeger import Jaeger
 from modelwatch.compose.preview.prometheus import MAX_REQUEST_BYTES, Prometheus
 from modelwatch.compose.preview.runbooks import Runbooks
 from modelwatch.compose.preview.status import status as status_of
+from modelwatch.compose.preview.traces import TracePages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +37,7 @@ STATIC = Path(__file__).parent / "static"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``scrape_interval`` is what Grafana's data source would be told, for ``$__rate_interval``;
-    ``traces`` the address of a Jaeger, where exemplars lead."""
+    ``traces`` the address of a Jaeger, whose traces are drawn here and where exemplars lead."""
 
     dashboards: Path
     prometheus: str
@@ -57,6 +60,9 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
             Route("/runbooks", lambda _: RedirectResponse("/runbooks/")),
             Route("/runbooks/", site.runbook_index),
             Route("/runbooks/{model}/{alert}", site.runbook),
+            Route("/traces", site.traces.index),
+            Route("/traces/", lambda _: RedirectResponse("/traces")),
+            Route("/traces/{trace}", site.traces.trace),
             Route("/api/search", site.search),
             Route("/api/dashboards/uid/{uid}", site.dashboard_json),
             Route("/api/runbooks", site.runbooks_json),
@@ -87,11 +93,15 @@ class _Site:
         self.boards = Boards(settings.dashboards)
         self.runbooks = Runbooks(settings.runbooks)
         self.prometheus = Prometheus(settings.prometheus, transport)
+        self.jaeger = Jaeger(settings.traces, transport) if settings.traces else None
+        self.traces = TracePages(self.jaeger, self.prometheus, self.snapshot)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self.prometheus.close()
+        if self.jaeger:
+            await self.jaeger.close()
 
     async def snapshot(self) -> Snapshot:
         return await run_in_threadpool(self.boards.read)
@@ -148,7 +158,7 @@ class _Site:
             "version": board.version,
             "texts": board.texts,
             "scrapeInterval": self.settings.scrape_interval,
-            "traces": self.settings.traces,
+            "traces": "/traces" if self.jaeger else None,
         }
         return JSONResponse({"dashboard": board.document, "meta": meta})
 
@@ -157,7 +167,10 @@ class _Site:
         return JSONResponse([{"model": e.model, "alert": e.alert, "title": e.title, "url": e.path} for e in entries])
 
     async def status(self, _: Request) -> Response:
-        return JSONResponse(await status_of(self.prometheus, await self.snapshot(), self.runbooks))
+        seen, traces = await asyncio.gather(
+            status_of(self.prometheus, await self.snapshot(), self.runbooks), self.traces.state()
+        )
+        return JSONResponse({**seen, "traces": traces})
 
     async def query(self, request: Request) -> Response:
         query = request.url.query

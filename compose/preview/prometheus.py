@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
-import httpx2
+from modelwatch.compose.preview.upstream import Upstream, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx2
 
 _POSTABLE = frozenset({"query", "query_range", "query_exemplars", "series", "labels"})
 _LABEL_VALUES = re.compile(r"label/[A-Za-z_:][A-Za-z0-9_:]*/values")
 _PARAMETERS = frozenset({"query", "start", "end", "step", "time", "match[]", "limit", "timeout", "lookback_delta"})
 MAX_REQUEST_BYTES = 64 * 1024
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-_CONCURRENT = 8
-_TIMEOUT = httpx2.Timeout(30, connect=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +53,11 @@ class Prometheus:
     """One Prometheus at ``url``. ``transport`` stands in for the network in tests."""
 
     def __init__(self, url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self.url = _without_credentials(url)
-        local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-        self._client = httpx2.AsyncClient(
-            base_url=url.rstrip("/") + "/",
-            timeout=_TIMEOUT,
-            transport=transport,
-            trust_env=not local,  # a proxy from the environment does not know this machine's loopback
-        )
-        self._slots = asyncio.Semaphore(_CONCURRENT)
+        self._upstream = Upstream("Prometheus", url, transport, takes=self._takes)
+        self.url = self._upstream.url
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._upstream.close()
 
     async def forward(self, method: str, path: str, query: str) -> Answer:
         """Ask one of the allowed endpoints; ``query`` is urlencoded. Parameters that are not known are dropped."""
@@ -77,9 +68,9 @@ class Prometheus:
         pairs = [pair for pair in parse_qsl(query) if pair[0] in _PARAMETERS]
         return await self._ask(method, f"api/v1/{path}", urlencode(pairs))
 
-    async def get(self, path: str) -> Answer:
-        """GET for the server's own use."""
-        return await self._ask("GET", path, "")
+    async def get(self, path: str, query: str = "") -> Answer:
+        """GET for the server's own use; ``query`` is urlencoded."""
+        return await self._ask("GET", path, query)
 
     async def _ask(self, method: str, path: str, query: str) -> Answer:
         form: Mapping[str, Any] = {}
@@ -88,31 +79,12 @@ class Prometheus:
         elif query:
             path = f"{path}?{query}"
         try:
-            async with self._slots, self._client.stream(method, path, **form) as response:
-                return await _bounded(response, self.url)
-        except httpx2.TimeoutException:
-            return failure(504, "timeout", f"Prometheus at {self.url} took too long to answer")
-        except httpx2.HTTPError as error:
-            refused = isinstance(error, httpx2.ConnectError)
-            reason = "no connection" if refused else str(error) or type(error).__name__
-            return failure(502, "unavailable", f"Prometheus at {self.url} does not answer: {reason}")
+            reply = await self._upstream.ask(method, path, **form)
+        except UpstreamError as error:
+            return failure(error.status, error.kind, str(error))
+        return Answer(reply.status, reply.body)
 
-
-async def _bounded(response: httpx2.Response, url: str) -> Answer:
-    if "json" not in response.headers.get("content-type", ""):
-        message = f"{url} answers with HTTP {response.status_code}, but not as Prometheus does: check --prometheus"
-        return failure(502, "unavailable", message)
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            limit = MAX_ANSWER_BYTES // 1024 // 1024
-            return failure(
-                502, "too_large", f"the answer is larger than {limit} MiB: narrow the query or the time range"
-            )
-    return Answer(response.status_code, bytes(body))
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+    def _takes(self, status: int, content_type: str) -> None:
+        if "json" not in content_type:
+            message = f"{self.url} answers with HTTP {status}, but not as Prometheus does: check --prometheus"
+            raise UpstreamError(502, "unavailable", message)

@@ -30,8 +30,12 @@ def serve(
     traces: str | None = None,
     out: TextIO = sys.stdout,
 ) -> None:
-    """Serve ``dashboards`` (a folder of Grafana JSON) until interrupted. Raises PreviewError if it cannot start."""
+    """Serve ``dashboards`` (a folder of Grafana JSON) until interrupted. Raises PreviewError if it cannot start.
+
+    ``traces`` may be empty, where a compose file cannot leave an option out.
+    """
     host, port = _address(listen)
+    traces = traces or None
     for option, url, example in (("prometheus", prometheus, 9090), ("traces", traces, 16686)):
         if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
             raise PreviewError(f"--{option} {url!r} is no address: give one such as http://127.0.0.1:{example}")

@@ -16,6 +16,7 @@ from modelwatch.dashboards.queries.common import (
     traffic,
     with_board,
 )
+from modelwatch.telemetry import collector as c
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import records as r
@@ -81,3 +82,22 @@ def notifications() -> str:
 
 def notifications_failed() -> str:
     return total(rate(selector(m.ALERTMANAGER_NOTIFICATIONS_FAILED), RATE), "integration") + " > 0"
+
+
+def spans_lost_by_services() -> str:
+    lost = f'outcome=~"{"|".join(m.SPANS_LOST)}"'
+    return total(rate(selector(m.SPANS, lost), RATE), "job", "outcome") + " > 0"
+
+
+def lost_by_collector() -> str:
+    """Spans, log records and metric points that no destination will see."""
+    # Each exists only once something was lost, so they are not added but shown one after the other.
+    return " or ".join(f"{total(rate(selector(metric), RATE), 'exporter')} > 0" for metric in c.LOST)
+
+
+def refused_by_collector() -> str:
+    return total(rate(selector(c.REFUSED_SPANS), RATE), "receiver") + " > 0"
+
+
+def queues() -> str:
+    return f"max by (exporter) ({selector(c.QUEUE_SIZE)} / {selector(c.QUEUE_CAPACITY)})"

@@ -63,7 +63,9 @@ def receivers(addresses: Addresses) -> Json:
 
 def service(addresses: Addresses, pipelines: Json) -> Json:
     host, _, port = addresses.internal["collector"].rpartition(":")
-    reader = {"pull": {"exporter": {"prometheus": {"host": host, "port": int(port)}}}}
+    # Whether names end in _total is a default that has changed; without what would change them all releases agree.
+    plain = {"without_type_suffix": True, "without_units": True}
+    reader = {"pull": {"exporter": {"prometheus": {"host": host, "port": int(port), **plain}}}}
     return {
         "extensions": [HEALTH, QUEUE],
         "pipelines": pipelines,

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,26 @@ def collector(part: Any, run: Callable[..., Running], tmp_path: Path) -> Callabl
         until(lambda: running.process.poll() is not None or fetch(health), "the Collector")
         if running.process.poll() is not None:
             pytest.fail(running.stop())
+        return running
+
+    return start
+
+
+@pytest.fixture
+def traced(moved: Fleet) -> Fleet:
+    """Kept traces go to the stack's own Jaeger, by its documented address."""
+    models = tuple(replace(model, tracing=replace(model.tracing, sample=Decimal(0))) for model in moved.models)
+    stack = replace(moved.stack, traces=(Destination("jaeger", "jaeger", "127.0.0.1:4319"),))
+    return replace(moved, models=models, stack=stack)
+
+
+@pytest.fixture
+def jaeger(part: Any, run: Any, tmp_path: Path, page: Callable[..., str], waiting: Any) -> Callable[[Fleet], Any]:
+    def start(fleet: Fleet) -> Any:
+        config = tmp_path / "jaeger.yaml"
+        config.write_text(generate(fleet)["otel/jaeger.yaml"], "utf-8")
+        running = run(part("jaeger"), "--config", str(config))
+        waiting(lambda: page(f"http://{fleet.addresses.internal['jaeger']}/api/v3/services"), "Jaeger")
         return running
 
     return start

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,31 +13,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Status, StatusCode
 
-from modelwatch.model.types import Destination, Fleet
-from modelwatch.otel.collector import generate
+from modelwatch.model.types import Fleet
 from modelwatch.telemetry import spans as s
 
 pytestmark = [pytest.mark.real("jaeger"), pytest.mark.real("otelcol-modelwatch")]
-
-
-@pytest.fixture
-def traced(moved: Fleet) -> Fleet:
-    """Kept traces go to the stack's own Jaeger, by its documented address."""
-    models = tuple(replace(model, tracing=replace(model.tracing, sample=Decimal(0))) for model in moved.models)
-    stack = replace(moved.stack, traces=(Destination("jaeger", "jaeger", "127.0.0.1:4319"),))
-    return replace(moved, models=models, stack=stack)
-
-
-@pytest.fixture
-def jaeger(part: Any, run: Any, tmp_path: Path, page: Callable[..., str], waiting: Any) -> Callable[[Fleet], Any]:
-    def start(fleet: Fleet) -> Any:
-        config = tmp_path / "jaeger.yaml"
-        config.write_text(generate(fleet)["otel/jaeger.yaml"], "utf-8")
-        running = run(part("jaeger"), "--config", str(config))
-        waiting(lambda: page(f"http://{fleet.addresses.internal['jaeger']}/api/v3/services"), "Jaeger")
-        return running
-
-    return start
 
 
 def send_error(fleet: Fleet) -> str:

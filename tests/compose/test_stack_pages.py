@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from modelwatch.compose.pages import CLASSIC, note, ui
+from modelwatch.compose.pages import API_ONLY, CLASSIC, note, ui
 from modelwatch.compose.table import part_named
 
 UI = b"<!doctype html><div id=root></div><SCRIPT defer src='app.js'></SCRIPT>"
@@ -60,6 +60,14 @@ def test_where_the_pages_of_an_old_build_are_is_told(address):
     prometheus = part_named("prometheus")
     assert note(prometheus, {"prometheus": address}) == ""
     assert note(dataclasses.replace(prometheus, page="/old"), {"prometheus": address}) == CLASSIC
+
+
+def test_where_traces_are_drawn_is_told_where_jaeger_draws_none(address):
+    jaeger = part_named("jaeger")
+    public = {"jaeger": address, "preview": "127.0.0.1:3000"}
+    assert note(jaeger, public) == ""
+    told = note(dataclasses.replace(jaeger, page="/stand-in"), public)
+    assert told == f"{API_ONLY}; the preview draws its traces at http://127.0.0.1:3000/traces"
 
 
 def test_a_page_behind_a_login_elsewhere_is_for_people(address):

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelwatch.crosscheck import selectors
 from modelwatch.model.addresses import DEFAULT_PORTS
+from modelwatch.telemetry import collector
 from modelwatch.telemetry.metrics import BY_NAME, Emitter, MetricType
 
 REPO = Path(__file__).parents[2]
@@ -153,6 +154,8 @@ def test_every_rule_is_healthy_and_every_metric_that_it_reads_is_there(stack: St
     # What the sidecar tells only of enough rows, or only when something has changed.
     rare |= {"model_correlation_change", "model_pca_reconstruction_error_ratio"}
     rare |= {"model_low_confidence_ratio", "model_constant_output"}
+    # The Collector tells of losses from the first one on, and of logs once there are any.
+    rare |= {metric.name for metric in (*collector.LOST, collector.REFUSED_LOGS)}
     # Records: the cross-check holds that a rule reads only what its own group has recorded before it.
     rare |= {name for name in read if ":" in name}
 
@@ -201,6 +204,21 @@ def test_every_exemplar_of_the_latency_histogram_leads_to_its_trace_whose_times_
         assert all(ended <= begun + 1 for (_, ended), (begun, _) in itertools.pairwise(times))
         assert times[-1][1] <= request["startTime"] + request["duration"] + 1
         assert sum(stage["duration"] for stage in stages) <= request["duration"]
+        drawn = stack.text("preview", f"/traces/{trace}")
+        order = [
+            drawn.index(f"Level {level}: </span>{name}")
+            for level, name in ((1, request["operationName"]), (2, "predict"))
+        ]
+        assert order == sorted(order)
+
+
+def test_the_preview_leads_from_a_model_to_its_slowest_requests_and_exemplars(stack: Stack) -> None:
+    def page() -> str | None:
+        found = stack.text("preview", "/traces?model=flight-delay")
+        listed, _, exemplars = found.partition("Exemplars of latency")
+        return found if 'href="/traces/' in listed and 'href="/traces/' in exemplars else None
+
+    assert "Traces of flight-delay" in stack.wait("a list of traces and exemplars", page, 300)
 
 
 def test_a_fault_becomes_a_page_and_healing_it_a_resolve(stack: Stack) -> None:

@@ -78,6 +78,7 @@ def healthy() -> Handler:
 
 
 SAMPLES = Path(__file__).parent / "data"
+TRACES = Path(__file__).parent / "traces"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 EVIL = "<img src=x onerror=alert(1)>"
@@ -231,11 +232,39 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class RecordedJaeger(BaseHTTPRequestHandler):
+    """Answers as a real Jaeger did, whatever the time range."""
+
+    def do_GET(self) -> None:  # the name that http.server calls
+        path, _, query = self.path.partition("?")
+        kind = "batch" if "operation=batch" in query else "failed" if "outcome" in query else "unsure"
+        name = {"/api/v3/services": "services", "/api/v3/operations": "operations", "/api/traces": f"found-{kind}"}
+        traces = {p.read_text("utf-8").partition('"traceId":"')[2][:32]: p for p in TRACES.glob("trace-*.json")}
+        file = TRACES / f"{name[path]}.json" if path in name else traces.get(path.rpartition("/")[2])
+        body = file.read_bytes() if file else b'{"error":{"httpCode":404,"message":"No traces found"}}'
+        self.send_response(200 if file else 404)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
 @pytest.fixture(scope="session")
-def site(prometheus: RealPrometheus, folders: Path) -> Iterator[str]:
+def jaeger() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), RecordedJaeger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(prometheus: RealPrometheus, folders: Path, jaeger: str) -> Iterator[str]:
     command = [sys.executable, "-m", "modelwatch.compose.preview", "--dashboards", folders / "boards"]
     command += ["--runbooks", folders / "runbooks", "--prometheus", prometheus.url, "--listen", "127.0.0.1:0"]
-    command += ["--scrape-interval", "1s", "--traces", "http://127.0.0.1:16686"]
+    command += ["--scrape-interval", "1s", "--traces", jaeger]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         url = process.stdout.readline().split()[2]

@@ -88,7 +88,7 @@ def test_the_home_page_leads_from_an_alert_to_what_helps(visit: Callable[..., An
     """Dashboards, runbooks, Prometheus' state and the firing alert with both of its links."""
     with visit("/") as seen:
         page = seen.page
-        expect(page.locator(".health.up")).to_contain_text("Prometheus")
+        expect(page.locator(".health.up").first).to_contain_text("Prometheus")
         expect(page.locator(".cards a")).to_have_count(len(list((folders / "boards").glob("*.json"))))
         alert = page.locator(".alert.firing").filter(has_text="flight-delay")
         expect(alert).to_contain_text("a feature of flight-delay drifted")

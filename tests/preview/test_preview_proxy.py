@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwatch.compose.preview import prometheus
+from modelwatch.compose.preview import upstream
 from modelwatch.compose.preview.prometheus import allows
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def test_a_prometheus_that_fails_is_told_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Down, slow, something else, or too much: each in the form of Prometheus' own errors."""
-    monkeypatch.setattr(prometheus, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(upstream, "MAX_ANSWER_BYTES", 1000)
     response = open_client(handler).get("/prometheus/api/v1/query?query=up")
     body = response.json()
     assert (response.status_code, body["errorType"]) == told

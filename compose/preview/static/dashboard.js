@@ -10,7 +10,7 @@ import { loadVariables } from "./lib/variables.js";
 import { grid, section, sections } from "./layout.js";
 import { Panel } from "./panel.js";
 import { h } from "./ui/dom.js";
-import { linkBar } from "./ui/links.js";
+import { linkBar, traceLink } from "./ui/links.js";
 import { firingPill, StatusWatch } from "./ui/status.js";
 import { timeTools } from "./ui/timepicker.js";
 import { variableBar } from "./ui/variables.js";
@@ -86,6 +86,7 @@ class Dashboard {
       "nav",
       { class: "board-links", "aria-label": "Links of this dashboard" },
       linkBar(this.dashboard.links, this.boards, this.dashboard.uid, () => this.linkScope),
+      traceLink(this.meta.traces, this.dashboard, () => this.linkScope),
     );
     document
       .getElementById("main")

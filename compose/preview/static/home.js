@@ -40,14 +40,38 @@ function alertList(status) {
     : h("p", { class: "quiet-box good" }, "No alert is firing.");
 }
 
-function health(status) {
-  const { up, url, version } = status?.prometheus ?? {};
+function pill(up, text) {
   return h(
     "span",
     { class: up ? "health up" : "health down" },
     h("span", { class: "dot", "aria-hidden": "true" }),
-    up ? `Prometheus ${version} at ${url}` : "Prometheus does not answer",
+    text,
   );
+}
+
+function health(status) {
+  const { up, url, version } = status?.prometheus ?? {};
+  const traces = status?.traces;
+  return [
+    pill(up, up ? `Prometheus ${version} at ${url}` : "Prometheus does not answer"),
+    traces ? pill(traces.up, traces.up ? `Jaeger at ${traces.url}` : "Jaeger does not answer") : "",
+  ];
+}
+
+/** The lists of traces; nothing where this preview has no Jaeger. */
+function traceLinks(status) {
+  if (!status?.traces) return [];
+  const kinds = ["slowest", "failed", "unsure", "drifted", "latest"];
+  return [
+    h("h2", {}, anchor("/traces", false, "Traces")),
+    status.traces.up
+      ? h(
+          "ul",
+          { class: "tags" },
+          kinds.map((kind) => h("li", {}, anchor(`/traces?kind=${kind}`, false, kind))),
+        )
+      : h("p", { class: "quiet-box" }, `${status.traces.error}. `, anchor("/traces", false, "What to do")),
+  ];
 }
 
 function boardCard({ title, description, tags, url }, shared) {
@@ -98,7 +122,8 @@ const [{ boards, problems }, runbooks] = await Promise.all([json("/api/search"),
 // A tag that all boards carry tells them apart from none.
 const shared = boards.length > 1 ? boards[0].tags.filter((tag) => boards.every(({ tags }) => tags.includes(tag))) : [];
 const alerts = h("div", {});
-const state = h("div", {});
+const state = h("div", { class: "healths" });
+const traces = h("section", { class: "trace-links" });
 const none = (text) => h("p", { class: "quiet-box" }, text, " ", h("code", {}, "modelwatch generate"), " writes them.");
 document.getElementById("main").replaceChildren(
   h("div", { class: "home" }, [
@@ -134,6 +159,7 @@ document.getElementById("main").replaceChildren(
           )
         : none("There are none in the folder that is served."),
     ),
+    traces,
     h(
       "section",
       {},
@@ -144,5 +170,6 @@ document.getElementById("main").replaceChildren(
 );
 await new StatusWatch((status) => {
   alerts.replaceChildren(alertList(status));
-  state.replaceChildren(health(status));
+  state.replaceChildren(...health(status));
+  traces.replaceChildren(...traceLinks(status));
 }).ask();

@@ -23,7 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="where the data is (default: %(default)s)"
     )
     parser.add_argument(
-        "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686: where exemplars lead"
+        "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686, whose traces are drawn"
     )
     parser.add_argument(
         "--scrape-interval", default="15s", metavar="DURATION", help="Prometheus' own (default: %(default)s)"

@@ -10,6 +10,7 @@ CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1
 OUTCOME_SUCCESS = "success"
 OUTCOME_ERROR = "error"
 SPAN_OUTCOMES = ("sent", "failed", "dropped")
+SPANS_LOST = ("failed", "dropped")
 LINE_KINDS = ("inference", "prediction")
 LINE_OUTCOMES = ("written", "dropped")
 STAGES = ("preprocessing", "predict", "postprocessing")

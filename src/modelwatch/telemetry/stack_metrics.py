@@ -9,12 +9,15 @@ from modelwatch.telemetry.service_metrics import LATENCY_BUCKETS
 _C, _G, _H = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM
 _COLLECTOR = Emitter.COLLECTOR
 
+_SPAN_LABELS = ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage")
+# Set, and all others but job and instance missing, on the series of what exceeds aggregation_cardinality_limit.
+OVERFLOW = "otel_metric_overflow"
 SPAN_CALLS = Metric(
     "traces_span_metrics_calls_total",
     _C,
     "spans",
     "Spans counted by the Collector before sampling.",
-    ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage"),
+    (*_SPAN_LABELS, OVERFLOW),
     "stages x 3, bounded by aggregation_cardinality_limit",
     _COLLECTOR,
 )
@@ -23,7 +26,7 @@ SPAN_DURATION = Metric(
     _H,
     "seconds",
     "Span durations measured by the Collector before sampling.",
-    ("service_name", "span_name", "span_kind", "status_code", "modelwatch_model_name", "modelwatch_stage"),
+    (*_SPAN_LABELS, OVERFLOW),
     "stages x 3 x buckets, bounded by aggregation_cardinality_limit",
     _COLLECTOR,
     LATENCY_BUCKETS,

@@ -13,6 +13,7 @@ import {
   resolveLinks,
   rowMacros,
   safeUrl,
+  tracesUrl,
 } from "../../../compose/preview/static/lib/links.js";
 import { panelRange, runPanel } from "../../../compose/preview/static/lib/query.js";
 import { expand, scopedVariables } from "../../../compose/preview/static/lib/repeat.js";
@@ -342,4 +343,11 @@ test("addresses made for this machine follow the page's own port, all others sta
   for (const other of ["http://127.0.0.1:16686/trace/1", "https://grafana.example/d/x", "/d/x", "mailto-less"])
     assert.equal(own(other), other);
   assert.equal(own("javascript:alert(1)"), null);
+});
+
+test("a board's traces are those of its one model, in its time where that can be written so", () => {
+  const range = { from: "now-6h", to: "now" };
+  assert.equal(tracesUrl("/traces", ["a b"], range), "/traces?model=a+b&from=now-6h&to=now");
+  assert.equal(tracesUrl("/traces", ["a", "b"], range), "/traces?from=now-6h&to=now");
+  assert.equal(tracesUrl("/traces", ["$__all"], { from: "now/d", to: "now" }), "/traces");
 });

@@ -89,3 +89,16 @@ export function dashboardUrl(base, link, { variables, urlRange }) {
   const url = query ? `${path}${path.includes("?") ? "&" : "?"}${query}` : path;
   return hash ? `${url}#${hash}` : url;
 }
+
+const PLAIN_TIME = /^(now(-\d+[smhdw])?|\d+)$/;
+
+/** The list of traces of one model, where one is chosen, in a board's time, where that page can read it. */
+export function tracesUrl(base, models, { from, to }) {
+  const query = new URLSearchParams();
+  if (models.length === 1 && !models[0].startsWith("$")) query.set("model", models[0]);
+  if (PLAIN_TIME.test(from) && PLAIN_TIME.test(to)) {
+    query.set("from", from);
+    query.set("to", to);
+  }
+  return query.size ? `${base}?${query}` : base;
+}

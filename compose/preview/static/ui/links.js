@@ -1,6 +1,6 @@
 // The dashboard's own links, at the right of the variables.
 
-import { dashboardUrl, linkedBoards, own } from "../lib/links.js";
+import { dashboardUrl, linkedBoards, own, tracesUrl } from "../lib/links.js";
 import { interpolate } from "../lib/interpolate.js";
 import { anchor, h, icon } from "./dom.js";
 import { popover } from "./popover.js";
@@ -40,4 +40,17 @@ export function linkBar(links, boards, uid, scope) {
     if (link.tooltip) element.title = link.tooltip;
     return [element];
   });
+}
+
+/** To the traces of the model that is chosen, in the time that is shown, as both are when it is followed. */
+export function traceLink(traces, dashboard, scope) {
+  if (!traces || !dashboard.templating?.list?.some(({ name }) => name === "model")) return "";
+  const link = anchor(traces, false, icon("link"), "Traces");
+  link.className = "button quiet";
+  const aim = () => {
+    const { variables, urlRange } = scope();
+    link.href = tracesUrl(traces, variables.get("model")?.selected ?? [], urlRange);
+  };
+  for (const event of ["focus", "pointerenter", "click"]) link.addEventListener(event, aim);
+  return link;
 }

@@ -56,12 +56,7 @@ export class Tooltip {
       .map(([name, text]) => h("tr", {}, h("td", { class: "tip-label" }, name), h("td", {}, text)));
     const link =
       traces && trace
-        ? anchor(
-            `${traces.replace(/\/$/, "")}/trace/${encodeURIComponent(trace)}`,
-            true,
-            icon("link", 13),
-            "Open the trace",
-          )
+        ? anchor(`${traces}/${encodeURIComponent(trace)}`, true, icon("link", 13), "Open the trace")
         : "";
     this.box.replaceChildren(
       h("div", { class: "tip-time" }, dateText(time, zone), h("strong", {}, value)),

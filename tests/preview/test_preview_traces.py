@@ -1,0 +1,332 @@
+"""The pages of traces, with a Jaeger that is a function: what is asked, what is shown, and what to do where nothing is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from modelwatch.compose.preview import jaeger, traces, upstream
+from modelwatch.otel.collector.jaeger import MAX_TRACES
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+SAMPLES = Path(__file__).parent / "traces"
+FAILED = "db8533947522fe565d42a1c910dc1ff7"
+BATCH = "ebeb792bc71db137df3b15f705bc8456"
+EVIL = "<img src=x onerror=alert(1)>"
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def text(name: str) -> str:
+    return (SAMPLES / f"{name}.json").read_text("utf-8")
+
+
+def as_jaeger(body: str, status: int = 200) -> httpx2.Response:
+    """It calls its JSON text."""
+    return httpx2.Response(status, text=body)
+
+
+def recorded(request: httpx2.Request) -> httpx2.Response:
+    """What a real Jaeger has answered, and a Prometheus with one exemplar."""
+    path, asked = request.url.path, request.url.params
+    if request.url.host == "prometheus.test":
+        listed = [{"labels": {"trace_id": FAILED}, "value": "0.0249", "timestamp": 1795643722.3}]
+        found = [{"seriesLabels": {"version": "7"}, "exemplars": listed}]
+        data: Any = found if path.endswith("query_exemplars") else {"version": "3.1.0", "alerts": []}
+        return httpx2.Response(200, json={"status": "success", "data": data})
+    if path == "/api/traces":
+        failed = "modelwatch.outcome" in json.loads(asked["tags"])
+        batch = asked["operation"].startswith("batch")
+        return as_jaeger(text("found-batch" if batch else "found-failed" if failed else "found-unsure"))
+    bodies = {"/api/v3/services": text("services"), "/api/v3/operations": text("operations")}
+    for name, trace in (("failed", FAILED), ("batch", BATCH)):
+        bodies[f"/api/v3/traces/{trace}"] = text(f"trace-{name}")
+    missing = '{"error":{"httpCode":404,"message":"No traces found"}}'
+    return as_jaeger(bodies[path]) if path in bodies else as_jaeger(missing, 404)
+
+
+@pytest.fixture
+def open_traces(open_client: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    def make(handler: Handler = recorded) -> TestClient:
+        return open_client(handler, traces="http://jaeger.test:16686")
+
+    return make
+
+
+class Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.found += data.split()
+
+
+def words(html: str) -> str:
+    parser = Words()
+    parser.feed(html)
+    return " ".join(parser.found)
+
+
+def links(html: str) -> Iterator[str]:
+    parser = Words()
+    parser.feed(html)
+    return (str(attributes["href"]) for tag, attributes in parser.tags if tag == "a" and "href" in attributes)
+
+
+def test_the_failed_requests_of_a_model_are_listed_with_their_traces(open_traces: Callable[..., TestClient]) -> None:
+    """Duration, outcome, confidence, version; a batch stands in the list of its model."""
+    page = open_traces().get("/traces?model=flight-delay&kind=failed&from=now-6h&to=now").text
+    assert "ValueError" in page and "timeout" in page
+    assert f"/traces/{FAILED}" in set(links(page))
+    assert "24.9 ms" in words(page) and "from the last 6 hours" in words(page)
+    unsure = words(open_traces().get("/traces?kind=unsure").text)
+    assert "0.410" in unsure and "0.520" in unsure and "batch of 3" not in unsure
+    assert "batch of 3" in words(open_traces().get("/traces?kind=latest").text)
+
+
+def test_jaeger_is_asked_for_what_the_list_is_about(open_traces: Callable[..., TestClient]) -> None:
+    """By the contract's attributes on the request's own span, in the time of the address."""
+    asked: list[dict[str, str]] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/api/traces":
+            asked.append(dict(request.url.params))
+        return recorded(request)
+
+    client = open_traces(handler)
+    wanted = {
+        "slowest": {},
+        "failed": {"modelwatch.outcome": "error"},
+        "unsure": {"modelwatch.low_confidence": "true"},
+        "drifted": {"modelwatch.drifted": "true"},
+        "latest": {},
+    }
+    for kind, tags in wanted.items():
+        asked.clear()
+        assert client.get(f"/traces?model=flight-delay&kind={kind}&from=1000&to=61000").status_code == 200
+        assert {each["operation"] for each in asked} == {"inference flight-delay", "batch flight-delay"}
+        for each in asked:
+            assert json.loads(each["tags"]) == tags
+            assert (each["service"], each["start"], each["end"]) == ("flights", "1000000", "61000000")
+
+
+def test_the_slowest_are_the_slowest_of_all_and_not_of_the_newest(open_traces: Callable[..., TestClient]) -> None:
+    """Jaeger gives the newest that are long enough, so the preview asks for ever longer ones."""
+    durations = [(n * 7919) % 30_011 for n in range(30_000)]  # microseconds, newest first, each once
+    rounds = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        asked = request.url.params
+        if request.url.path != "/api/traces":
+            return recorded(request)
+        if asked["operation"].startswith("batch"):
+            return as_jaeger('{"data": []}')
+        rounds.append(asked)
+        least = int(asked.get("minDuration", "0us").removesuffix("us"))
+        chosen = [(n, d) for n, d in enumerate(durations) if d >= least][: int(asked["limit"])]
+        span = {"operationName": "inference flight-delay", "startTime": 1, "tags": []}
+        data = [{"traceID": f"{n:032x}", "spans": [{**span, "duration": d}]} for n, d in chosen]
+        return as_jaeger(json.dumps({"data": data}))
+
+    page = open_traces(handler).get("/traces?model=flight-delay").text
+    shown = [int(found, 16) for found in re.findall(r'href="/traces/([0-9a-f]{32})"', page)][: jaeger.SHOWN]
+    assert [durations[n] for n in shown] == sorted(durations, reverse=True)[: jaeger.SHOWN]
+    assert len(rounds) <= 8
+    assert "There are more" in page
+
+
+def test_a_trace_is_drawn_with_its_stages_in_order(open_traces: Callable[..., TestClient]) -> None:
+    """Without a script: names, bars, durations and what each span carries are in the page."""
+    page = open_traces().get(f"/traces/{FAILED}").text
+    said = words(page)
+    order = [
+        said.index(name) for name in ("Level 1: inference flight-delay", "Level 2: preprocessing", "Level 2: predict")
+    ]
+    assert order == sorted(order)
+    assert "Begins after 4.08 ms, takes 20.2 ms" in said and "exception.type ValueError" in said
+    assert page.count('<rect class="stage-1"') == 3  # in the bar of shares, its key and its lane
+    assert "raise ValueError" in said
+    assert "/traces?model=flight-delay" in set(links(page))
+
+
+def test_a_batch_leads_to_the_traces_of_its_requests(open_traces: Callable[..., TestClient]) -> None:
+    """Each by a link of its own."""
+    found = {
+        link for link in links(open_traces().get(f"/traces/{BATCH}").text) if re.fullmatch("/traces/[0-9a-f]{32}", link)
+    }
+    assert len(found) == 3
+
+
+def test_exemplars_of_latency_lead_to_their_traces(open_traces: Callable[..., TestClient]) -> None:
+    """Also where the list above them is empty, and said where Prometheus does not answer."""
+    page = open_traces().get("/traces?kind=drifted").text
+    assert "None of this kind" in page and f"/traces/{FAILED}" in set(links(page))
+
+    def without(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "prometheus.test":
+            raise httpx2.ConnectError("refused")
+        return recorded(request)
+
+    page = open_traces(without).get("/traces?kind=failed").text
+    assert "Prometheus at http://prometheus.test:9090 does not answer" in page and "ValueError" in page
+
+
+def test_values_of_a_trace_are_never_markup(open_traces: Callable[..., TestClient]) -> None:
+    """Names, attributes, events, services and ids of a hostile sender come out as text."""
+    evil = json.dumps(EVIL)[1:-1]
+    body = (
+        text("trace-failed")
+        .replace("ValueError", evil)
+        .replace("preprocessing", evil)
+        .replace("flights", evil)
+        .replace("874b36d3ac692d4b", evil)
+    )
+    listed = text("found-failed").replace("ValueError", evil).replace(FAILED, f'{FAILED}\\" onload=\\"alert(1)')
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.startswith("/api/v3/traces/"):
+            return as_jaeger(body)
+        if path == "/api/traces":
+            return as_jaeger(listed)
+        return recorded(request)
+
+    client = open_traces(handler)
+    for path in (f"/traces/{FAILED}", "/traces?kind=failed", f"/traces?model={EVIL}"):
+        response = client.get(path)
+        parser = Words()
+        parser.feed(response.text)
+        assert response.status_code == 200
+        assert "&lt;img" in response.text
+        assert not any(name.startswith("on") for _, attributes in parser.tags for name in attributes)
+        assert not any(
+            tag == "img" and attributes.get("src") != "/static/favicon.svg" for tag, attributes in parser.tags
+        )
+        assert "style=" not in response.text  # which the policy forbids, so nothing may need it
+
+
+def test_wrong_addresses_are_said_in_words(open_traces: Callable[..., TestClient]) -> None:
+    """An id that is none, a list that is none, a time that is none: 400, and Jaeger is not asked."""
+
+    def never(request: httpx2.Request) -> httpx2.Response:
+        raise AssertionError(request.url)
+
+    client = open_traces(never)
+    for path, said in {
+        "/traces/zz": "no trace&#39;s id",
+        f"/traces/{'a' * 33}": "no trace&#39;s id",
+        f"/traces/{FAILED[:-1]}%0a": "no trace&#39;s id",
+        "/traces?kind=worst": "slowest, failed, unsure",
+        "/traces?from=yesterday": "from=yesterday is no time",
+        "/traces?from=now&to=now-1h": "before it begins",
+    }.items():
+        response = client.get(path)
+        assert response.status_code == 400, path
+        assert said in response.text, path
+
+
+def test_ids_in_capitals_and_short_ones_lead_to_the_same_page(open_traces: Callable[..., TestClient]) -> None:
+    """As old clients and people write them."""
+    client = open_traces()
+    assert client.get(f"/traces/{FAILED.upper()}", follow_redirects=False).headers["location"] == f"/traces/{FAILED}"
+    short = client.get("/traces/db8533947522fe56", follow_redirects=False)
+    assert short.headers["location"] == "/traces/0000000000000000db8533947522fe56"
+
+
+def test_a_trace_that_jaeger_has_not_is_explained(open_traces: Callable[..., TestClient]) -> None:
+    """With status 404 and the reasons, of which the number is the generated config's own."""
+    response = open_traces().get(f"/traces/{'0' * 31}1")
+    assert response.status_code == 404
+    assert f"the newest {MAX_TRACES:,} traces in memory" in words(response.text)
+    assert "tracing.sample" in response.text
+
+
+def refuses(_: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ConnectError("Connection refused")
+
+
+def hangs(_: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ReadTimeout("too slow")
+
+
+@pytest.mark.parametrize(
+    ("behaves", "status", "said"),
+    [
+        (refuses, 502, "Jaeger at http://jaeger.test:16686 does not answer: no connection"),
+        (hangs, 504, "took too long"),
+        (lambda _: httpx2.Response(200, text="<html>hello</html>"), 502, "not as Jaeger does: check --traces"),
+        (lambda _: httpx2.Response(404, text="404 page not found"), 502, "not as Jaeger does: check --traces"),
+        (lambda _: httpx2.Response(500, text='{"error":{"message":"storage is gone"}}'), 502, "storage is gone"),
+        (lambda _: httpx2.Response(200, text="[" * 100_000), 502, "not as Jaeger does"),
+    ],
+)
+def test_where_jaeger_does_not_answer_the_page_says_what_to_do(
+    open_traces: Callable[..., TestClient], behaves: Handler, status: int, said: str
+) -> None:
+    """Being built, stopped, hanging or something else altogether: both pages name it, and the status tells."""
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return recorded(request) if request.url.host == "prometheus.test" else behaves(request)
+
+    client = open_traces(handler)
+    for path in ("/traces", f"/traces/{FAILED}"):
+        response = client.get(path)
+        assert (response.status_code, said in response.text) == (status, True), response.text
+        assert "modelwatch status" in response.text and "modelwatch logs jaeger" in response.text
+    state = client.get("/api/status").json()
+    assert state["prometheus"]["up"] is True
+    assert state["traces"]["up"] is False and said in state["traces"]["error"]
+
+
+def test_a_jaeger_that_hangs_does_not_hold_up_the_status(
+    open_traces: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts are told on every page, whatever Jaeger does."""
+    monkeypatch.setattr(traces, "_STATE_SECONDS", 0.05)
+
+    async def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "jaeger.test":
+            await asyncio.sleep(60)
+        return recorded(request)
+
+    state = open_traces(handler).get("/api/status").json()
+    assert state["prometheus"]["up"] is True
+    assert (state["traces"]["up"], "took longer than" in state["traces"]["error"]) == (False, True)
+
+
+def test_an_answer_that_is_too_large_is_said(
+    open_traces: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cut off while it comes in."""
+    monkeypatch.setattr(upstream, "MAX_ANSWER_BYTES", 1000)
+    response = open_traces().get(f"/traces/{FAILED}")
+    assert response.status_code == 502
+    assert "Too much to show" in response.text
+
+
+def test_a_model_without_traces_and_a_stack_without_jaeger_are_said(
+    open_traces: Callable[..., TestClient], open_client: Callable[..., TestClient]
+) -> None:
+    """Neither is an empty page."""
+    assert "There is no trace of churn yet" in words(open_traces().get("/traces?model=churn").text)
+    plain = open_client(recorded)
+    assert plain.get("/traces").status_code == 404
+    assert "--traces" in plain.get("/traces").text
+    assert plain.get("/api/status").json()["traces"] is None
+    assert plain.get("/api/dashboards/uid/one").json()["meta"]["traces"] is None
+    assert open_traces().get("/api/dashboards/uid/one").json()["meta"]["traces"] == "/traces"
+    assert open_traces().get("/api/status").json()["traces"]["up"] is True
