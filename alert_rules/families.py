@@ -11,6 +11,7 @@ from modelwatch.alert_rules import (
     drift_records,
     errors,
     latency,
+    log_lines,
     meta,
     performance,
     relations,
@@ -93,7 +94,7 @@ def rule_files(fleet: Fleet) -> tuple[RuleFile, ...]:
     interval = fleet.stack.evaluation_interval.text
     groups = (
         Group("modelwatch/meta", interval, (*meta.rules(fleet), *sidecar.rules())),
-        Group("modelwatch/telemetry", interval, telemetry_path.rules()),
+        Group("modelwatch/telemetry", interval, (*telemetry_path.rules(), *log_lines.rules())),
     )
     stack = RuleFile(STACK_STEM, groups)
     return (*(file for scope in scopes(fleet) for file in model_files(scope)), stack)
