@@ -64,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # pyarrow would turn a SIGTERM while it reads into an exception of its own.
     pyarrow.enable_signal_handlers(False)
-    if options.command != "serve":  # the service logs as its specs say
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     try:
         match options.command:
             case "train":
