@@ -63,7 +63,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
                 impact="Drift and data quality are not watched. Models go on answering.",
                 look=(("Sidecars", q.selector(UP, job=EXPORTER_JOB)),),
                 act=(
-                    "Look at `make logs exporter`, then restart it: counters and windows go on from its state folder.",
+                    "Look at `modelwatch logs exporter`, then restart it: counters and windows go on from its state folder.",
                 ),
             ),
             scenarios=(
@@ -95,7 +95,7 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
                     ("Journals that wait for a snapshot, in bytes", q.selector(EXPORTER_JOURNAL_BYTES)),
                 ),
                 act=(
-                    "`make logs exporter` names the file and the reason.",
+                    "`modelwatch logs exporter` names the file and the reason.",
                     "Make room on the disk, or give the folder back to the sidecar's user: it goes on by itself.",
                     "A damaged snapshot is kept beside as *.corrupt; the one before it and the journal were read instead.",
                 ),
@@ -122,7 +122,9 @@ def rules(_: Fleet) -> tuple[Alert, ...]:
                 meaning="The Collector stopped. One that was never there does not fire this.",
                 impact="No traces and no span metrics; services drop spans once their queues are full. Predictions go on.",
                 look=(("Collectors", q.selector(UP, job=COLLECTOR_JOB)),),
-                act=("Look at `make logs collector`; it restarts with its queues on disk.",),
+                act=(
+                    "Look at `modelwatch logs collector`. One that died is started again with its queues on disk; one that was stopped, `modelwatch up` starts.",
+                ),
             ),
             scenarios=(
                 Scenario(

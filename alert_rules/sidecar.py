@@ -47,7 +47,7 @@ def _refusing() -> Alert:
                 ),
             ),
             act=(
-                "`make logs exporter` names the model, the sender's address and the size, and nothing of the content.",
+                "`modelwatch logs exporter` names the model, the sender's address and the size, and nothing of the content.",
                 "not_readable, content_type, compressed, no_rows: the sender's answer says what is wrong; "
                 "the sidecar's README has the formats.",
                 "token: the sender has none, or an old one; the file of `--token-file` may hold both while it is changed.",

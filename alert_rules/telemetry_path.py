@@ -59,7 +59,7 @@ def _spans_waiting() -> Alert:
                 ("Is the Collector there", q.selector(UP, job=COLLECTOR_JOB)),
             ),
             act=(
-                "The Collector is down or refuses for now: `make status`, `make logs collector`. Spans go out by themselves once it is back.",
+                "The Collector is down or refuses for now: `modelwatch status`, `modelwatch logs collector`. Spans go out by themselves once it is back.",
                 "OTEL_EXPORTER_OTLP_ENDPOINT of the service names a place where no Collector is: mend it and restart the service.",
                 "It is there and too slow: see CollectorRefusesData and CollectorQueueFilling, or record fewer traces (`tracing.record`).",
             ),
@@ -108,7 +108,7 @@ def _spans_lost() -> Alert:
                 ),
             ),
             act=(
-                "failed: the Collector refuses them for good (a wrong token, a format that it does not take), or OTEL_EXPORTER_OTLP_ENDPOINT of the service names another program. `make logs collector`, and the service's log.",
+                "failed: the Collector refuses them for good (a wrong token, a format that it does not take), or OTEL_EXPORTER_OTLP_ENDPOINT of the service names another program. `modelwatch logs collector`, and the service's log.",
                 "dropped: the queue was full, since the Collector was away for long or takes too little (see SpansWaiting). Raise OTEL_BSP_MAX_QUEUE_SIZE, or trace fewer requests with OTEL_TRACES_SAMPLER.",
             ),
         ),
@@ -154,7 +154,7 @@ def _queue_filling() -> Alert:
                 ("Spans sent per second", q.total(q.rate(q.selector(c.SENT_SPANS), "5m"), "exporter")),
             ),
             act=(
-                "`make logs collector` says what the destination answers; look at it next. The queue drains by itself once it is back.",
+                "`modelwatch logs collector` says what the destination answers; look at it next. The queue drains by itself once it is back.",
                 "Too slow for good: give it more room, or keep fewer traces (`tracing.sample` and `tracing.keep` of the specs).",
             ),
         ),
@@ -187,7 +187,7 @@ def _losing() -> tuple[Alert, Alert]:
             ("How full the queues are", f"{q.selector(c.QUEUE_SIZE)} / {q.selector(c.QUEUE_CAPACITY)}"),
         ),
         act=(
-            "`make logs collector` has the destination's answer: 401 or 403 is a key (`secrets/`), 400 a format or a limit, 404 an address.",
+            "`modelwatch logs collector` has the destination's answer: 401 or 403 is a key (`secrets/`), 400 a format or a limit, 404 an address.",
             "A full queue: the destination has been away for long. See CollectorQueueFilling, and make room on the disk.",
         ),
     )

@@ -19,6 +19,7 @@ from modelwatch.compose.parts.table import part_named as real_part
 from modelwatch.compose.programs import JOINER, TOOLS, Plan, Program
 from modelwatch.compose.state import StackError
 from modelwatch.compose.supervision import control_path
+from modelwatch.model.types import Fleet
 
 BUILD = "MODELWATCH_BUILD"
 """Set to ``no``, it keeps `up` from building what is missing."""
@@ -55,6 +56,12 @@ def have_core(machine: Machine, say: Say) -> None:
             )
 
 
+def _rows(fleet: Fleet) -> tuple[str, ...]:
+    """Folders that services write rows to for the sidecar, as their specs say."""
+    found = {m.logging.predictions.folder for m in fleet.models if m.logging and m.logging.predictions}
+    return tuple(sorted(found))
+
+
 @dataclass(frozen=True)
 class NativeBackend:
     """``setup`` on this machine. ``machine`` is where programs are looked for."""
@@ -69,6 +76,7 @@ class NativeBackend:
             folder=self.setup.folder,
             models_dir=self.setup.models_dir,
             stack=self.setup.fleet.stack,
+            rows=_rows(self.setup.fleet),
             addresses=self.setup.addresses.internal,
             demo=self.setup.demo,
             jaeger="otel/jaeger.yaml" in self.setup.files,

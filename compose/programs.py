@@ -59,6 +59,8 @@ class Plan:
     environ: Mapping[str, str]
     build: bool
     """Whether what is missing is being built here."""
+    rows: tuple[str, ...] = ()
+    """Folders that services write prediction rows to."""
     moved: Mapping[str, str] = field(default_factory=dict)
     """Old address -> new one of parts that were elsewhere before."""
 
@@ -147,7 +149,9 @@ class Plan:
         return (self._real("jaeger", f"--config={self.folder.config / 'otel' / 'jaeger.yaml'}", memory="1GiB"),)
 
     def _exporter(self) -> Program:
-        flags = ("--models", str(self.models_dir), "--state", str(self._data("exporter")))
+        flags = ["--models", str(self.models_dir), "--state", str(self._data("exporter"))]
+        for folder in self.rows:
+            flags += ("--logs", folder)
         return self._module("exporter", "modelwatch.exporters", *flags, "--listen", self.addresses["exporter"])
 
     def _pagerduty(self) -> Program:

@@ -26,6 +26,7 @@ from modelwatch.model.addresses import Addresses, PortError
 
 _LINES = 100
 
+STOPPED = "`modelwatch up` starts it"
 State = Literal["ready", "starting", "degraded", "failed", "stopped", "building", "waiting", "missing"]
 
 
@@ -82,7 +83,7 @@ def _line(part: Part, seen: _Seen) -> Line:
     if condition is None or condition.state == "stopped":
         waits = record.runtime == "native" and part.name in NEEDS and part.name not in record.versions
         item = seen.tools.get(NEEDS[part.name]) if waits else None
-        state, detail = _absent(part, item, seen.now, builds=seen.builds) if waits else ("stopped", detail)
+        state, detail = _absent(part, item, seen.now, builds=seen.builds) if waits else ("stopped", detail or STOPPED)
     elif condition.state not in UP:
         state = "failed"
     elif is_ready(part.name, condition, record.public):

@@ -82,10 +82,14 @@ class Inference(OpenSpan):
         """Confidence of one answer, 0 to 1; call it for each row of a batch. Other values are left out."""
         if self.end:
             log.debug("a confidence of %s came after the end of its request and was left out", self.probe.name)
-        elif 0.0 <= value <= 1.0:
-            self._confidences.append(float(value))
-        else:
-            log.debug("confidence %r of %s is not between 0 and 1 and was left out", value, self.probe.name)
+            return
+        try:
+            if 0.0 <= value <= 1.0:
+                self._confidences.append(float(value))
+                return
+        except (TypeError, ValueError):  # a text, an array: nothing that a request should fail of
+            pass
+        _complain_of_confidence(self.probe.name)
 
     def predicted(
         self,
@@ -103,10 +107,7 @@ class Inference(OpenSpan):
         """
         probe = self.probe
         if confidence is not None:
-            try:
-                self.confidence(confidence)
-            except Exception:  # no number
-                log.debug("a confidence of %s is no number and was left out", probe.name, exc_info=True)
+            self.confidence(confidence)
         if probe.rows is not None:
             probe.rows.put(features, timestamp, prediction, confidence, id)
         if probe.features and not self.end and self.trace is not None and self.trace.recording:
@@ -351,4 +352,17 @@ class Stage(OpenSpan):
             attributes=self.meter.attributes,
             start=trace.anchor + self.start,
             end=trace.anchor + self.end,
+        )
+
+
+_told: set[str] = set()
+
+
+def _complain_of_confidence(model: str) -> None:
+    """Once for each model; without the value, which may be anything."""
+    if model not in _told:
+        _told.add(model)
+        log.warning(
+            "a confidence of %s is no number from 0 to 1 and is left out, as are others like it: give 0.93 for 93 %%",
+            model,
         )

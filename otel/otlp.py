@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -59,6 +60,19 @@ class Noting(requests.Session):
         """Whether the same request may find somebody later."""
         return self.status in _RETRIABLE or isinstance(self.error, _NOBODY)
 
+    @property
+    def told(self) -> str:
+        """How it ended, for people."""
+        if self.status is not None:
+            return f"HTTP {self.status}"
+        return "it took too long" if isinstance(self.error, requests.exceptions.Timeout) else "nobody answers"
+
+
+def _address(endpoint: str) -> str:
+    """Without name and password."""
+    found = urlsplit(endpoint)
+    return f"{found.scheme}://{found.netloc.rpartition('@')[2]}{found.path}" if found.netloc else "the Collector"
+
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
     """Seconds that an answer asks for, in either of the header's forms; 0 if it does not."""
@@ -80,6 +94,7 @@ class PatientExporter(SpanExporter):
 
     def __init__(self, inner: SpanExporter, session: Noting | None) -> None:
         self._inner, self._session = inner, session
+        self._where = _address(getattr(inner, "_endpoint", ""))
         self._told = False
         self._sending = threading.local()
         # The exporter logs for every batch; its lines are dropped for what is sent from here, and kept for others.
@@ -98,10 +113,10 @@ class PatientExporter(SpanExporter):
             self._told = False
             return result
         if session is None or session.away:
-            raise AwayError(0.0 if session is None else session.after)
+            raise AwayError() if session is None else AwayError(session.after, f"{self._where}: {session.told}")
         if not self._told:
             why = session.error or (f"HTTP {session.status}" if session.status else "they could not be encoded")
-            log.warning("spans are lost, since the Collector refuses them (%s); predictions go on", why)
+            log.warning("spans are lost, since %s refuses them (%s); predictions go on", self._where, why)
         self._told = True
         return result
 

@@ -14,11 +14,14 @@ _SPREAD = 0.2
 
 
 class AwayError(Exception):
-    """Raised by an exporter: nobody took these spans, and they may be sent again, not before ``after`` seconds."""
+    """Raised by an exporter: nobody took these spans, and they may be sent again, not before ``after`` seconds.
 
-    def __init__(self, after: float = 0.0) -> None:
+    ``why`` tells people where it was tried and what came of it.
+    """
+
+    def __init__(self, after: float = 0.0, why: str = "") -> None:
         super().__init__("the Collector is away")
-        self.after = after
+        self.after, self.why = after, why
 
 
 class Outage:

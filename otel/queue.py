@@ -214,8 +214,11 @@ class SpanQueue(SpanProcessor):
             self._resumed.clear()
             if self._outage.failed(time.monotonic(), away.after):
                 self._lost = 0
+                where = f" ({away.why})" if away.why else ""
                 log.warning(
-                    "spans do not reach the Collector; up to %d wait until they do, and predictions go on", self._limit
+                    "spans do not reach the Collector%s; up to %d wait until they do, and predictions go on",
+                    where,
+                    self._limit,
                 )
             return _Answer.AWAY
         except Exception:

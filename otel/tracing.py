@@ -56,6 +56,7 @@ _SAMPLED, _RANDOM = 1, 2  # bits of W3C trace flags
 _FLAGS = tuple(TraceFlags(bits) for bits in range(4))
 _NO_STATE = TraceState.get_default()
 _FRAMES = 30
+_CAUSES = 5
 _RATIO = re.compile(r"TraceIdRatioBased\{([0-9.e-]+)\}")
 # The API puts the current span under a key that it does not name; it is the only one in a context with nothing else.
 (_SPAN_KEY,) = trace.set_span_in_context(INVALID_SPAN, Context())
@@ -457,5 +458,19 @@ def exception_event(error: BaseException) -> Event:
 
 def exception_attributes(error: BaseException) -> dict[str, str]:
     """As `exception_event` has them."""
-    frames = "".join(traceback.format_tb(error.__traceback__, limit=-_FRAMES))
-    return {"exception.type": type(error).__qualname__, "exception.stacktrace": frames}
+    stacks = [_frames(error)]
+    # What it came of: the type is all that a reader gets besides the frames.
+    seen, cause = {id(error)}, _cause(error)
+    while cause is not None and id(cause) not in seen and len(stacks) < _CAUSES:
+        stacks.append(f"caused by {type(cause).__qualname__}\n{_frames(cause)}")
+        seen.add(id(cause))
+        cause = _cause(cause)
+    return {"exception.type": type(error).__qualname__, "exception.stacktrace": "".join(stacks)}
+
+
+def _frames(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__, limit=-_FRAMES))
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -36,7 +36,9 @@ class Journal:
         self._sampling = TailSampling(dataclasses.replace(model.tracing, sample=spec.sample, keep=spec.keep))
         self._redactor = Redactor(spec.allow, spec.redact)
         written, dropped = (lines.labels(model.name, "inference", outcome) for outcome in M.LINE_OUTCOMES)
-        self._outbox: Outbox[logging.LogRecord] = Outbox(self._write, written, dropped)
+        self._outbox: Outbox[logging.LogRecord] = Outbox(
+            self._write, written, dropped, what=f"lines of inferences of {model.name}"
+        )
 
     def ended(self, inference: Inference, stages: Sequence[Stage]) -> None:
         """Called by the backlog's thread, so it may take its time, but must not wait."""

@@ -40,8 +40,10 @@ class Outbox(Generic[_Item]):
         dropped: Counter,
         *,
         limit: int = LIMIT,
+        what: str = "lines",
     ) -> None:
-        self._write, self._written, self._dropped, self._limit = write, written, dropped, limit
+        """``what`` names the items where it is told that they are dropped."""
+        self._write, self._written, self._dropped, self._limit, self._what = write, written, dropped, limit, what
         self._start_afresh()
         _OPEN.add(self)
 
@@ -115,7 +117,8 @@ class Outbox(Generic[_Item]):
         except Exception as error:  # whatever a disk or a handler of the service brings
             if not self._complained:
                 self._complained = True
-                log.warning("lines are dropped: %s failed with %s", self._write.__qualname__, type(error).__name__)
+                why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                log.warning("%s are dropped while they cannot be written: %s", self._what, why.lower())
             return 0
 
 

@@ -44,7 +44,9 @@ class PredictionRows:
         self._files = files or RotatedFiles.of(spec, model.name, os.environ.get(FOLDER_VARIABLE, ""))
         written, dropped = (lines.labels(model.name, "prediction", outcome) for outcome in M.LINE_OUTCOMES)
         self._dropped = dropped
-        self._outbox: Outbox[_Row] = Outbox(self._write, written, dropped, limit=limit)
+        where = os.environ.get(FOLDER_VARIABLE, "") or spec.folder
+        what = f"rows of {model.name} for {where} (logging.predictions.folder, or {FOLDER_VARIABLE})"
+        self._outbox: Outbox[_Row] = Outbox(self._write, written, dropped, limit=limit, what=what)
 
     def put(self, features: Mapping[str, Any], timestamp: Any, prediction: Any, confidence: Any, id: Any) -> None:
         """Never waits and never raises; a row that cannot be read is dropped and counted."""

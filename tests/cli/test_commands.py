@@ -267,7 +267,7 @@ def test_explain_says_how_to_get_an_alert_that_no_model_has(run: Run, models: Pa
         (("ModelDown", "--model", "chrun"), "there is no model 'chrun' in models", "did you mean churn?"),
         (("Watchdog", "--model", "churn"), "Watchdog is about the stack", "modelwatch explain Watchdog"),
         (("MW777",), "there is no code MW777", "the codes are MW001 to "),
-        (("qqq",), "there is no alert 'qqq'", "the alerts are CollectorDown, ErrorBudgetBurnFast"),
+        (("qqq",), "there is no alert 'qqq'", "the alerts are CollectorDown, CollectorDropsTracesEarly"),
     ],
 )
 def test_explain_helps_with_what_is_not_there(run: Run, arguments: tuple[str, ...], message: str, help: str) -> None:

@@ -226,6 +226,14 @@ def plan(tmp_path: Path, stack, **changes) -> Plan:
     return Plan(**{**fields, **changes})
 
 
+def test_the_sidecar_follows_the_folders_that_specs_have_rows_written_to(tmp_path, stack):
+    (exporter,) = (one for one in plan(tmp_path, stack, rows=("/a", "/b c")).programs() if one.name == "exporter")
+    assert [exporter.launch.argv[at + 1] for at, flag in enumerate(exporter.launch.argv) if flag == "--logs"] == [
+        "/a",
+        "/b c",
+    ]
+
+
 def test_the_double_is_told_what_was_moved(tmp_path, stack):
     def flags(**changes) -> list[str]:
         programs = plan(tmp_path, stack, **changes).programs()

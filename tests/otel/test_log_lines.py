@@ -176,6 +176,7 @@ def test_nothing_private_of_a_log_call_is_written(
     (failed,) = (line["attributes"] for line in found if "exception.type" in line.get("attributes", {}))
     assert failed["exception.type"] == "LookupError"
     assert "raise LookupError(secret)" in failed["exception.stacktrace"]
+    assert "caused by ValueError" in failed["exception.stacktrace"]
 
 
 class Raises:

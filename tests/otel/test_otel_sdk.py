@@ -135,7 +135,8 @@ def test_a_dead_collector_costs_one_line_and_no_prediction() -> None:
     assert running.returncode == 0
     assert 'outcome="success",version="7"} 501.0' in out
     assert err.splitlines() == [
-        "spans do not reach the Collector; up to 8192 wait until they do, and predictions go on",
+        "spans do not reach the Collector (http://127.0.0.1:1/v1/traces: nobody answers); "
+        "up to 8192 wait until they do, and predictions go on",
         "1002 spans are lost: the process ends while they do not reach the Collector",
     ]
 

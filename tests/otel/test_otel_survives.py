@@ -325,6 +325,7 @@ told(); print(slowest); print(ended)
 """
     collector.open.clear()
     endpoint = "http://127.0.0.1:1" if collector_is == "dead" else collector.url
+    why = "nobody answers" if collector_is == "dead" else "it took too long"
     begun = time.monotonic()
     running = run(SERVICE + COUNT + code, endpoint, OTEL_BSP_SCHEDULE_DELAY="50", OTEL_BSP_MAX_QUEUE_SIZE="1000")
     out, errors = running.communicate(timeout=120)
@@ -335,7 +336,8 @@ told(); print(slowest); print(ended)
     assert time.monotonic() - begun < 60
     assert float(out.splitlines()[2]) < 10, "ending takes two tries at the most"
     assert errors.splitlines() == [
-        "spans do not reach the Collector; up to 1000 wait until they do, and predictions go on",
+        f"spans do not reach the Collector ({endpoint}/v1/traces: {why}); "
+        "up to 1000 wait until they do, and predictions go on",
         "1000 spans are lost: the process ends while they do not reach the Collector",
     ]
 

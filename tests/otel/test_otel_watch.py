@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -104,6 +106,20 @@ def test_a_request_of_many_rows_counts_every_row_once(watch: Watch, value: Value
     assert value("model_predictions_total", outcome="success") == 30
     assert value("model_prediction_duration_seconds_count") == 1
     assert value("model_prediction_confidence_ratio_count") == 3
+
+
+@pytest.mark.parametrize("confidence", [93, "high", np.array([0.4, 0.6]), None])
+def test_what_is_no_confidence_breaks_no_request_and_is_told_once(
+    model: t.Model, confidence: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = replace(model, name=f"told-{type(confidence).__name__}")
+    watch = Watch(named, version="7", registry=CollectorRegistry())
+    for _ in range(3):
+        with watch.inference() as inference:
+            inference.confidence(confidence)
+    assert [record.message for record in caplog.records if "confidence" in record.message] == [
+        f"a confidence of {named.name} is no number from 0 to 1 and is left out, as are others like it: give 0.93 for 93 %"
+    ]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the model is frozen
