@@ -89,7 +89,7 @@ class Inference(OpenSpan):
                 return
         except (TypeError, ValueError):  # a text, an array: nothing that a request should fail of
             pass
-        _complain_of_confidence(self.probe.name)
+        _complain_of_confidence(self.probe.identity[0])
 
     def predicted(
         self,
