@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from modelwatch.exporters import memory
+from modelwatch.exporters import hangup, memory
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.buffers import BUFFERS
 from modelwatch.exporters.connections import guarded
@@ -57,6 +57,7 @@ def run(
     nothing changes. ``listening`` is told the URL as soon as connections are taken. Rows are taken from who brings a
     token of ``token_file``, where there is one, and read from ``logs``, which are folders or patterns.
     """
+    hangup.remember()
     _log_to_stderr()
     memory.hold_little()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -81,6 +82,7 @@ def run(
                 Tailer(logs, _Book(sidecar, state), state_dir / "offsets.json" if state_dir else None) if logs else None
             )
             _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
+            hangup.remember()  # the event loop has given the signal back, and counts are still to be kept
             sidecar.save()
             sidecar.samples.close()
     except (StateError, ListenError, TokenError) as error:
@@ -167,7 +169,7 @@ def _serve(
         loop.add_signal_handler(signal.SIGTERM, stop)
         loop.add_signal_handler(signal.SIGINT, stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
-        start(lambda: _load(sidecar))
+        start(lambda: _begin(sidecar, reload))
         tasks = [loop.create_task(work) for work in (_keep(sidecar), _give_back())]
         ending = threading.Event()
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
@@ -220,6 +222,12 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
         _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
         return
     _load(sidecar, fleet)
+
+
+def _begin(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
+    _load(sidecar)
+    if hangup.came():
+        _reload(sidecar, reload)
 
 
 def _load(sidecar: Sidecar, fleet: t.Fleet | None = None) -> None:
