@@ -29,9 +29,12 @@ from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelEr
 from modelwatch.exporters.state import State, StateError
 from modelwatch.exporters.tailing.tailer import LaterError, Tailer
 from modelwatch.model import types as t
+from modelwatch.model.diagnostics import SpecError
 
 DEFAULT_LISTEN = "127.0.0.1:9180"
 KEEP_SECONDS = 1.0
+# A model without its profile is looked after so often.
+RETRY_SECONDS = 5.0
 # What large requests took is given back so often.
 GIVE_BACK_SECONDS = 10.0
 # A thread that counts a large request lets go of the interpreter so often: with Python's 5 ms, small requests beside it
@@ -81,7 +84,8 @@ def run(
             tailer = (
                 Tailer(logs, _Book(sidecar, state), state_dir / "offsets.json" if state_dir else None) if logs else None
             )
-            _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
+            announce = functools.partial(listening or _announce, url)
+            _serve(sidecar, app, tailer, bound, reload=reload, announce=announce, keeps=state is not None)
             hangup.remember()  # the event loop has given the signal back, and counts are still to be kept
             sidecar.save()
             sidecar.samples.close()
@@ -152,6 +156,7 @@ def _serve(
     *,
     reload: Callable[[], t.Fleet] | None,
     announce: Callable[[], None],
+    keeps: bool,
 ) -> None:
     server: _Server
 
@@ -163,15 +168,17 @@ def _serve(
             # A daemon: who stops the sidecar does not wait for a profile that is half built.
             threading.Thread(target=work, daemon=True).start()
 
-        def stop() -> None:
+        def stop(number: signal.Signals) -> None:
+            _log.info("%s: ending%s", number.name, "; what was counted is kept" if keeps else "")
             server.should_exit = True
 
-        loop.add_signal_handler(signal.SIGTERM, stop)
-        loop.add_signal_handler(signal.SIGINT, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
         start(lambda: _begin(sidecar, reload))
         tasks = [loop.create_task(work) for work in (_keep(sidecar), _give_back())]
         ending = threading.Event()
+        start(lambda: _retry(sidecar, ending))
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
         if reader:
             reader.start()
@@ -218,10 +225,31 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
     try:
         fleet = reload() if reload else None
     except Exception as error:  # the loader is somebody else's, and a running sidecar outlives a broken spec
-        sidecar.not_reloaded(str(error) or type(error).__name__)
-        _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
+        problem = _problem(error)
+        sidecar.not_reloaded(problem)
+        _log.error("the specs cannot be loaded, so the ones in use stay: %s", problem)
         return
     _load(sidecar, fleet)
+
+
+def _problem(error: Exception) -> str:
+    """A line for each problem, with how to mend it."""
+    if isinstance(error, SpecError):
+        lines = str(error).splitlines()
+        if len(lines) == len(error.diagnostics):
+            helps = (found.help for found in error.diagnostics)
+            return "\n".join(f"{line}; help: {help}" if help else line for line, help in zip(lines, helps, strict=True))
+    return str(error) or type(error).__name__
+
+
+def _retry(sidecar: Sidecar, ending: threading.Event) -> None:
+    """Take up reference files that have been mended."""
+    while not ending.wait(RETRY_SECONDS):
+        try:
+            if sidecar.retry():
+                sidecar.warm()
+        except Exception:  # the next look may go better
+            _log.exception("reference profiles could not be loaded again")
 
 
 def _begin(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:

@@ -210,13 +210,15 @@ _EVENT = _object(
     },
     ["id", "type"],
 )
+_WARMING = {"type": "boolean", "description": "Critical values are being worked out: scores take some seconds."}
 _READY = _object(
     {
         "ready": {"type": "boolean"},
         "loading": _array({"type": "string"}),
         "missing": {"type": "object", "additionalProperties": {"type": "string"}},
+        "warming": _WARMING,
     },
-    ["ready", "loading", "missing"],
+    ["ready", "loading", "missing", "warming"],
 )
 
 
@@ -373,10 +375,11 @@ def document(
                 "Models": _object(
                     {
                         "models": _array({"$ref": "#/components/schemas/Model"}),
+                        "warming": _WARMING,
                         "refused_requests": _REFUSED,
                         "last_reload": _RELOAD,
                     },
-                    ["models", "refused_requests", "last_reload"],
+                    ["models", "warming", "refused_requests", "last_reload"],
                 ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),

@@ -58,7 +58,12 @@ class _Endpoints:
 
     def ready(self, _: Request) -> Response:
         state = self._sidecar.readiness()
-        answer = {"ready": state.ready, "loading": list(state.loading), "missing": dict(state.missing)}
+        answer = {
+            "ready": state.ready,
+            "loading": list(state.loading),
+            "missing": dict(state.missing),
+            "warming": self._sidecar.warming,
+        }
         return Json(answer, 200 if state.ready else 503)
 
     def health(self, _: Request) -> Response:

@@ -99,6 +99,24 @@ def test_a_broken_spec_ends_with_its_place_and_no_traceback(run: Run, models: Pa
     assert "Traceback" not in log
 
 
+def test_a_reload_that_fails_says_how_to_mend_it_and_an_end_by_a_signal_leaves_a_line(
+    run: Run, models: Path, wait: Callable[..., None]
+) -> None:
+    process = run("--models", models, "--state", models.parent / "state", "--listen", "127.0.0.1:0")
+    client = httpx2.Client(base_url=_url(process), timeout=30)
+    wait(lambda: client.get("/readyz").status_code == 200)
+    (models / "flight-delay.yaml").write_text(SPEC.replace("type: numeric", "type: numerical"))
+    process.send_signal(signal.SIGHUP)
+    wait(lambda: client.get("/v1/models").json()["last_reload"]["problem"])
+    problem = client.get("/v1/models").json()["last_reload"]["problem"]
+    assert "; help: did you mean 'numeric'" in problem
+    client.close()
+    process.terminate()
+    log = process.communicate(timeout=60)[1]
+    assert problem.splitlines()[0] in log
+    assert "SIGTERM: ending; what was counted is kept" in log.splitlines()[-1]
+
+
 def test_the_port_follows_its_variable(run: Run, models: Path) -> None:
     port = _free_port()
     process = run("--models", models, MODELWATCH_PORT_EXPORTER=str(port))
