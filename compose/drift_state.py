@@ -50,7 +50,7 @@ def look(url: str) -> Said:
         return Said()
     try:
         found = json.loads(answer.text)
-        notes = (*_warming(found), *_reload(found), *_refused(found, "of no known model "))
+        notes = (*_warming(found), *_reload(found), *_refused(found, "of no known model "), *_skipped(found))
         return Said(tuple(_state(model) for model in found["models"]), notes)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Something else answers there.
@@ -92,6 +92,15 @@ def _refused(found: Mapping[str, Any], whose: str = "") -> list[str]:
         return []
     count = sum(reasons.values())
     return [f"{count:,} request{'s' * (count != 1)} {whose}refused ({_most(reasons)}): its log says whose"]
+
+
+def _skipped(found: Mapping[str, Any]) -> list[str]:
+    """How many lines of prediction logs count nowhere, and why."""
+    reasons = found.get("skipped_lines", {})
+    if not reasons:
+        return []
+    count = sum(reasons.values())
+    return [f"{count:,} line{'s' * (count != 1)} of prediction logs not counted ({_most(reasons)}): its log says where"]
 
 
 def _most(reasons: Mapping[str, int]) -> str:

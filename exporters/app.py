@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -20,7 +20,7 @@ from modelwatch.exporters import hangup, memory
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.buffers import BUFFERS
 from modelwatch.exporters.connections import guarded
-from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.ingest import Rejection, Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
 from modelwatch.exporters.monitor import NotKeptError
@@ -81,9 +81,8 @@ def run(
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             sidecar = Sidecar(fleet, state)
             app = functools.partial(create_app, sidecar, tokens=tokens, protect_metrics=protect_metrics)
-            tailer = (
-                Tailer(logs, _Book(sidecar, state), state_dir / "offsets.json" if state_dir else None) if logs else None
-            )
+            kept = state_dir / "offsets.json" if state_dir else None
+            tailer = Tailer(logs, _Book(sidecar, state), kept, skipped=sidecar.skipped) if logs else None
             announce = functools.partial(listening or _announce, url)
             _serve(sidecar, app, tailer, bound, reload=reload, announce=announce, keeps=state is not None)
             hangup.remember()  # the event loop has given the signal back, and counts are still to be kept
@@ -124,10 +123,10 @@ class _Book:
         with self._later():
             return self._sidecar.mark(model, file)
 
-    def count(self, model: str, table: Table, mark: Mark) -> object:
+    def count(self, model: str, table: Table, mark: Mark) -> Mapping[int, Rejection]:
         with self._later():
             try:
-                return self._sidecar.ingest(model, table, mark)
+                return self._sidecar.ingest(model, table, mark).errors
             except UnknownModelError:
                 raise LaterError(f"{model} has just been taken out of the specs") from None
 

@@ -7,6 +7,7 @@ from typing import Any
 from modelwatch.exporters.ingest import ARROW, NDJSON, UNSAID
 from modelwatch.exporters.ingest.table import MOST_ROWS
 from modelwatch.exporters.refusals import REASONS
+from modelwatch.exporters.tailing.skipped import REASONS as SKIPPED
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction."}
@@ -116,6 +117,12 @@ _REFUSED = {
     "type": "object",
     "description": "Requests that were refused as a whole, by reason, since the sidecar started.",
     "propertyNames": {"enum": list(REASONS)},
+    "additionalProperties": {"type": "integer"},
+}
+_SKIPPED = {
+    "type": "object",
+    "description": "Lines of prediction logs that belong to no model, by reason, since the sidecar started.",
+    "propertyNames": {"enum": list(SKIPPED)},
     "additionalProperties": {"type": "integer"},
 }
 _RELOAD = _object(
@@ -377,9 +384,10 @@ def document(
                         "models": _array({"$ref": "#/components/schemas/Model"}),
                         "warming": _WARMING,
                         "refused_requests": _REFUSED,
+                        "skipped_lines": _SKIPPED,
                         "last_reload": _RELOAD,
                     },
-                    ["models", "warming", "refused_requests", "last_reload"],
+                    ["models", "warming", "refused_requests", "skipped_lines", "last_reload"],
                 ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),

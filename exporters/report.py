@@ -30,6 +30,7 @@ def report(sidecar: Sidecar) -> dict[str, Any]:
         ],
         "warming": warming,
         "refused_requests": _refused(sidecar, NO_MODEL),
+        "skipped_lines": {reason: count for reason, count in sidecar.skipped.counts().items() if count},
         "last_reload": {
             "successful": sidecar.reload.successful,
             "last_success": _time(sidecar.reload.at),

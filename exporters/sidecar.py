@@ -25,6 +25,7 @@ from modelwatch.exporters.refusals import About, Refusals
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
+from modelwatch.exporters.tailing.skipped import Skipped
 from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -79,6 +80,7 @@ class Sidecar:
         self._clock = clock or SystemClock()
         self.samples = Samples(state.root if state else None, self._clock)
         self.refusals = Refusals()
+        self.skipped = Skipped()
         self.reload = Reload()
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}

@@ -135,3 +135,10 @@ def test_a_sidecar_that_does_not_answer_in_time_is_told_and_is_no_good_end(monke
         said = look(f"http://127.0.0.1:{silent.getsockname()[1]}/")
     assert not said.whole
     assert "scores are still being worked out; ask again" in said.notes[0]
+
+
+def test_lines_of_logs_that_count_nowhere_are_told_beside_the_models() -> None:
+    with sidecar(b'{"models": [], "skipped_lines": {"not_json": 1, "no_model": 1200}}') as url:
+        assert look(url).notes == (
+            "1,201 lines of prediction logs not counted (1,200 no model, 1 not json): its log says where",
+        )

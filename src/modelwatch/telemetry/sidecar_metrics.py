@@ -241,6 +241,15 @@ EXPORTER_REFUSED = Metric(
     "13, and 13 for all requests without a model",
     _SIDECAR,
 )
+EXPORTER_SKIPPED_LINES = Metric(
+    "modelwatch_exporter_skipped_lines_total",
+    _C,
+    "lines",
+    "Lines of prediction logs that belong to no model, by reason (not_json, no_model, unknown_model or too_long).",
+    ("reason",),
+    "4",
+    _SIDECAR,
+)
 EXPORTER_ROW_LAG = Metric(
     "modelwatch_exporter_row_lag_seconds",
     _G,
