@@ -45,16 +45,24 @@ def look(url: str) -> Said:
             notes=(f"the sidecar did not say how its models stand within {PATIENCE:.0f} s: {_LATER}",), whole=False
         )
     if answer.status == 401:
-        return Said(notes=("the sidecar shows its models only to who brings a token (--protect-metrics)",))
+        return Said(
+            notes=(f"the sidecar shows its models only to who brings a token (--protect-metrics){_why(answer)}",)
+        )
     if not answer.good:
         return Said()
     try:
         found = json.loads(answer.text)
-        notes = (*_warming(found), *_reload(found), *_refused(found, "of no known model "), *_skipped(found))
+        locked = [f"nobody can send rows: {found['locked']}"] if found.get("locked") else []
+        notes = (*_warming(found), *locked, *_reload(found), *_refused(found, "of no known model "), *_skipped(found))
         return Said(tuple(_state(model) for model in found["models"]), notes)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Something else answers there.
         return Said()
+
+
+def _why(answer: web.Answer) -> str:
+    """That no token would do, where that is so."""
+    return ": nobody is let in, for it cannot read its --token-file" if "cannot read" in answer.text else ""
 
 
 def _state(model: Mapping[str, Any]) -> ModelState:

@@ -41,7 +41,7 @@ class _Endpoints:
 
     def models(self, request: Request) -> Response:
         self.watched(request)
-        return Json(report(self._sidecar))
+        return Json({**report(self._sidecar), "locked": self._posting.locked()})
 
     def model(self, request: Request) -> Response:
         self.watched(request)

@@ -142,3 +142,8 @@ def test_lines_of_logs_that_count_nowhere_are_told_beside_the_models() -> None:
         assert look(url).notes == (
             "1,201 lines of prediction logs not counted (1,200 no model, 1 not json): its log says where",
         )
+
+
+def test_a_token_file_that_is_gone_is_told_as_nobody_can_send() -> None:
+    with sidecar(b'{"models": [], "locked": "tokens: no such file or directory"}') as url:
+        assert look(url).notes == ("nobody can send rows: tokens: no such file or directory",)

@@ -238,7 +238,7 @@ EXPORTER_REFUSED = Metric(
     "requests",
     "Requests with rows that the sidecar refused as a whole, by reason; model is empty where no spec has it.",
     ("model", "reason"),
-    "13, and 13 for all requests without a model",
+    "15, and 15 for all requests without a model",
     _SIDECAR,
 )
 EXPORTER_SKIPPED_LINES = Metric(
