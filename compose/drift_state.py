@@ -12,6 +12,9 @@ from modelwatch.compose import web
 
 # Names that a line has room for.
 MOST_NAMES = 5
+# Seconds: the first scores after a start wait until critical values are worked out, on a busy machine longer.
+PATIENCE = 20.0
+_LATER = "scores are still being worked out; ask again in some seconds"
 # Watched of every model that has them.
 ANSWERS = ("prediction", "confidence")
 
@@ -27,26 +30,39 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """``notes`` are what concerns no single model."""
+    """``notes`` are what concerns no single model. ``whole`` is False where the sidecar did not say all in time."""
 
     models: tuple[ModelState, ...] = ()
     notes: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def look(url: str) -> Said:
     """What the sidecar says that has the page ``url``; nothing while it does not answer."""
-    answer = web.ask(urljoin(url, "/v1/models"))
+    answer = web.ask(urljoin(url, "/v1/models"), timeout=PATIENCE)
+    if answer.status == 0 and "timed out" in answer.text:
+        return Said(
+            notes=(f"the sidecar did not say how its models stand within {PATIENCE:.0f} s: {_LATER}",), whole=False
+        )
     if answer.status == 401:
-        return Said(notes=("the sidecar shows its models only to who brings a token (--protect-metrics)",))
+        return Said(
+            notes=(f"the sidecar shows its models only to who brings a token (--protect-metrics){_why(answer)}",)
+        )
     if not answer.good:
         return Said()
     try:
         found = json.loads(answer.text)
-        notes = (*_reload(found), *_refused(found, "of no known model "))
+        locked = [f"nobody can send rows: {found['locked']}"] if found.get("locked") else []
+        notes = (*_warming(found), *locked, *_reload(found), *_refused(found, "of no known model "), *_skipped(found))
         return Said(tuple(_state(model) for model in found["models"]), notes)
     except (ValueError, KeyError, TypeError, AttributeError):
         # Something else answers there.
         return Said()
+
+
+def _why(answer: web.Answer) -> str:
+    """That no token would do, where that is so."""
+    return ": nobody is let in, for it cannot read its --token-file" if "cannot read" in answer.text else ""
 
 
 def _state(model: Mapping[str, Any]) -> ModelState:
@@ -59,6 +75,10 @@ def _state(model: Mapping[str, Any]) -> ModelState:
     said += _rejected(model)
     said += _waiting(features)
     return ModelState(model["name"], model["status"], "; ".join(said))
+
+
+def _warming(found: Mapping[str, Any]) -> list[str]:
+    return [f"the sidecar has just started or loaded something: {_LATER}"] if found.get("warming") else []
 
 
 def _reload(found: Mapping[str, Any]) -> list[str]:
@@ -80,6 +100,15 @@ def _refused(found: Mapping[str, Any], whose: str = "") -> list[str]:
         return []
     count = sum(reasons.values())
     return [f"{count:,} request{'s' * (count != 1)} {whose}refused ({_most(reasons)}): its log says whose"]
+
+
+def _skipped(found: Mapping[str, Any]) -> list[str]:
+    """How many lines of prediction logs count nowhere, and why."""
+    reasons = found.get("skipped_lines", {})
+    if not reasons:
+        return []
+    count = sum(reasons.values())
+    return [f"{count:,} line{'s' * (count != 1)} of prediction logs not counted ({_most(reasons)}): its log says where"]
 
 
 def _most(reasons: Mapping[str, int]) -> str:

@@ -178,7 +178,7 @@ def sidecar_status(
     else:
         _print_lone(found, out)
         _print_said(found.said, out)
-    return 0 if found.state == "ready" else 1
+    return 0 if found.state == "ready" and found.said.whole else 1
 
 
 def _alone(environ: Mapping[str, str]) -> lone_sidecar.Lone | None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+from modelwatch.exporters.hangup import remember
+
+if __name__ == "__main__":
+    remember()
+
+import argparse  # after remember()
 import os
 import sys
 from pathlib import Path

@@ -8,9 +8,11 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import Literal
 
 _log = logging.getLogger(__name__)
 _LONGEST = 64 << 10
+Verdict = Literal["good", "none_sent", "wrong", "no_tokens"]
 
 
 class TokenError(Exception):
@@ -29,18 +31,29 @@ class TokenFile:
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
         self._known: tuple[bytes, ...] = ()
+        self._problem: str | None = None
         self._read()
 
-    def allows(self, header: str) -> bool:
-        """Whether ``header`` is ``Bearer`` and a token of the file; takes as long for any token."""
+    def judge(self, header: str) -> Verdict:
+        """What ``header`` is: ``Bearer`` and a token of the file, or why not; takes as long for any token."""
         with self._lock:
             self._look()
-            known = self._known
+            known, problem = self._known, self._problem
         scheme, _, token = header.partition(" ")
         sent = _digest(token.strip().encode("utf-8", "replace"))
         # All are compared, so that time tells neither which one it was nor how much of it was right.
         found = [hmac.compare_digest(sent, other) for other in known]
-        return scheme.lower() == "bearer" and any(found)
+        if problem is not None:
+            return "no_tokens"
+        if scheme.lower() != "bearer" or not token.strip():
+            return "none_sent"
+        return "good" if any(found) else "wrong"
+
+    def problem(self) -> str | None:
+        """Why nobody is let in; None while the file can be read."""
+        with self._lock:
+            self._look()
+            return self._problem
 
     def _look(self) -> None:
         try:
@@ -48,10 +61,10 @@ class TokenFile:
                 self._read()
                 _log.info("%s: read anew, %d tokens", self._path, len(self._known))
         except (OSError, TokenError) as error:
+            reason = f"{self._path}: {(error.strerror or '').lower()}" if isinstance(error, OSError) else str(error)
             if self._known:
-                reason = error.strerror if isinstance(error, OSError) else error
                 _log.error("%s: nobody can send rows until it can be read: %s", self._path, reason)
-            self._known, self._seen = (), None
+            self._known, self._seen, self._problem = (), None, reason
 
     def _state(self) -> tuple[int, int, int]:
         # Mounted secrets are links that are switched: the file behind the name is what counts.
@@ -70,7 +83,7 @@ class TokenFile:
             ) from None
         if not lines:
             raise TokenError(f"{self._path}: holds no token; write one on a line, such as `openssl rand -hex 32` makes")
-        self._known, self._seen = tuple(map(_digest, lines)), state
+        self._known, self._seen, self._problem = tuple(map(_digest, lines)), state, None
 
 
 def _digest(token: bytes) -> bytes:

@@ -10,17 +10,17 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
-from modelwatch.exporters import memory
+from modelwatch.exporters import hangup, memory
 from modelwatch.exporters.access import TokenError, TokenFile
 from modelwatch.exporters.buffers import BUFFERS
 from modelwatch.exporters.connections import guarded
-from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.ingest import Rejection, Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.listening import ListenError, bind, is_loopback, parse_listen
 from modelwatch.exporters.monitor import NotKeptError
@@ -29,9 +29,12 @@ from modelwatch.exporters.sidecar import NotLoadedError, Sidecar, UnknownModelEr
 from modelwatch.exporters.state import State, StateError
 from modelwatch.exporters.tailing.tailer import LaterError, Tailer
 from modelwatch.model import types as t
+from modelwatch.model.diagnostics import SpecError
 
 DEFAULT_LISTEN = "127.0.0.1:9180"
 KEEP_SECONDS = 1.0
+# A model without its profile is looked after so often.
+RETRY_SECONDS = 5.0
 # What large requests took is given back so often.
 GIVE_BACK_SECONDS = 10.0
 # A thread that counts a large request lets go of the interpreter so often: with Python's 5 ms, small requests beside it
@@ -57,6 +60,7 @@ def run(
     nothing changes. ``listening`` is told the URL as soon as connections are taken. Rows are taken from who brings a
     token of ``token_file``, where there is one, and read from ``logs``, which are folders or patterns.
     """
+    hangup.remember()
     _log_to_stderr()
     memory.hold_little()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -77,10 +81,11 @@ def run(
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             sidecar = Sidecar(fleet, state)
             app = functools.partial(create_app, sidecar, tokens=tokens, protect_metrics=protect_metrics)
-            tailer = (
-                Tailer(logs, _Book(sidecar, state), state_dir / "offsets.json" if state_dir else None) if logs else None
-            )
-            _serve(sidecar, app, tailer, bound, reload=reload, announce=lambda: (listening or _announce)(url))
+            kept = state_dir / "offsets.json" if state_dir else None
+            tailer = Tailer(logs, _Book(sidecar, state), kept, skipped=sidecar.skipped) if logs else None
+            announce = functools.partial(listening or _announce, url)
+            _serve(sidecar, app, tailer, bound, reload=reload, announce=announce, keeps=state is not None)
+            hangup.remember()  # the event loop has given the signal back, and counts are still to be kept
             sidecar.save()
             sidecar.samples.close()
     except (StateError, ListenError, TokenError) as error:
@@ -118,10 +123,10 @@ class _Book:
         with self._later():
             return self._sidecar.mark(model, file)
 
-    def count(self, model: str, table: Table, mark: Mark) -> object:
+    def count(self, model: str, table: Table, mark: Mark) -> Mapping[int, Rejection]:
         with self._later():
             try:
-                return self._sidecar.ingest(model, table, mark)
+                return self._sidecar.ingest(model, table, mark).errors
             except UnknownModelError:
                 raise LaterError(f"{model} has just been taken out of the specs") from None
 
@@ -150,6 +155,7 @@ def _serve(
     *,
     reload: Callable[[], t.Fleet] | None,
     announce: Callable[[], None],
+    keeps: bool,
 ) -> None:
     server: _Server
 
@@ -161,15 +167,17 @@ def _serve(
             # A daemon: who stops the sidecar does not wait for a profile that is half built.
             threading.Thread(target=work, daemon=True).start()
 
-        def stop() -> None:
+        def stop(number: signal.Signals) -> None:
+            _log.info("%s: ending%s", number.name, "; what was counted is kept" if keeps else "")
             server.should_exit = True
 
-        loop.add_signal_handler(signal.SIGTERM, stop)
-        loop.add_signal_handler(signal.SIGINT, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
         loop.add_signal_handler(signal.SIGHUP, lambda: start(lambda: _reload(sidecar, reload)))
-        start(lambda: _load(sidecar))
+        start(lambda: _begin(sidecar, reload))
         tasks = [loop.create_task(work) for work in (_keep(sidecar), _give_back())]
         ending = threading.Event()
+        start(lambda: _retry(sidecar, ending))
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
         if reader:
             reader.start()
@@ -216,10 +224,37 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
     try:
         fleet = reload() if reload else None
     except Exception as error:  # the loader is somebody else's, and a running sidecar outlives a broken spec
-        sidecar.not_reloaded(str(error) or type(error).__name__)
-        _log.error("the specs cannot be loaded, so the ones in use stay: %s", error)
+        problem = _problem(error)
+        sidecar.not_reloaded(problem)
+        _log.error("the specs cannot be loaded, so the ones in use stay: %s", problem)
         return
     _load(sidecar, fleet)
+
+
+def _problem(error: Exception) -> str:
+    """A line for each problem, with how to mend it."""
+    if isinstance(error, SpecError):
+        lines = str(error).splitlines()
+        if len(lines) == len(error.diagnostics):
+            helps = (found.help for found in error.diagnostics)
+            return "\n".join(f"{line}; help: {help}" if help else line for line, help in zip(lines, helps, strict=True))
+    return str(error) or type(error).__name__
+
+
+def _retry(sidecar: Sidecar, ending: threading.Event) -> None:
+    """Take up reference files that have been mended."""
+    while not ending.wait(RETRY_SECONDS):
+        try:
+            if sidecar.retry():
+                sidecar.warm()
+        except Exception:  # the next look may go better
+            _log.exception("reference profiles could not be loaded again")
+
+
+def _begin(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
+    _load(sidecar)
+    if hangup.came():
+        _reload(sidecar, reload)
 
 
 def _load(sidecar: Sidecar, fleet: t.Fleet | None = None) -> None:

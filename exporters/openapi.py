@@ -7,6 +7,7 @@ from typing import Any
 from modelwatch.exporters.ingest import ARROW, NDJSON, UNSAID
 from modelwatch.exporters.ingest.table import MOST_ROWS
 from modelwatch.exporters.refusals import REASONS
+from modelwatch.exporters.tailing.skipped import REASONS as SKIPPED
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction."}
@@ -118,6 +119,12 @@ _REFUSED = {
     "propertyNames": {"enum": list(REASONS)},
     "additionalProperties": {"type": "integer"},
 }
+_SKIPPED = {
+    "type": "object",
+    "description": "Lines of prediction logs that belong to no model, by reason, since the sidecar started.",
+    "propertyNames": {"enum": list(SKIPPED)},
+    "additionalProperties": {"type": "integer"},
+}
 _RELOAD = _object(
     {
         "successful": {"type": "boolean", "description": "Whether all specs and profiles could be loaded."},
@@ -210,13 +217,15 @@ _EVENT = _object(
     },
     ["id", "type"],
 )
+_WARMING = {"type": "boolean", "description": "Critical values are being worked out: scores take some seconds."}
 _READY = _object(
     {
         "ready": {"type": "boolean"},
         "loading": _array({"type": "string"}),
         "missing": {"type": "object", "additionalProperties": {"type": "string"}},
+        "warming": _WARMING,
     },
-    ["ready", "loading", "missing"],
+    ["ready", "loading", "missing", "warming"],
 )
 
 
@@ -373,10 +382,13 @@ def document(
                 "Models": _object(
                     {
                         "models": _array({"$ref": "#/components/schemas/Model"}),
+                        "warming": _WARMING,
                         "refused_requests": _REFUSED,
+                        "skipped_lines": _SKIPPED,
                         "last_reload": _RELOAD,
+                        "locked": {**_nullable("string"), "description": "Why nobody can send rows, with any token."},
                     },
-                    ["models", "refused_requests", "last_reload"],
+                    ["models", "warming", "refused_requests", "skipped_lines", "last_reload", "locked"],
                 ),
                 "Readiness": _READY,
                 "Health": _object({"status": {"const": "ok"}}, ["status"]),

@@ -48,6 +48,11 @@ _FROM_PAGES = frozenset(("origin", "sec-fetch-site"))
 _PAGE = (
     "a web page sent this without saying that it is JSON, as any open page could: send Content-Type: application/json"
 )
+_NOT_LET_IN: dict[str, tuple[Reason, str]] = {
+    "none_sent": ("token", "send the header Authorization: Bearer with a token of the sidecar's --token-file"),
+    "wrong": ("wrong_token", "the token is none of the sidecar's --token-file: it may have been replaced"),
+    "no_tokens": ("token_file", "nobody is let in while the sidecar cannot read its --token-file: its log says why"),
+}
 _NO_ROWS = [{"index": 0, "reason": "there are no rows: send at least one"}]
 
 
@@ -107,9 +112,16 @@ class Posting:
 
     def check(self, request: Request) -> None:
         """Raises RefusedError when the request must bring a token and does not."""
-        if self._tokens is not None and not self._tokens.allows(request.headers.get("authorization", "")):
-            message = "send the header Authorization: Bearer with a token of the sidecar's --token-file"
-            raise RefusedError("token", 401, message, headers={"WWW-Authenticate": "Bearer"})
+        if self._tokens is None:
+            return
+        verdict = self._tokens.judge(request.headers.get("authorization", ""))
+        if verdict != "good":
+            reason, message = _NOT_LET_IN[verdict]
+            raise RefusedError(reason, 401, message, headers={"WWW-Authenticate": "Bearer"})
+
+    def locked(self) -> str | None:
+        """Why nobody can send rows, whatever token they bring."""
+        return self._tokens.problem() if self._tokens else None
 
     def _counted(self, request: Request, model: str | None, body: bytes | memoryview) -> Response:
         try:

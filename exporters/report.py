@@ -17,7 +17,8 @@ from modelwatch.exporters.verdicts import Judgement
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
     """All models by name; those still being loaded have only their status."""
-    missing = sidecar.readiness().missing
+    # Asked before scores are, which waits until they are there.
+    warming, missing = sidecar.warming, sidecar.readiness().missing
     known = {
         snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
         for snapshot, judgements in sidecar.judged()
@@ -27,7 +28,9 @@ def report(sidecar: Sidecar) -> dict[str, Any]:
             {**known.get(name, {"name": name, "status": "loading"}), "refused_requests": _refused(sidecar, name)}
             for name in sidecar.names
         ],
+        "warming": warming,
         "refused_requests": _refused(sidecar, NO_MODEL),
+        "skipped_lines": {reason: count for reason, count in sidecar.skipped.counts().items() if count},
         "last_reload": {
             "successful": sidecar.reload.successful,
             "last_success": _time(sidecar.reload.at),

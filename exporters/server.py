@@ -41,7 +41,7 @@ class _Endpoints:
 
     def models(self, request: Request) -> Response:
         self.watched(request)
-        return Json(report(self._sidecar))
+        return Json({**report(self._sidecar), "locked": self._posting.locked()})
 
     def model(self, request: Request) -> Response:
         self.watched(request)
@@ -58,7 +58,12 @@ class _Endpoints:
 
     def ready(self, _: Request) -> Response:
         state = self._sidecar.readiness()
-        answer = {"ready": state.ready, "loading": list(state.loading), "missing": dict(state.missing)}
+        answer = {
+            "ready": state.ready,
+            "loading": list(state.loading),
+            "missing": dict(state.missing),
+            "warming": self._sidecar.warming,
+        }
         return Json(answer, 200 if state.ready else 503)
 
     def health(self, _: Request) -> Response:

@@ -18,12 +18,14 @@ from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest import Table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Mark, Tally
+from modelwatch.exporters.mended import Stamp, stamp
 from modelwatch.exporters.monitor import Monitor, NotKeptError, RetiredError, Snapshot
 from modelwatch.exporters.reference import Profile, ProfileError
 from modelwatch.exporters.refusals import About, Refusals
 from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
+from modelwatch.exporters.tailing.skipped import Skipped
 from modelwatch.exporters.verdicts import Judgement, judge
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -32,6 +34,7 @@ from modelwatch.model.units import Duration
 SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 8 << 20
 # So long after one that could not be saved.
 AGAIN_SECONDS = 10.0
+_AGAIN = "it is loaded within seconds of a change of that file; after a change of the spec send the sidecar SIGHUP"
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +80,16 @@ class Sidecar:
         self._clock = clock or SystemClock()
         self.samples = Samples(state.root if state else None, self._clock)
         self.refusals = Refusals()
+        self.skipped = Skipped()
         self.reload = Reload()
         self._monitors: dict[str, Monitor] = {}
         self._models = {model.name: model for model in fleet.models}
         self._loading = set(self._models)
         self._missing: dict[str, str] = {}
+        # The file that each model's profile was last looked for in.
+        self._stamps: dict[str, Stamp | None] = {}
+        # What ``warm`` has worked out.
+        self._warm: dict[str, Layout] = {}
         self._load_lock, self._keep_lock = threading.Lock(), threading.Lock()
         self._comparisons: dict[str, Comparison] = {}
         self._judgements: dict[tuple[str, Duration], tuple[tuple[Layout, int, int], Judgement]] = {}
@@ -120,12 +128,9 @@ class Sidecar:
             models = self._models if fleet is None else {model.name: model for model in fleet.models}
             self._loading |= models.keys() - self._monitors.keys()
             self._models = models
+            before = {name: monitor.layout for name, monitor in self._every()}
             for model in models.values():
-                try:
-                    self._load(model)
-                except Exception as error:  # whatever one model's data brings, the others are still to be loaded
-                    self._missing[model.name] = f"cannot be loaded: {error}"
-                    _log.exception("%s cannot be loaded", model.name)
+                self._try(model)
                 self._loading.discard(model.name)
             for name in self._monitors.keys() - models.keys():
                 self._remove(name)
@@ -134,6 +139,40 @@ class Sidecar:
             self._loading &= models.keys()
             good = not self._missing
             self.reload = Reload(good, self._clock.wall() if good else self.reload.at)
+            _log.info("loaded: %s", self._loaded(before))
+
+    def _loaded(self, before: Mapping[str, Layout]) -> str:
+        """What differs from ``before``, and what could not be loaded."""
+        now = {name: monitor.layout for name, monitor in self._every()}
+        lists = {
+            "new": [name for name in now if name not in before],
+            "changed": [name for name in now if name in before and now[name] is not before[name]],
+            "no longer watched": [name for name in before if name not in now],
+        }
+        parts = [f"{what}: {', '.join(names)}" for what, names in lists.items() if names] or ["nothing changed"]
+        if self._missing:
+            parts.append(f"without the profile that the spec names: {', '.join(sorted(self._missing))}")
+        return f"{len(now)} model{'s' * (len(now) != 1)}, {'; '.join(parts)}"
+
+    def retry(self) -> bool:
+        """Load models without their profile whose file has changed since; whether there were any."""
+        with self._load_lock:
+            models = [self._models[name] for name in self._missing if name in self._models]
+            mended = [model for model in models if stamp(model) != self._stamps.get(model.name)]
+            for model in mended:
+                _log.info("the reference file of %s has changed: it is loaded again", model.name)
+                self._try(model)
+            if mended and not self._missing and self.reload.problem is None:
+                self.reload = Reload(True, self._clock.wall())
+        return bool(mended)
+
+    def _try(self, model: t.Model) -> None:
+        self._stamps[model.name] = stamp(model)
+        try:
+            self._load(model)
+        except Exception as error:  # whatever one model's data brings, the others are still to be loaded
+            self._missing[model.name] = f"cannot be loaded: {error}"
+            _log.exception("%s cannot be loaded", model.name)
 
     def not_reloaded(self, problem: str) -> None:
         """There are new specs that cannot be read, so those in use stay."""
@@ -182,6 +221,7 @@ class Sidecar:
             if found is not None and folder is not None:
                 remember(found, folder, model.name)
             return found, without
+        wrong = f"{wrong} ({_AGAIN})"
         self._missing[model.name] = wrong
         earlier = before or (remembered(folder, model.name) if folder else None)
         kept = earlier is not None and (found is None or slices.lacking(model, earlier) is None)
@@ -202,6 +242,7 @@ class Sidecar:
         self._monitors[name].retire(forget)
         self._judgements = {key: known for key, known in self._judgements.items() if key[0] != name}
         self._comparisons.pop(name, None)
+        self._warm.pop(name, None)
 
     # --- counting ---
 
@@ -283,8 +324,15 @@ class Sidecar:
 
     def warm(self) -> None:
         """Work out ahead what judging needs. Takes seconds for a model of many features."""
-        for _, monitor in self._every():
-            self.comparison(monitor.layout).warm()
+        for name, monitor in self._every():
+            layout = monitor.layout
+            self.comparison(layout).warm()
+            self._warm[name] = layout
+
+    @property
+    def warming(self) -> bool:
+        """Whether ``warm`` is still to be done: who asks for scores waits for it."""
+        return any(self._warm.get(name) is not monitor.layout for name, monitor in self._every())
 
     # --- keeping ---
 

@@ -59,6 +59,8 @@ class Scrape:
         for model in (NO_MODEL, *self._sidecar.names):
             for reason, count in self._sidecar.refusals.of(model).items():
                 page.add(m.EXPORTER_REFUSED, count, model, reason)
+        for why, lines in self._sidecar.skipped.counts().items():
+            page.add(m.EXPORTER_SKIPPED_LINES, lines, why)
         sampled = (m.EXPORTER_SAMPLED_ROWS, m.EXPORTER_SAMPLED_ROWS_LOST)
         for metric, counts in zip(sampled, self._sidecar.samples.counts(), strict=True):
             for found in counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Literal
 
 from modelwatch.exporters.ingest.json_rows import Rows
 from modelwatch.exporters.ingest.ndjson import parsed_lines
@@ -12,23 +13,34 @@ from modelwatch.exporters.ingest.table import Table
 
 @dataclass(slots=True)
 class Read:
-    """Rows of one model, and the offset behind each."""
+    """Rows of one model, and the offsets where each begins and ends."""
 
     rows: list[object] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+
+    def first(self, offset: int) -> int:
+        """The place of the first row that ends behind ``offset``."""
+        return bisect_right(self.ends, offset)
 
     def after(self, offset: int) -> Table:
         """The rows that end behind ``offset``."""
-        return Rows(self.rows[bisect_right(self.ends, offset) :])
+        return Rows(self.rows[self.first(offset) :])
+
+
+@dataclass(slots=True)
+class Nameless:
+    """How many lines, where the first one begins, and why it is none of any model."""
+
+    lines: int
+    start: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``nameless`` lines are no JSON, or name no model; ``first`` says where the first one begins, and why."""
-
     models: dict[str, Read]
-    nameless: int
-    first: tuple[int, str] | None
+    nameless: dict[Literal["not_json", "no_model"], Nameless]
 
 
 def read_lines(text: bytes, start: int) -> Batch:
@@ -41,22 +53,22 @@ def read_lines(text: bytes, start: int) -> Batch:
             lines.append(line)
             starts.append(end - len(line) - 1)
             ends.append(min(end, last))  # the very last line of a file may lack the line feed
-    models: dict[str, Read] = {}
-    nameless: list[int] = []
+    found = Batch({}, {})
     rows, bad = parsed_lines(lines)
-    for index, (row, end) in enumerate(zip(rows, ends, strict=True)):
+    for index, (row, begin, end) in enumerate(zip(rows, starts, ends, strict=True)):
         model = row.get("model") if isinstance(row, dict) else None
         if isinstance(model, str):
-            read = models.setdefault(model, Read())
+            read = found.models.setdefault(model, Read())
             read.rows.append(row)
+            read.starts.append(begin)
             read.ends.append(end)
+            continue
+        reason: Literal["not_json", "no_model"] = "not_json" if index in bad else "no_model"
+        if reason in found.nameless:
+            found.nameless[reason].lines += 1
         else:
-            nameless.append(index)
-    if not nameless:
-        return Batch(models, 0, None)
-    index = nameless[0]
-    why = bad[index].sentence if index in bad else _why(rows[index])
-    return Batch(models, len(nameless), (starts[index], why))
+            found.nameless[reason] = Nameless(1, begin, bad[index].sentence if index in bad else _why(row))
+    return found
 
 
 def _why(row: object) -> str:

@@ -9,18 +9,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from modelwatch.exporters.clock import SystemClock
-from modelwatch.exporters.ingest.table import Table
+from modelwatch.exporters.ingest.table import Rejection, Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
-from modelwatch.exporters.tailing.follower import STEP_BYTES, Follower, Identity
+from modelwatch.exporters.tailing.follower import Follower, Identity
 from modelwatch.exporters.tailing.known import Known, identity_of
 from modelwatch.exporters.tailing.lines import read_lines
 from modelwatch.exporters.tailing.positions import Kept, Position
+from modelwatch.exporters.tailing.skipped import Losses, Skipped
 from modelwatch.exporters.telling import Telling
 
 _log = logging.getLogger(__name__)
@@ -57,8 +58,11 @@ class Book(Protocol):
         Raises KeyError for a model that it does not know, and LaterError for one that is not ready.
         """
 
-    def count(self, model: str, table: Table, mark: Mark) -> object:
-        """Count rows and have them kept, and ``mark`` with them: both or neither. Raises LaterError."""
+    def count(self, model: str, table: Table, mark: Mark) -> Mapping[int, Rejection]:
+        """Count rows and have them kept, and ``mark`` with them: both or neither. Which were rejected.
+
+        Raises LaterError.
+        """
 
     def flush(self) -> bool:
         """Make all that was counted outlive the machine; False when it could not be done."""
@@ -82,6 +86,8 @@ class Tailer:
         kept: Path | None,
         now: Callable[[], float] = time.monotonic,
         boot: str | None = None,
+        *,
+        skipped: Skipped | None = None,
     ) -> None:
         self._boot = SystemClock().boot() if boot is None else boot
         self._patterns, self._book, self._kept, self._now = patterns, book, kept, now
@@ -97,7 +103,8 @@ class Tailer:
         self._save_again = 0.0
         self._keeps, self._new = True, False
         self._telling = Telling(now)
-        self.lines = {"counted": 0, "nameless": 0, "too_long": 0, "unknown_model": 0}
+        self.skipped = Skipped() if skipped is None else skipped
+        self._losses = Losses(self.skipped, self._tell)
 
     def _loaded(self) -> Kept:
         if self._kept is None:
@@ -289,28 +296,17 @@ class Tailer:
         # Every model is asked before any of its rows counts.
         known = {model: self._counted_to(model, follower) for model in batch.models}
         unknown = [model for model, counted in known.items() if counted is None]
+        path = follower.path
         for model, counted in known.items():
-            if counted is not None and (table := batch.models[model].after(counted)).rows:
-                self._book.count(model, table, follower.mark(step))
-                self.lines["counted"] += table.rows
-        follower.advance(step)
-        if step.too_long:
-            self.lines["too_long"] += step.too_long
-            size = f"{STEP_BYTES >> 20} MiB"
-            self._tell(f"{follower.path}: lines longer than {size} are not counted", f": now one at byte {start}")
-        if batch.first is not None:
-            self.lines["nameless"] += batch.nameless
-            self._tell(
-                f"{follower.path}: lines that are no JSON or name no model are not counted",
-                f": {batch.nameless} now, the first at byte {batch.first[0]}: {batch.first[1]}",
-            )
-        for model in unknown:
             read = batch.models[model]
-            self.lines["unknown_model"] += len(read.rows)
-            self._tell(
-                f"{follower.path}: rows of {model[:100]!a}, which no spec describes, are not counted",
-                f": {len(read.rows)} now, the first ends at byte {read.ends[0]}",
-            )
+            if counted is not None and (table := read.after(counted)).rows:
+                rejected = self._book.count(model, table, follower.mark(step))
+                self._losses.rejected(path, model, read, counted, rejected)
+        follower.advance(step)
+        self._losses.too_long(path, step.too_long, start)
+        self._losses.nameless(path, batch)
+        for model in unknown:
+            self._losses.unknown_model(path, model, batch.models[model])
         return True
 
     def _counted_to(self, model: str, follower: Follower) -> int | None:
@@ -385,4 +381,4 @@ class Tailer:
         """``detail`` may be another one each time."""
         times = self._telling.times(message)
         if times:
-            _log.warning("%s%s (%d times so far)", message, detail, times)
+            _log.warning("%s%s%s", message, detail, f" ({times:,} times by now)" if times > 1 else "")

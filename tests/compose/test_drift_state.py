@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from modelwatch.compose import drift_state
 from modelwatch.compose.drift_state import Said, look
 
 
@@ -117,3 +121,29 @@ def test_specs_that_could_not_be_loaded_are_told_with_the_first_reason() -> None
         )
     with sidecar(json.dumps({"models": [], "last_reload": {**reload, "problem": None}}).encode()) as url:
         assert look(url) == Said()
+
+
+def test_a_sidecar_that_still_works_scores_out_is_told_and_asked_again() -> None:
+    with sidecar(b'{"models": [], "warming": true}') as url:
+        (note,) = look(url).notes
+    assert "scores are still being worked out; ask again" in note
+
+
+def test_a_sidecar_that_does_not_answer_in_time_is_told_and_is_no_good_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift_state, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = look(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+    assert not said.whole
+    assert "scores are still being worked out; ask again" in said.notes[0]
+
+
+def test_lines_of_logs_that_count_nowhere_are_told_beside_the_models() -> None:
+    with sidecar(b'{"models": [], "skipped_lines": {"not_json": 1, "no_model": 1200}}') as url:
+        assert look(url).notes == (
+            "1,201 lines of prediction logs not counted (1,200 no model, 1 not json): its log says where",
+        )
+
+
+def test_a_token_file_that_is_gone_is_told_as_nobody_can_send() -> None:
+    with sidecar(b'{"models": [], "locked": "tokens: no such file or directory"}') as url:
+        assert look(url).notes == ("nobody can send rows: tokens: no such file or directory",)

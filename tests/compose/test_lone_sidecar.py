@@ -19,6 +19,7 @@ import pytest
 
 from modelwatch.cli.command import Streams
 from modelwatch.cli.main import main
+from modelwatch.compose.drift_state import Said
 from modelwatch.compose.lone_sidecar import UrlError, look, parse
 
 READY = {"ready": True, "loading": [], "missing": {}}
@@ -142,3 +143,13 @@ def test_what_is_no_address_exits_2_and_says_how_to_write_one(text: str, tmp_pat
 def test_an_address_may_be_short_or_a_whole_url() -> None:
     assert parse("127.0.0.1:9180") == "http://127.0.0.1:9180"
     assert parse("https://drift.example:8443/metrics") == "https://drift.example:8443"
+
+
+def test_a_sidecar_that_is_ready_and_cannot_tell_of_its_models_yet_is_exit_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Said(notes=("ask again",), whole=False)
+    monkeypatch.setattr("modelwatch.compose.drift_state.look", lambda url: late)
+    with answering({"/readyz": (200, READY)}) as url:
+        code, out, _ = run(tmp_path, "--exporter", url)
+    assert (code, "ask again" in out) == (1, True)

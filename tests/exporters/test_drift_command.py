@@ -99,6 +99,24 @@ def test_a_broken_spec_ends_with_its_place_and_no_traceback(run: Run, models: Pa
     assert "Traceback" not in log
 
 
+def test_a_reload_that_fails_says_how_to_mend_it_and_an_end_by_a_signal_leaves_a_line(
+    run: Run, models: Path, wait: Callable[..., None]
+) -> None:
+    process = run("--models", models, "--state", models.parent / "state", "--listen", "127.0.0.1:0")
+    client = httpx2.Client(base_url=_url(process), timeout=30)
+    wait(lambda: client.get("/readyz").status_code == 200)
+    (models / "flight-delay.yaml").write_text(SPEC.replace("type: numeric", "type: numerical"))
+    process.send_signal(signal.SIGHUP)
+    wait(lambda: client.get("/v1/models").json()["last_reload"]["problem"])
+    problem = client.get("/v1/models").json()["last_reload"]["problem"]
+    assert "; help: did you mean 'numeric'" in problem
+    client.close()
+    process.terminate()
+    log = process.communicate(timeout=60)[1]
+    assert problem.splitlines()[0] in log
+    assert "SIGTERM: ending; what was counted is kept" in log.splitlines()[-1]
+
+
 def test_the_port_follows_its_variable(run: Run, models: Path) -> None:
     port = _free_port()
     process = run("--models", models, MODELWATCH_PORT_EXPORTER=str(port))
@@ -164,3 +182,34 @@ def test_flags_that_cannot_be_followed_end_with_a_message(
     process = run("--models", models, "--listen", "127.0.0.1:0", *flags)
     assert message in process.communicate(timeout=60)[1]
     assert process.returncode == 2
+
+
+def _catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    """Whether ``process`` does not end by the signal any more."""
+    found = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line.split()[1] for line in found.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the kernel which signals are caught")
+@pytest.mark.parametrize(
+    "program", [("modelwatch.exporters",), ("modelwatch.cli.main", "exporter")], ids=["module", "command"]
+)
+def test_a_hup_is_caught_before_anything_large_is_imported_and_makes_one_reload_once_it_is_up(
+    models: Path, wait: Callable[..., None], program: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", *program, "--models", str(models), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait(lambda: _catches(process, signal.SIGHUP))
+            assert "numpy" not in Path(f"/proc/{process.pid}/maps").read_text()
+            process.send_signal(signal.SIGHUP)
+            client = httpx2.Client(base_url=_url(process), timeout=30)
+            assert process.stderr is not None
+            assert any("loading specs and profiles anew" in line for line in process.stderr)
+            wait(lambda: client.get("/readyz").status_code == 200)
+            client.close()
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

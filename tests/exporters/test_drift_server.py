@@ -223,7 +223,7 @@ def test_while_profiles_load_rows_are_429_and_the_sidecar_is_not_ready(reference
 
 
 def test_a_model_without_a_baseline_counts_rows_and_says_that_it_is_inactive(client: httpx2.Client) -> None:
-    assert client.get("/readyz").json() == {"ready": True, "loading": [], "missing": {}}
+    assert client.get("/readyz").json() == {"ready": True, "loading": [], "missing": {}, "warming": True}
     assert client.post("/v1/models/bare/predictions", json={"rows": [GOOD] * 3}).json()["accepted"] == 3
     bare = client.get("/v1/models/bare").json()
     assert bare["status"] == "inactive"

@@ -322,6 +322,69 @@ def test_a_missing_baseline_is_named_and_the_other_models_are_loaded(reference: 
     assert sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 5))).accepted == 5
 
 
+def test_a_reference_file_that_was_mended_is_taken_up_without_a_signal_and_its_reason_is_gone(
+    reference: Path, tmp_path: Path, clock, caplog: pytest.LogCaptureFixture
+) -> None:  # type: ignore[no-untyped-def]
+    data = tmp_path / "data.csv"
+    sidecar = Sidecar(specs.fleet(specs.model(baseline=t.Baseline(data=str(data)))), None, clock)
+    sidecar.load()
+    assert "no such file" in sidecar.readiness().missing[specs.NAME]
+    assert "within seconds of a change of that file" in sidecar.readiness().missing[specs.NAME]
+    assert not sidecar.retry(), "nothing has changed"
+    data.write_text("broken\n1\n")
+    assert sidecar.retry()
+    assert "no column for" in sidecar.readiness().missing[specs.NAME]
+    assert "no such file" not in sidecar.readiness().missing[specs.NAME]
+    assert not sidecar.reload.successful
+    data.write_bytes(reference.read_bytes())
+    assert sidecar.retry()
+    assert sidecar.readiness().ready
+    assert sidecar.reload.successful
+    assert sidecar.snapshots()[0].layout.profile is not None
+    assert not sidecar.retry(), "it has what it needs"
+
+
+def test_specs_that_cannot_be_read_stay_told_when_a_profile_is_mended(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    data = tmp_path / "data.csv"
+    sidecar = Sidecar(specs.fleet(specs.model(baseline=t.Baseline(data=str(data)))), None, clock)
+    sidecar.load()
+    sidecar.not_reloaded("m.yaml:1:1 is wrong")
+    data.write_bytes(reference.read_bytes())
+    assert sidecar.retry()
+    assert (sidecar.reload.successful, sidecar.reload.problem) == (False, "m.yaml:1:1 is wrong")
+
+
+def test_the_log_says_what_a_load_has_changed(reference: Path, clock, caplog: pytest.LogCaptureFixture) -> None:  # type: ignore[no-untyped-def]
+    caplog.set_level("INFO")
+    one, two = _fleet(reference).models[0], specs.model("two")
+    sidecar = Sidecar(specs.fleet(one, two), None, clock)
+    sidecar.load()
+    sidecar.load()
+    changed = specs.model("two", task=t.Task(type="regression"))
+    sidecar.load(specs.fleet(changed, specs.model("three")))
+    lost = specs.model("three", baseline=t.Baseline(data="nowhere.parquet"))
+    sidecar.load(specs.fleet(changed, lost))
+    assert [line for line in caplog.messages if line.startswith("loaded: ")] == [
+        "loaded: 2 models, new: flight-delay, two",
+        "loaded: 2 models, nothing changed",
+        "loaded: 2 models, new: three; changed: two; no longer watched: flight-delay",
+        "loaded: 2 models, changed: three; without the profile that the spec names: three",
+    ]
+
+
+def test_scores_are_warming_until_critical_values_are_worked_out(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    sidecar = Sidecar(_fleet(reference), None, clock)
+    assert not sidecar.warming, "nothing is loaded that could be judged"
+    sidecar.load()
+    assert sidecar.warming
+    sidecar.warm()
+    assert not sidecar.warming
+    sidecar.load()
+    assert not sidecar.warming, "nothing changed"
+    sidecar.load(_fleet(reference, specs.feature("hour")))
+    assert sidecar.warming
+
+
 def test_a_reload_keeps_the_counts_of_features_whose_bins_stay(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
     sidecar = _started(_fleet(reference), tmp_path, clock)
     sidecar.ingest(specs.NAME, rows_table(specs.rows(1, 700)))

@@ -56,7 +56,10 @@ def test_rows_need_a_token_of_the_file_and_health_never_does(
         for path in (PATH, "/v1/cloudevents", "/v1/models/nobody/predictions"):
             answer = client.post(path, json=GOOD, headers=header)
             assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-            assert "Authorization: Bearer" in answer.json()["error"]
+            wrong = "the token is none of the sidecar's --token-file"
+            assert (
+                wrong if header.get("Authorization") == "Bearer three" else "Authorization: Bearer"
+            ) in answer.json()["error"]
     for header in ("Bearer one", "bearer two", "Bearer  one"):
         assert client.post(PATH, json=GOOD, headers={"Authorization": header}).status_code == 200
     for path in ("/metrics", "/healthz", "/readyz", "/v1/models", "/openapi.json"):
@@ -78,20 +81,40 @@ def test_a_file_that_changes_is_read_again_and_one_that_is_gone_lets_nobody_in(
     token: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens = TokenFile(token)
-    assert tokens.allows("Bearer one")
+    assert tokens.judge("Bearer one") == "good"
     rewrite(token, "three\n")
-    assert not tokens.allows("Bearer one")
-    assert tokens.allows("Bearer three")
+    assert tokens.judge("Bearer one") == "wrong"
+    assert tokens.judge("Bearer three") == "good"
+    assert tokens.problem() is None
     token.unlink()
-    assert not tokens.allows("Bearer three")
+    assert tokens.judge("Bearer three") == "no_tokens"
+    assert tokens.problem() == f"{token}: no such file or directory"
     rewrite(token, "")
-    assert not tokens.allows("Bearer ")
+    assert tokens.judge("Bearer ") == "no_tokens"
+    assert "holds no token" in str(tokens.problem())
     rewrite(token, "four")
-    assert tokens.allows("Bearer four")
+    assert tokens.judge("Bearer ") == "none_sent"
+    assert tokens.judge("Bearer four") == "good"
+    assert tokens.problem() is None
     written = caplog.text
     assert "nobody can send rows until it can be read" in written
     for word in ("one", "three", "four"):
         assert f"{word}\n" not in written.replace("Bearer", "")
+
+
+def test_no_token_a_wrong_one_and_a_file_that_is_gone_are_told_apart(
+    sidecar: Sidecar, token: Path, serve_app: Callable[..., httpx2.Client]
+) -> None:
+    client = serve_app(sidecar, tokens=TokenFile(token))
+    client.post(PATH, json=GOOD)
+    client.post(PATH, json=GOOD, headers={"Authorization": "Bearer old"})
+    assert client.get("/v1/models").json()["locked"] is None
+    token.unlink()
+    answer = client.post(PATH, json=GOOD, headers={"Authorization": "Bearer one"})
+    assert "nobody is let in while the sidecar cannot read its --token-file" in answer.json()["error"]
+    told = client.get("/v1/models").json()
+    assert told["locked"] == f"{token}: no such file or directory"
+    assert told["models"][0]["refused_requests"] == {"token": 1, "wrong_token": 1, "token_file": 1}
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None, streams: Streams | None = None) -> i
     streams = streams or Streams()
     only = arguments[0] if arguments and arguments[0] in COMMANDS else None
     try:
+        if only == "exporter":
+            importlib.import_module("modelwatch.exporters.hangup").remember()
         args = build_parser(only).parse_args(arguments)
         return int(args.run(args, streams))
     except KeyboardInterrupt:

@@ -238,7 +238,16 @@ EXPORTER_REFUSED = Metric(
     "requests",
     "Requests with rows that the sidecar refused as a whole, by reason; model is empty where no spec has it.",
     ("model", "reason"),
-    "13, and 13 for all requests without a model",
+    "15, and 15 for all requests without a model",
+    _SIDECAR,
+)
+EXPORTER_SKIPPED_LINES = Metric(
+    "modelwatch_exporter_skipped_lines_total",
+    _C,
+    "lines",
+    "Lines of prediction logs that belong to no model, by reason (not_json, no_model, unknown_model or too_long).",
+    ("reason",),
+    "4",
     _SIDECAR,
 )
 EXPORTER_ROW_LAG = Metric(

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.ingest import Rejection, Table
 from modelwatch.exporters.ledger import Mark
 from modelwatch.exporters.tailing import positions
 from modelwatch.exporters.tailing.tailer import LaterError, Tailer
@@ -38,19 +38,21 @@ class Book:
     def failed(self, operation: str, path: Path, reason: str) -> None:
         self.failures.append(f"{operation} {path.name}: {reason}")
 
-    def count(self, model: str, table: Table, mark: Mark) -> None:
+    def count(self, model: str, table: Table, mark: Mark) -> dict[int, Rejection]:
         self.dies_in -= 1
         if self.dies_in == 0:
             raise Killed
         before = self.marks.get((model, mark.file))
         assert before is None or before.offset < mark.offset
         self.marks[model, mark.file] = mark
-        self.rejected += len(table.rejected(["x"]))
+        rejected = table.rejected({"x": True})
+        self.rejected += len(rejected)
         self.ids.update(table.ids() or [])
         self.models[model] += table.rows
         self.dies_in -= 1
         if self.dies_in == 0:
             raise Killed
+        return rejected
 
 
 class Killed(BaseException):

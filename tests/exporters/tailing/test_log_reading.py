@@ -63,7 +63,7 @@ def test_rows_that_cannot_be_counted_yet_are_kept_and_counted_once(tmp_path: Pat
     clock.now += LATER_SECONDS
     drained(found)
     assert book.ids == once(1, 2, 3, "later 0", "later 1", "later 2")
-    assert found.lines["counted"] == 6
+    assert book.models == Counter(m=5, slow=1)
 
 
 def test_lines_that_are_no_rows_are_told_and_the_others_count(tmp_path: Path, book: Book, clock: Turned) -> None:
@@ -77,29 +77,60 @@ def test_lines_that_are_no_rows_are_told_and_the_others_count(tmp_path: Path, bo
     drained(found)
     assert book.ids == once(1, 3, None)
     assert book.rejected == 1, "a row without features is the model's, and rejected there"
-    assert found.lines == {"counted": 3, "nameless": 4, "too_long": 0, "unknown_model": 1}
+    assert found.skipped.counts() == {"not_json": 1, "no_model": 3, "unknown_model": 1, "too_long": 0}
 
 
 def test_what_is_skipped_is_told_with_its_file_its_place_and_the_reason_of_the_first(
     tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = {
-        '{"model": "m", "x": }\n': "the line is no JSON",
-        "5\n": "the line is no object",
-        '{"x": 1}\n': 'the row has no "model"',
-        '{"model": 3}\n': '"model" is to be the name of a model',
+        '{"model": "m", "x": }\n': "lines that are no JSON are not counted: 2 at once; {}: the line is no JSON",
+        "5\n": "lines that name no model are not counted: 2 at once; {}: the line is no object",
+        '{"x": 1}\n': 'lines that name no model are not counted: 2 at once; {}: the row has no "model"',
+        '{"model": 3}\n': 'lines that name no model are not counted: 2 at once; {}: "model" is to be the name',
     }
     for number, text in enumerate(bad):
-        append(tmp_path / f"{number}.jsonl", line(number) + "\n" + text + "7\n")
+        append(tmp_path / f"{number}.jsonl", line(number) + "\n" + 2 * text)
     append(tmp_path / "long.jsonl", line("long") + "x" * STEP_BYTES + "\n" + line(9, "unknown"))
     drained(tailer(tmp_path, book, clock))
-    for number, reason in enumerate(bad.values()):
+    for number, said in enumerate(bad.values()):
         (told,) = [text for text in caplog.messages if f"{number}.jsonl: lines" in text]
-        assert f": 2 now, the first at byte {len(line(number)) + 1}: {reason}" in told
-    start = len(line("long"))
-    assert any(f"lines longer than 1 MiB are not counted: now one at byte {start} " in text for text in caplog.messages)
-    end = (tmp_path / "long.jsonl").stat().st_size
-    assert any(f"are not counted: 1 now, the first ends at byte {end} " in text for text in caplog.messages)
+        assert said.format(f"the first begins at byte {len(line(number)) + 1}") in told
+    begun = "not counted: 1 at once; the first begins at byte"
+    (told,) = [text for text in caplog.messages if "lines longer than 1 MiB" in text]
+    assert f"{begun} {len(line('long'))}: " in told
+    (told,) = [text for text in caplog.messages if "which no spec describes" in text]
+    assert f"{begun} {len(line('long')) + STEP_BYTES + 1} (unknown_model; 1 in all logs by now)" in told
+
+
+def test_causes_are_told_apart_and_each_with_its_own_place(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(tmp_path / "a.jsonl", '{"x": 1}\n' + "no json\n" + line(1))
+    drained(tailer(tmp_path, book, clock))
+    assert [text.partition("; the first ")[2][:17] for text in caplog.messages] == [
+        "begins at byte 0:",
+        "begins at byte 9:",
+    ]
+
+
+def test_a_rejected_row_is_told_with_its_place_and_what_is_wrong_with_it(
+    tmp_path: Path, book: Book, clock: Turned, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = tmp_path / "a.jsonl"
+    append(log, line(1) + line(2))
+    found = tailer(tmp_path, book, clock)
+    drained(found)
+    append(log, line(3) + '{"model": "m", "id": 4, "features": 5}\n' + line(6))
+    drained(found)
+    begins = len(lines(1, 2, 3))
+    assert caplog.messages == [
+        f"{log}: rows of m are rejected (not_a_row): 1 at once; the first begins at byte {begins}: "
+        "'features' must be an object, found the number 5"
+    ]
+    append(log, '{"model": "m", "id": 4, "features": 5}\n')
+    drained(found)
+    assert caplog.messages[1].endswith("found the number 5 (2 times by now)")
 
 
 @pytest.mark.parametrize("pattern", ["nologs", "nologs/*/a*.jsonl"])
@@ -130,7 +161,7 @@ def test_a_line_of_any_length_is_skipped_in_bounded_steps(tmp_path: Path, book: 
     found = tailer(tmp_path, book, clock)
     drained(found)
     assert book.ids == once(1, 2)
-    assert found.lines["too_long"] == 1
+    assert found.skipped.counts()["too_long"] == 1
 
 
 def test_a_step_is_of_no_more_rows_than_a_table_may_have(tmp_path: Path, book: Book, clock: Turned) -> None:
