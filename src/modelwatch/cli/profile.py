@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FAILED, FINDINGS, OK, Command, Streams, models_flag
-from modelwatch.model import types as t
+from modelwatch.cli.command import OK, Command, Streams, models_flag
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +80,11 @@ def _merge(args: argparse.Namespace, streams: Streams) -> int:
 
 
 def _build(args: argparse.Namespace, streams: Streams) -> int:
-    model = _model(args, streams)
-    if isinstance(model, int):
-        return model
+    # The baseline that there is will be no more: whatever is wrong with it is mended here.
+    found = specs.one(args, streams, baseline=False)
+    if isinstance(found, int):
+        return found
+    model, _ = found
     from modelwatch.exporters.profile import build_partial, build_profile
     from modelwatch.exporters.reference import profile_to_json
 
@@ -113,25 +114,6 @@ def _told(streams: Streams, args: argparse.Namespace, output: Path, rows: int, f
         f"Name it in the spec: baseline: {{profile: {written}}}",
         f"Look at it: modelwatch profile --show {output}",
     )
-
-
-def _model(args: argparse.Namespace, streams: Streams) -> t.Model | int:
-    """The model, or the exit code where there is none."""
-    import difflib
-
-    fleet = specs.fleet_or_none(args, streams)
-    if fleet is None:
-        return FINDINGS
-    model = next((one for one in fleet.models if one.name == args.model), None)
-    if model is not None:
-        return model
-    names = [one.name for one in fleet.models]
-    near = difflib.get_close_matches(args.model, names, n=1)
-    streams.fail(
-        f"there is no model {args.model!r} in {args.models}",
-        f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
-    )
-    return FAILED
 
 
 def _progress(data: list[Path], streams: Streams) -> Callable[[float], None]:

@@ -49,6 +49,9 @@ def _check(document: Document) -> Iterator[Diagnostic]:
         if feature is not None and feature not in columns:
             guess = suggest.close(feature, columns)
             help = f"did you mean '{words.short(guess)}'?" if guess else f"it has {_listed(columns)}"
+            if field == "profile":
+                # As likely as a slip: the feature came in after the profile had been made.
+                help += f"{' else' if guess else ';'} make it again with modelwatch profile {name} --data DATA"
             message = f"the baseline {words.short(written)} has no feature '{words.short(feature)}'"
             where = document.span("features", index, "name")
             yield document.diagnostic(codes.NOT_IN_BASELINE, where, message, help)

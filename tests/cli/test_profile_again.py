@@ -1,0 +1,120 @@
+"""A profile is made again whatever is wrong with the one that there is, and with the specs of other models."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelwatch.cli.command import Streams
+from modelwatch.cli.main import main
+
+SPEC = """\
+apiVersion: modelwatch/v1
+kind: Model
+metadata: {name: loans, owner: credit}
+serving: {job: loans, targets: ["127.0.0.1:8000"]}
+task: {type: classification}
+features:
+  - {name: amount, type: numeric}
+  - {name: country, type: categorical}
+baseline: {profile: loans.profile.json}
+"""
+SPEC_FILE, PROFILE = Path("models/loans.yaml"), Path("models/loans.profile.json")
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command; gives its exit code and all that it printed. A good profile is there."""
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    SPEC_FILE.write_text(SPEC)
+    rows = (f"{n % 90},{'DE' if n % 3 else 'FR'},{n % 7},{1_700_000_000 + 600 * n}" for n in range(600))
+    Path("ref.csv").write_text("amount,country,term,scored_at\n" + "\n".join(rows) + "\n")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        both = io.StringIO()
+        return main(list(arguments), Streams(out=both, err=both)), both.getvalue()
+
+    assert call("profile", "loans", "--data", "ref.csv", "--output", str(PROFILE))[0] == 0
+    return call
+
+
+def _hours() -> None:
+    SPEC_FILE.write_text(SPEC + "drift: {same: hour}\n")
+
+
+def _truncated() -> None:
+    PROFILE.write_text(PROFILE.read_text()[:900])
+
+
+def _other_type() -> None:
+    SPEC_FILE.write_text(SPEC.replace("amount, type: numeric", "amount, type: categorical"))
+
+
+def _new_feature() -> None:
+    SPEC_FILE.write_text(SPEC.replace("baseline:", "  - {name: term, type: numeric}\nbaseline:"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"), [(_hours, "MW054"), (_truncated, "MW032"), (_other_type, "MW053"), (_new_feature, "MW030")]
+)
+def test_the_command_that_an_error_of_the_profile_names_mends_it(
+    run: Run, spoil: Callable[[], None], code: str
+) -> None:
+    spoil()
+    status, told = run("check")
+    assert status == 1 and f" {code} " in told
+    assert "again with modelwatch profile loans --data DATA" in told
+    again = ("profile", "loans", "--data", "ref.csv", "--time", "scored_at", "--output", str(PROFILE))
+    status, told = run(*again)
+    assert status == 0, told
+    status, told = run("check")
+    assert status == 0 and code not in told
+
+
+def test_hours_can_be_asked_for_before_there_is_any_baseline(run: Run) -> None:
+    SPEC_FILE.write_text(SPEC.replace("baseline: {profile: loans.profile.json}", "drift: {same: hour}"))
+    status, told = run("profile", "loans", "--data", "ref.csv", "--time", "scored_at", "--output", "new.json")
+    assert status == 0, told
+
+
+@pytest.mark.parametrize("other", ["kind: [", SPEC.replace("loans", "other").replace("numeric", "nmeric")])
+def test_errors_of_other_models_are_one_warning(run: Run, other: str) -> None:
+    Path("models/other.yaml").write_text(other)
+    for arguments in (
+        ("profile", "loans", "--data", "ref.csv", "--output", "again.json"),
+        ("calibrate", "loans", "--rows-per-minute", "10"),
+    ):
+        status, told = run(*arguments)
+        assert status == 0, told
+        assert "warning: errors in models/other.yaml, which loans is used without" in told
+    status, told = run("sampled", "loans")
+    assert "no rows of loans are kept here" in told and "warning: errors in models/other.yaml" in told
+
+
+def test_a_model_is_not_used_whose_own_spec_has_errors_or_whose_name_two_have(run: Run) -> None:
+    SPEC_FILE.write_text(SPEC.replace("numeric", "nmeric"))
+    status, told = run("profile", "loans", "--data", "ref.csv", "--output", "again.json")
+    assert status == 1 and "models/loans.yaml:7" in told and not Path("again.json").exists()
+    SPEC_FILE.write_text(SPEC)
+    Path("models/twin.yaml").write_text(SPEC)
+    status, told = run("profile", "loans", "--data", "ref.csv", "--output", "again.json")
+    assert status == 1 and "loans" in told and not Path("again.json").exists()
+
+
+def test_a_name_that_no_readable_spec_has_is_told_with_the_errors_that_may_hide_it(run: Run) -> None:
+    status, told = run("profile", "loan", "--data", "ref.csv")
+    assert status == 2 and "did you mean loans?" in told
+    Path("models/loan.yaml").write_text("kind: [")
+    status, told = run("profile", "loan", "--data", "ref.csv")
+    assert status == 1 and "models/loan.yaml:1:" in told and "there is no model 'loan'" in told
+
+
+def test_calibrate_needs_a_profile_that_is_whole(run: Run) -> None:
+    _truncated()
+    status, told = run("calibrate", "loans")
+    assert status == 1 and "MW032" in told
