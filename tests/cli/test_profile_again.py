@@ -118,3 +118,19 @@ def test_calibrate_needs_a_profile_that_is_whole(run: Run) -> None:
     _truncated()
     status, told = run("calibrate", "loans")
     assert status == 1 and "MW032" in told
+
+
+def test_too_few_rows_are_told_when_the_profile_is_made_and_by_check(run: Run) -> None:
+    Path("few.csv").write_text("\n".join(Path("ref.csv").read_text().splitlines()[:51]))
+    status, told = run("profile", "loans", "--data", "few.csv", "--output", str(PROFILE))
+    assert status == 0 and "warning: models/loans.profile.json has 50 rows, and scores need 100" in told
+    status, told = run("check")
+    assert status == 0 and " MW057 " in told and "made of 50 rows" in told
+
+
+def test_an_edited_profile_is_an_error_that_making_it_again_mends(run: Run) -> None:
+    PROFILE.write_text(PROFILE.read_text().replace('"rows": 600', '"rows": 601'))
+    status, told = run("check")
+    assert status == 1 and " MW032 " in told and "make it again with modelwatch profile loans --data DATA" in told
+    assert run("profile", "loans", "--data", "ref.csv", "--output", str(PROFILE))[0] == 0
+    assert run("check")[0] == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelwatch.cli import specs
 from modelwatch.cli.command import OK, Command, Streams, models_flag
+from modelwatch.model.profile_head import LEAST_REFERENCE
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -114,6 +115,16 @@ def _told(streams: Streams, args: argparse.Namespace, output: Path, rows: int, f
         f"Name it in the spec: baseline: {{profile: {written}}}",
         f"Look at it: modelwatch profile --show {output}",
     )
+    few_rows(streams, output, rows)
+
+
+def few_rows(streams: Streams, profile: Path, rows: int) -> None:
+    """Tell at once what would else be seen only when the sidecar has no scores."""
+    if rows < LEAST_REFERENCE:
+        streams.fail(
+            f"warning: {profile} has {rows} row{'s' * (rows != 1)}, and scores need {LEAST_REFERENCE} in the reference",
+            "make it of more rows; until then no drift can be told",
+        )
 
 
 def _progress(data: list[Path], streams: Streams) -> Callable[[float], None]:
