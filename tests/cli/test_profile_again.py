@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from modelwatch.cli.command import Streams
@@ -133,4 +138,55 @@ def test_an_edited_profile_is_an_error_that_making_it_again_mends(run: Run) -> N
     status, told = run("check")
     assert status == 1 and " MW032 " in told and "make it again with modelwatch profile loans --data DATA" in told
     assert run("profile", "loans", "--data", "ref.csv", "--output", str(PROFILE))[0] == 0
+    assert run("check")[0] == 0
+
+
+def _answers(name: str) -> set[str]:
+    return {one["name"] for one in json.loads(Path(name).read_text())["features"]} & {"prediction", "confidence"}
+
+
+def _scored(end: str) -> str:
+    """Data whose answers are called otherwise, and a column that is called like them."""
+    rows = (f"{n % 90},{'DE' if n % 3 else 'FR'},{'yes' if n % 4 else 'no'},0.{n % 10},9" for n in range(600))
+    name = f"scored{end}"
+    Path("scored.csv").write_text("amount,country,decision,how sure,prediction\n" + "\n".join(rows) + "\n")
+    if end == ".parquet":
+        pq.write_table(pyarrow.csv.read_csv("scored.csv"), name)
+    return name
+
+
+@pytest.mark.parametrize("end", [".csv", ".parquet"])
+def test_columns_that_are_called_otherwise_become_the_reference_of_the_answers(run: Run, end: str) -> None:
+    data = _scored(end)
+    named = ("--prediction", "decision", "--confidence", "how sure")
+    status, told = run("profile", "loans", "--data", data, *named, "--output", "named.json")
+    assert status == 0, told
+    assert _answers("named.json") == {"prediction", "confidence"}
+    (prediction,) = (f for f in json.loads(Path("named.json").read_text())["features"] if f["name"] == "prediction")
+    assert prediction["counts"]["yes"] == 450 and prediction["counts"]["no"] == 150
+    run("profile", "loans", "--data", data, *named, "--partial", "--output", "a.partial")
+    run("profile", "loans", "--merge", "a.partial", "--output", "merged.json")
+    assert Path("merged.json").read_bytes() == Path("named.json").read_bytes()
+
+
+def test_a_column_of_answers_that_is_not_there_is_told_with_the_nearest(run: Run) -> None:
+    status, told = run("profile", "loans", "--data", _scored(".csv"), "--prediction", "decison", "--output", "x")
+    assert status == 2 and "no column 'decison' to take the prediction from; did you mean 'decision'?" in told
+    assert not Path("x").exists()
+
+
+def test_the_command_in_a_drafted_spec_makes_the_same_profile(run: Run) -> None:
+    rows = (f"{n % 90}.5,{'yes' if n % 4 else 'no'},{1_700_000_000 + 600 * n}" for n in range(14_400))
+    Path("new loans.csv").write_text("amount,decision,scored_at\n" + "\n".join(rows) + "\n")
+    status, told = run("init", "new loans.csv", "--name", "credit", "--prediction", "decision")
+    assert status == 0, told
+    made = Path("models/credit.profile.json").read_bytes()
+    assert _answers("models/credit.profile.json") == {"prediction"}
+    spec = Path("models/credit.yaml").read_text()
+    (command,) = re.findall(r"# made anew by: modelwatch (.*)", spec)
+    assert "--time scored_at --prediction decision" in command
+    Path("models/credit.profile.json").unlink()
+    status, told = run(*shlex.split(command))
+    assert status == 0, told
+    assert Path("models/credit.profile.json").read_bytes() == made
     assert run("check")[0] == 0
