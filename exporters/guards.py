@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.statistics.looks import per_look
-
-# The fewest rows of a reference that anything can be compared with.
-LEAST_REFERENCE = 100
+from modelwatch.model.profile_head import LEAST_REFERENCE
 
 
 @dataclass(frozen=True, slots=True)

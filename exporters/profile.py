@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,15 +47,17 @@ def build_profile(
     *,
     time: str | None = None,
     segment: str | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> Profile:
     """The profile of ``model`` on ``data``: its features, and the columns ``prediction`` and ``confidence`` if present.
 
     ``time`` and ``segment`` are the columns for seasonal references and for segments; the spec's baseline names them
-    where they are None. ``progress`` gets the share done, 0 to 1. Raises ProfileError when a file cannot be read or
-    lacks a feature.
+    where they are None. ``answers`` are columns for ``prediction`` and ``confidence`` that are called otherwise in the
+    data: ``{"prediction": "decision"}``. ``progress`` gets the share done, 0 to 1. Raises ProfileError when a file
+    cannot be read or lacks a feature.
     """
     files = [data] if isinstance(data, Path) else list(data)
-    summary = _summarised(model, files, progress or _quiet, time, segment)
+    summary = _summarised(model, _files(model, files, answers), progress or _quiet, time, segment)
     return _profile(summary, ", ".join(map(str, files)))
 
 
@@ -66,9 +68,10 @@ def build_partial(
     *,
     time: str | None = None,
     segment: str | None = None,
+    answers: Mapping[str, str] | None = None,
 ) -> bytes:
     """The partial profile of files; see ``build_profile`` and ``merge_partials``."""
-    return file.to_bytes(_summarised(model, data, progress or _quiet, time, segment))
+    return file.to_bytes(_summarised(model, _files(model, data, answers), progress or _quiet, time, segment))
 
 
 def partial_profile(
@@ -179,18 +182,28 @@ def _profile(summary: Summary, where: str) -> Profile:
         raise ProfileError(f"{where}: {error}") from None
 
 
-def _summarised(
-    model: t.Model, data: Sequence[Path], progress: Progress, time: str | None, segment: str | None
-) -> Summary:
-    files = [DataFile(path) for path in data]
-    if not files:
+def _files(model: t.Model, data: Sequence[Path], answers: Mapping[str, str] | None) -> list[DataFile]:
+    for feature in model.features:
+        if answers and feature.name in answers:
+            raise ProfileError(f"a feature of model {model.name} is called {feature.name!r}: it is watched instead")
+    if not data:
         raise ProfileError("there is no data file to read")
+    return [DataFile(path, answers) for path in data]
+
+
+def _summarised(
+    model: t.Model,
+    files: Sequence[DataFile],
+    progress: Progress,
+    time: str | None,
+    segment: str | None,
+) -> Summary:
     summary = Summary(_plan(model, files[0].columns, str(files[0].path), time, segment))
-    answers = {watched.name for watched in summary.plan.watched if watched.answer}
+    answered = {watched.name for watched in summary.plan.watched if watched.answer}
     for one in files[1:]:
         plan = _plan(model, one.columns, str(one.path), time, segment)
         if plan != summary.plan:
-            differing = answers ^ {watched.name for watched in plan.watched if watched.answer}
+            differing = answered ^ {watched.name for watched in plan.watched if watched.answer}
             raise ProfileError(
                 f"{one.path}: the columns {', '.join(sorted(differing))} are in some files only; "
                 "give files of the same columns"

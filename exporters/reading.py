@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,23 +40,41 @@ class _Format(Protocol):
 class DataFile:
     """One data file. Raises ProfileError at once for what cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, called: Mapping[str, str] | None = None) -> None:
+        """``called`` gives names to columns of the file: ``{"prediction": "decision"}``."""
         self.path = path
         self._format = _format(path)
+        self._called = called or {}
         with _told(path):
             # Python names the reason more plainly than pyarrow does.
             path.open("rb").close()
-            self.columns = self._format.columns()
+            found = self._format.columns()
+        for name, column in self._called.items():
+            if found.count(column) != 1:
+                what = "more than one column" if column in found else "no column"
+                near = difflib.get_close_matches(column, found, n=1)
+                help = f"did you mean {near[0]!r}?" if near and column not in found else _listed(found)
+                raise ProfileError(f"{path}: has {what} {column!r} to take the {name} from; {help}")
+        self.columns = [*(name for name in found if name not in self._called), *self._called]
 
     def batches(self, numeric: Mapping[str, bool], progress: Progress) -> Iterator[Any]:
         """Record batches with the columns of ``numeric``, a CSV's as float64 where True and as text where False.
 
         ``progress`` gets the share of the file that has been read.
         """
+        sources = {name: self._called.get(name, name) for name in numeric}
         with _told(self.path):
-            for batch in self._format.batches(numeric, progress):
+            for read in self._format.batches({sources[name]: kind for name, kind in numeric.items()}, progress):
+                batch = read
+                if self._called:
+                    arrays = [read.column(source) for source in sources.values()]
+                    batch = pa.RecordBatch.from_arrays(arrays, names=list(sources))
                 for start in range(0, batch.num_rows, BATCH_ROWS):
                     yield batch.slice(start, BATCH_ROWS)
+
+
+def _listed(columns: list[str]) -> str:
+    return "its columns are " + ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
 
 
 def _format(path: Path) -> _Format:

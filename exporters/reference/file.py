@@ -5,7 +5,6 @@ Reading it gives exactly what was written, and the same profile always has the s
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from modelwatch.exporters.reference.profile import (
     Segments,
     Slice,
 )
-from modelwatch.model.profile_head import FORMAT
+from modelwatch.model.profile_head import FORMAT, content_hash
 
 _MOMENTS = ("minimum", "maximum", "mean", "std", "kurtosis")
 
@@ -76,14 +75,9 @@ def _slices_document(slices: tuple[Slice, ...]) -> dict[str, Any]:
     return {one.value: {"rows": one.rows, "counts": {k: list(v) for k, v in one.counts.items()}} for one in slices}
 
 
-def _hash(document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def digest(profile: Profile) -> str:
     """SHA-256 of the content."""
-    return _hash(_document(profile))
+    return content_hash(_document(profile))
 
 
 def profile_to_json(profile: Profile) -> str:
@@ -133,9 +127,10 @@ def _parsed(document: Any, path: Path) -> Profile:
             "make the profile again with modelwatch profile"
         )
     content = {key: value for key, value in document.items() if key != "sha256"}
-    if _hash(content) != document.get("sha256"):
+    if content_hash(content) != document.get("sha256"):
         raise ProfileError(
-            f"{path}: its content does not match its sha256: the file was edited or cut short; make it again"
+            f"{path}: its content does not match its sha256: the file was edited or cut short; "
+            "make it again with modelwatch profile"
         )
     try:
         return _profile(content)

@@ -299,7 +299,8 @@ def test_init_gives_the_profile_the_hours_of_the_time_that_it_found(
     made = run("init", "table.csv", "--name", "churn", *flags)
     assert f"by hour and weekday too, by its column {column}" in made.out
     spec = tmp_path / "models/churn.yaml"
-    assert f"modelwatch profile --time {column} makes it anew" in spec.read_text()
+    again = "modelwatch profile churn --data table.csv"
+    assert f"# made anew by: {again} --time {column} --output models/churn.profile.json\n" in spec.read_text()
     spec.write_text(spec.read_text() + "drift: {same: hour}\n")
     assert run("check").code == 0
     assert run("calibrate", "churn", "--rows-per-minute", "100").code == 0
@@ -311,7 +312,8 @@ def test_init_leaves_hours_out_where_times_are_none_and_says_so_if_asked(run: Ru
     made = run("init", "table.csv", "--name", "churn", "--time", "when")
     assert made.code == 0 and "'when' holds no times that a profile can read" in made.err
     assert "by hour" not in made.out
-    assert "modelwatch profile makes it anew" in (tmp_path / "models/churn.yaml").read_text()
+    again = "modelwatch profile churn --data table.csv --output models/churn.profile.json\n"
+    assert again in (tmp_path / "models/churn.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -359,7 +361,7 @@ def test_init_tells_of_a_first_line_that_looks_like_a_row(run: Run, tmp_path: Pa
 
 
 def test_init_warns_of_a_label_that_nobody_named_and_says_the_flag(run: Run, tmp_path: Path) -> None:
-    rows = "".join(f"{20 + i % 50},{'yes' if i % 3 else 'no'},{'yes' if i % 3 else 'no'}\n" for i in range(60))
+    rows = "".join(f"{20 + i % 50},{'yes' if i % 3 else 'no'},{'yes' if i % 3 else 'no'}\n" for i in range(120))
     (tmp_path / "churn.csv").write_text("age,gone,prediction\n" + rows)
     made = run("init", "churn.csv")
     assert made.code == 0

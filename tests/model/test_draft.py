@@ -158,8 +158,21 @@ def test_the_task_is_guessed_from_the_target(folder: Path, values: list[Any], ta
 def test_without_a_target_the_prediction_tells_the_task(folder: Path) -> None:
     found = draft(parquet({"x": [1.5, 2.5], "score": [0.25, 0.75]}), prediction="score")
     assert "task: {type: regression} # guessed from the numbers in score" in found.text
-    assert reasons(found)["score"].startswith("the prediction; call the column 'prediction'")
+    assert reasons(found)["score"] == "the prediction, watched as such"
+    assert found.answers == {"prediction": "score"}
     loaded(found)
+
+
+def test_answers_that_the_task_cannot_have_are_not_watched(folder: Path) -> None:
+    rows = [n + 0.25 for n in range(60)]
+    found = draft(parquet({"x": rows, "score": rows, "label": ["a", "b"] * 30}), prediction="score")
+    assert "whose drift is not watched" in reasons(found)["score"] and found.answers == {}
+
+
+def test_a_column_that_is_called_like_the_answer_and_is_another_is_no_feature(folder: Path) -> None:
+    found = draft(parquet({"x": [1.5, 2.5], "prediction": [1.0, 2.0], "made": ["a", "b"]}), prediction="made")
+    assert found.features == ("x",) and found.answers == {"prediction": "made"}
+    assert reasons(found)["prediction"] == "is called like the prediction, which is another column"
 
 
 def test_usual_names_of_answers_are_recognised(folder: Path) -> None:

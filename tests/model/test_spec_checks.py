@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from modelwatch.model import defaults
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.load import load_fleet
+from modelwatch.model.profile_head import content_hash
 
 from .conftest import TEN_LINES, Load
 
@@ -447,9 +449,11 @@ def test_columns_of_a_baseline_are_compared_with_the_features(load: Load, name: 
 
 def test_a_profile_is_compared_rather_than_the_data_it_came_from(load: Load) -> None:
     Path("profiles").mkdir()
-    Path("profiles/churn.json").write_text('{"features": [{"name": "age", "type": "numeric"}]}')
+    content = {"rows": 500, "features": [{"name": "age", "type": "numeric"}]}
+    Path("profiles/churn.json").write_text(json.dumps({**content, "sha256": content_hash(content)}))
     found = load(churn=TEN_LINES + "baseline: {data: gone.csv, profile: ../profiles/churn.json}\n").diagnostics
     assert [d.message for d in found] == ["the baseline ../profiles/churn.json has no feature 'plan'"]
+    assert found[0].help == "it has age; make it again with modelwatch profile churn --data DATA"
 
 
 @pytest.mark.parametrize(

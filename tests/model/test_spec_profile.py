@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelwatch.model import profile_head
-from modelwatch.model.profile_head import FORMAT, KnownFeature, NoProfileError, profile_features
+from modelwatch.model.profile_head import FORMAT, KnownFeature, NoProfileError, content_hash, profile_features
 
 from .conftest import Load, told
 
@@ -30,10 +30,9 @@ AGE = {"name": "age", "type": "numeric", "edges": [1.5]}
 PLAN = {"name": "plan", "type": "categorical", "categories": ["a", "b", "c"], "others": [], "complete": True}
 
 
-def profile(*features: Any) -> str:
-    return json.dumps(
-        {"format": FORMAT, "sha256": "0", "model": "churn", "rows": 12, "features": features, "pca": None}
-    )
+def profile(*features: Any, rows: int = 1200) -> str:
+    content = {"format": FORMAT, "model": "churn", "rows": rows, "features": features, "pca": None}
+    return json.dumps({"sha256": content_hash(content), **content})
 
 
 def check(load: Load, spec: str, *features: Any) -> list[str]:
@@ -76,6 +75,29 @@ def test_a_profile_of_another_version_of_modelwatch_is_told(load: Load) -> None:
     Path("models/churn.profile.json").write_text(profile(AGE, PLAN).replace(FORMAT, "modelwatch.profile/1"))
     (line,) = told(load(churn=SPEC))
     assert 'MW032 churn.profile.json: it has the format "modelwatch.profile/1", and this version reads' in line
+
+
+def test_a_profile_that_was_edited_is_told_with_the_command_that_makes_it_again(load: Load) -> None:
+    Path("models/churn.profile.json").write_text(profile(AGE, PLAN).replace('"rows": 1200', '"rows": 1201'))
+    (found,) = load(churn=SPEC).diagnostics
+    assert (found.code, found.severity) == ("MW032", "error")
+    assert found.message.startswith("churn.profile.json: its content does not match its sha256")
+    assert found.help == "make it again with modelwatch profile churn --data DATA"
+
+
+def test_a_large_profile_is_not_read_whole(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = profile(AGE, PLAN).replace('"rows": 1200', '"rows": 1201')
+    monkeypatch.setattr(profile_head, "MOST_BYTES", len(edited) - 1)
+    Path("models/churn.profile.json").write_text(edited)
+    assert told(load(churn=SPEC)) == []
+
+
+@pytest.mark.parametrize(("rows", "told_of"), [(99, True), (1, True), (100, False)])
+def test_a_profile_of_too_few_rows_is_a_warning(load: Load, rows: int, told_of: bool) -> None:
+    Path("models/churn.profile.json").write_text(profile(AGE, PLAN, rows=rows))
+    found = load(churn=SPEC).diagnostics
+    assert [(one.code, one.severity) for one in found] == [("MW057", "warning")] * told_of
+    assert all(f"made of {rows} row" in one.message for one in found)
 
 
 def test_what_follows_the_features_is_not_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FINDINGS, OK, Command, Streams, format_flag, models_flag
+from modelwatch.cli.command import OK, Command, Streams, format_flag, models_flag
 
 if TYPE_CHECKING:
     from modelwatch.exporters.calibration.advice import Advice
@@ -56,25 +56,16 @@ def _number(text: str) -> float:
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
-    import difflib
-
     from modelwatch.exporters.baseline import NO_BASELINE, find_profile
     from modelwatch.exporters.calibration.advice import advise_on, may_be_seasonal, remedies
     from modelwatch.exporters.calibration.calibrate import judge
     from modelwatch.exporters.calibration.setting import setting
     from modelwatch.exporters.reference import ProfileError
 
-    fleet = specs.fleet_or_none(args, streams)
-    if fleet is None:
-        return FINDINGS
-    model = next((one for one in fleet.models if one.name == args.model), None)
-    if model is None:
-        names = [one.name for one in fleet.models]
-        near = difflib.get_close_matches(args.model, names, n=1)
-        return streams.fail(
-            f"there is no model {args.model!r} in {args.models}",
-            f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
-        )
+    found = specs.one(args, streams)
+    if isinstance(found, int):
+        return found
+    model, stack = found
     try:
         profile = find_profile(model, None)
         if profile is None:
@@ -104,7 +95,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
 
         streams.say(f"{model.name}: {text.traffic(traffic)} ({told}), false_alarm_rate {text.number(chosen.rate)}", "")
         streams.say(*text.tables(judgements, model.drift.same), "")
-        streams.say(*text.unseen(chosen, traffic, judgements, remedies(chosen, judgements), fleet.stack.retention))
+        streams.say(*text.unseen(chosen, traffic, judgements, remedies(chosen, judgements), stack.retention))
         streams.say(*text.advice(chosen.rate, judgements, advice))
         if history is not None and may_be_seasonal(profile, model, judgements, history):
             streams.say(*text.try_seasons(model, history.time or "COLUMN"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelwatch.cli import ignored
-from modelwatch.cli.command import OK, Command, Streams
+from modelwatch.cli.command import DEFAULT_MODELS, OK, Command, Streams
+from modelwatch.cli.profile import few_rows
 from modelwatch.model.lost import SUFFIXES
 from modelwatch.model.table import InitError
 
@@ -75,6 +77,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             f"the column {args.time!r} holds no times that a profile can read, so it has no hours",
             "write 2026-01-31T12:00:00Z or seconds since 1970",
         )
+    few_rows(streams, profile, made.rows)
     left = len(made.left_out)
     streams.say(
         f"{output}: {_counted(len(made.features), 'feature')} from {_counted(made.rows, 'row')}"
@@ -115,39 +118,51 @@ def _write(output: Path, made: Draft, data: Path) -> tuple[Path, bool]:
     with output.open("x", encoding="utf-8") as file:
         file.write(made.text)
     try:
-        return _profile(output, data, made.time)
+        return _profile(output, data, made)
     except BaseException:
         output.unlink()
         raise
 
 
-def _profile(spec: Path, data: Path, time: str | None) -> tuple[Path, bool]:
+def _profile(spec: Path, data: Path, made: Draft) -> tuple[Path, bool]:
     """Keep what normal looks like beside the spec, so that the spec works where the data is not. Raises InitError."""
     from modelwatch.exporters.profile import build_profile
     from modelwatch.exporters.reference import ProfileError, profile_to_json
     from modelwatch.model.diagnostics import SpecError
     from modelwatch.model.load import load_model
 
+    time = made.time
     profile = spec.with_name(f"{spec.stem}.profile.json")
     try:
         model = load_model(spec)
         try:
-            built = build_profile(model, data, time=time)
+            built = build_profile(model, data, time=time, answers=made.answers)
         except ProfileError:
             if time is None:
                 raise
             # What looks like a time need not be one in every row; the rest is told all the same.
-            built = build_profile(model, data)
+            built = build_profile(model, data, answers=made.answers)
     except (ProfileError, SpecError) as error:
         raise InitError(str(error)) from error
     profile.write_text(profile_to_json(built), encoding="utf-8")
-    flag = f" --time {built.seasons.time}" if built.seasons else ""
-    line = f"baseline: {{profile: {profile.name}}} # of {data.name}; modelwatch profile{flag} makes it anew"
+    columns = {**({"time": built.seasons.time} if built.seasons else {}), **made.answers}
+    line = f"baseline: {{profile: {profile.name}}} # made anew by: {_again(spec, profile, data, model.name, columns)}"
     spec.write_text(
         re.sub(r"^baseline: .*$", lambda _: line, spec.read_text(encoding="utf-8"), flags=re.MULTILINE),
         encoding="utf-8",
     )
     return profile, built.seasons is not None
+
+
+def _again(spec: Path, profile: Path, data: Path, model: str, columns: Mapping[str, str]) -> str:
+    """The command that makes the profile again, from the folder that init was run in."""
+    words = ["modelwatch", "profile", model, "--data", str(data)]
+    if spec.parent != DEFAULT_MODELS:
+        words += ["--models", str(spec.parent)]
+    words += [word for name, column in columns.items() for word in (f"--{name}", column)]
+    command = shlex.join([*words, "--output", str(profile)])
+    # A column's name may have line breaks, which no comment can hold.
+    return command if command.isprintable() else "modelwatch profile"
 
 
 COMMAND = Command(

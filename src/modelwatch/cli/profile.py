@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FAILED, FINDINGS, OK, Command, Streams, models_flag
-from modelwatch.model import types as t
+from modelwatch.cli.command import OK, Command, Streams, models_flag
+from modelwatch.model.profile_head import LEAST_REFERENCE
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +38,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--time", metavar="COLUMN", help="column that tells the time, for references by hour of day and by weekday"
     )
     parser.add_argument("--segment", metavar="COLUMN", help="categorical feature, for references by its values")
+    for answer in ("prediction", "confidence"):
+        parser.add_argument(
+            f"--{answer}", metavar="COLUMN", help=f"column of the model's {answer} (default: the one called {answer})"
+        )
 
 
 def _run(args: argparse.Namespace, streams: Streams) -> int:
@@ -66,8 +70,9 @@ def _show(args: argparse.Namespace, streams: Streams) -> int:
 def _merge(args: argparse.Namespace, streams: Streams) -> int:
     if args.output is None:
         return streams.fail("--merge needs --output FILE: where the profile goes")
-    if args.partial or args.time or args.segment:
-        return streams.fail("--partial, --time and --segment belong to --data: the parts know what they hold")
+    if args.partial or args.time or args.segment or _answers(args):
+        flags = "--partial, --time, --segment, --prediction and --confidence"
+        return streams.fail(f"{flags} belong to --data: the parts know what they hold")
     from modelwatch.exporters.profile import merge_partials
     from modelwatch.exporters.reference import profile_to_json
 
@@ -81,9 +86,11 @@ def _merge(args: argparse.Namespace, streams: Streams) -> int:
 
 
 def _build(args: argparse.Namespace, streams: Streams) -> int:
-    model = _model(args, streams)
-    if isinstance(model, int):
-        return model
+    # The baseline that there is will be no more: whatever is wrong with it is mended here.
+    found = specs.one(args, streams, baseline=False)
+    if isinstance(found, int):
+        return found
+    model, _ = found
     from modelwatch.exporters.profile import build_partial, build_profile
     from modelwatch.exporters.reference import profile_to_json
 
@@ -91,7 +98,7 @@ def _build(args: argparse.Namespace, streams: Streams) -> int:
     first: Path = args.data[0]
     if args.partial:
         output: Path = args.output or first.with_suffix(".partial")
-        part = build_partial(model, args.data, progress, time=args.time, segment=args.segment)
+        part = build_partial(model, args.data, progress, time=args.time, segment=args.segment, answers=_answers(args))
         _put(output, part)
         streams.say(
             f"{output}: a partial profile, {len(part):,} bytes",
@@ -99,10 +106,16 @@ def _build(args: argparse.Namespace, streams: Streams) -> int:
         )
         return OK
     output = args.output or first.with_suffix(".profile.json")
-    profile = build_profile(model, args.data, progress, time=args.time, segment=args.segment)
+    profile = build_profile(model, args.data, progress, time=args.time, segment=args.segment, answers=_answers(args))
     _put(output, profile_to_json(profile).encode())
     _told(streams, args, output, profile.rows, len(profile.features))
     return OK
+
+
+def _answers(args: argparse.Namespace) -> dict[str, str]:
+    """The columns of answers that are called otherwise in the data."""
+    named = {"prediction": args.prediction, "confidence": args.confidence}
+    return {name: column for name, column in named.items() if column and column != name}
 
 
 def _told(streams: Streams, args: argparse.Namespace, output: Path, rows: int, features: int) -> None:
@@ -113,25 +126,16 @@ def _told(streams: Streams, args: argparse.Namespace, output: Path, rows: int, f
         f"Name it in the spec: baseline: {{profile: {written}}}",
         f"Look at it: modelwatch profile --show {output}",
     )
+    few_rows(streams, output, rows)
 
 
-def _model(args: argparse.Namespace, streams: Streams) -> t.Model | int:
-    """The model, or the exit code where there is none."""
-    import difflib
-
-    fleet = specs.fleet_or_none(args, streams)
-    if fleet is None:
-        return FINDINGS
-    model = next((one for one in fleet.models if one.name == args.model), None)
-    if model is not None:
-        return model
-    names = [one.name for one in fleet.models]
-    near = difflib.get_close_matches(args.model, names, n=1)
-    streams.fail(
-        f"there is no model {args.model!r} in {args.models}",
-        f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
-    )
-    return FAILED
+def few_rows(streams: Streams, profile: Path, rows: int) -> None:
+    """Tell at once what would else be seen only when the sidecar has no scores."""
+    if rows < LEAST_REFERENCE:
+        streams.fail(
+            f"warning: {profile} has {rows} row{'s' * (rows != 1)}, and scores need {LEAST_REFERENCE} in the reference",
+            "make it of more rows; until then no drift can be told",
+        )
 
 
 def _progress(data: list[Path], streams: Streams) -> Callable[[float], None]:
@@ -166,6 +170,7 @@ COMMAND = Command(
     (
         "modelwatch profile flight-delay --data reference.parquet --output models/flight-delay.profile.json",
         "modelwatch profile flight-delay --data day1.csv.gz --data day2.csv.gz --time hour_utc",
+        "modelwatch profile flight-delay --data scored.csv --prediction decision --confidence probability",
         "modelwatch profile flight-delay --data part-7.parquet --partial --output part-7.partial",
         "modelwatch profile flight-delay --merge part-*.partial --output models/flight-delay.profile.json",
         "modelwatch profile --show models/flight-delay.profile.json",

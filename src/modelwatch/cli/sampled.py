@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelwatch.cli import specs
-from modelwatch.cli.command import FAILED, OK, Command, Streams, format_flag, models_flag
+from modelwatch.cli.command import OK, Command, Streams, format_flag, models_flag
 
 if TYPE_CHECKING:
     from modelwatch.exporters.sampling.estimates import Estimates
@@ -41,12 +41,10 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     from modelwatch.exporters.sampling.estimates import estimate
     from modelwatch.exporters.sampling.reading import KeptError, folder_of, records
 
-    fleet = specs.fleet_or_none(args, streams)
-    if fleet is None:
-        return FAILED
-    model = specs.named(fleet, args.model)
-    if model is None:
-        return specs.no_model(fleet, args, streams)
+    chosen = specs.one(args, streams, baseline=False)
+    if isinstance(chosen, int):
+        return chosen
+    model, _ = chosen
     if args.output is not None and args.output.suffix not in _OUTPUTS:
         return streams.fail(f"{args.output}: is neither .parquet nor .jsonl", "name the format by the file's ending")
     state: Path = args.state if args.state.is_absolute() else streams.cwd / args.state

@@ -58,6 +58,7 @@ OTHER_SPEC = "MW053"
 NOT_THE_SAME = "MW054"
 NO_TIMES = "MW055"
 LOGGED = "MW056"
+FEW_ROWS = "MW057"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -116,4 +117,5 @@ TITLES: dict[str, str] = {
     NOT_THE_SAME: "a comparison that the baseline cannot give",
     NO_TIMES: "a column of times that holds none",
     LOGGED: "a field that is both written and masked",
+    FEW_ROWS: "a profile of too few rows",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ class Draft:
 
     ``headless``: the file's first line, taken for the columns' names, looks like a row. ``likely`` is a feature that
     may be the truth. ``unanswered``: no column was taken for the answer or the truth. ``time`` is the column that tells
-    a profile the hour and weekday of each row.
+    a profile the hour and weekday of each row. ``answers`` are the columns of ``prediction`` and ``confidence`` where
+    the data calls them otherwise.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Draft:
     likely: Likely | None = None
     unanswered: bool = False
     time: str | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def _quiet(share: float) -> None:
@@ -135,12 +137,20 @@ class _Roles:
             time or guess.event_time(columns),
         )
 
-    def reason(self, name: str) -> str | None:
-        """Why a column is no feature, if it has a role."""
+    def watched(self, columns: Mapping[str, Column], task: str) -> Mapping[str, str]:
+        """The columns of answers by what they answer, as far as their drift can be told."""
+        prediction, confidence = columns.get(self.prediction or ""), columns.get(self.confidence or "")
+        named = (("prediction", prediction, task == "regression"), ("confidence", confidence, True))
+        return {name: one.name for name, one, numeric in named if one and guess.can_answer(one, numeric=numeric)}
+
+    def reason(self, name: str, watched: Mapping[str, str]) -> str | None:
+        """Why a column is no feature, if it has a role. ``watched`` are the answers whose drift can be told."""
         if name == self.prediction:
-            if name != "prediction":
-                return "the prediction; call the column 'prediction' in the baseline to have its drift watched"
+            if name not in ("prediction", watched.get("prediction")):
+                return "the prediction, whose drift is not watched: it holds no answers of this type of task"
             return "the prediction, watched as such"
+        if name in ("prediction", "confidence") and name != self.confidence:
+            return f"is called like the {name}, which is another column"
         if name == self.target:
             return "the target, which no request holds"
         if name == self.event_time:
@@ -160,8 +170,13 @@ def _drafted(
     names = [column.name for column in columns]
     features: list[Mapping[str, Any]] = []
     left_out: list[LeftOut] = []
+    by_name = {column.name: column for column in columns}
+    # Not get(... or ""): a column may have no name.
+    answered = roles.target or roles.prediction
+    answer = guess.task(by_name[answered] if answered else None)
+    answers = roles.watched(by_name, answer.task["type"])
     for column in columns:
-        role = roles.reason(column.name)
+        role = roles.reason(column.name, answers)
         found = LeftOut(column.name, role) if role else guess.feature(column)
         if names.count(column.name) > 1:
             found = LeftOut(column.name, "is there more than once; rename the columns")
@@ -171,10 +186,6 @@ def _drafted(
             left_out.append(found)
         else:
             features.append(found)
-    by_name = {column.name: column for column in columns}
-    # Not get(... or ""): a column may have no name.
-    role = roles.target or roles.prediction
-    answer = guess.task(by_name[role] if role else None)
     rows = columns[0].rows
     watched = tuple(str(feature["name"]) for feature in features)
     likely = evidence.truth(watched) if roles.target is None else None
@@ -198,7 +209,8 @@ def _drafted(
     headless = guess.looks_headless(columns)
     happened = by_name.get(roles.event_time) if roles.event_time is not None else None
     time = happened.name if happened is not None and guess.tells_hours(happened) else None
-    return Draft(model, text, rows, watched, tuple(left_out), headless, likely, role is None, time)
+    renamed = {name: column for name, column in answers.items() if name != column and names.count(column) == 1}
+    return Draft(model, text, rows, watched, tuple(left_out), headless, likely, answered is None, time, renamed)
 
 
 def _feature_lines(features: list[Mapping[str, Any]], likely: Likely | None) -> list[str]:

@@ -78,6 +78,13 @@ def confidence_column(columns: Iterable[str]) -> str | None:
     return by_name(columns, _CONFIDENCES)
 
 
+def can_answer(column: Column, *, numeric: bool) -> bool:
+    """Whether a column holds answers whose drift can be told: numbers, or a few classes."""
+    if numeric:
+        return column.kind == "numeric"
+    return column.kind in ("numeric", "text", "boolean") and 0 < column.distinct <= MOST_CLASSES
+
+
 def looks_headless(columns: Sequence[Column]) -> bool:
     """Whether the columns' names look like a row: every column of numbers is called like a number.
 

@@ -42,6 +42,28 @@ class Loaded:
 
 def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
     """Every ``*.yaml`` and ``*.yml`` of a folder; hidden files and subfolders are left alone."""
+    read = read_folder(models_dir)
+    if isinstance(read, Diagnostic):
+        return Loaded(None, (read,))
+    documents, diagnostics = read
+    folder = checks.Folder(tuple(documents))
+    for document in documents:
+        diagnostics += checks.of_document(document)
+    diagnostics += checks.of_folder(folder)
+    diagnostics += checks.of_baselines(folder)
+    told = in_order(diagnostics)
+    if has_errors(told):
+        return Loaded(None, told)
+    models = (build.model(data(document.root), Path(document.file)) for document in folder.models)
+    stack = build.stack(data(folder.stack.root), Path(folder.stack.file)) if folder.stack else defaults.STACK
+    fleet = t.Fleet(tuple(sorted(models, key=lambda model: model.name)), stack, addresses or Addresses())
+    gaps = in_order(unwatched.of_fleet(folder, fleet, models_dir))
+    warnings, notes = (tuple(gap for gap in gaps if gap.severity == severity) for severity in ("warning", "note"))
+    return Loaded(fleet, in_order((*told, *warnings)), notes)
+
+
+def read_folder(models_dir: Path) -> tuple[list[Document], list[Diagnostic]] | Diagnostic:
+    """The documents of a folder and what is wrong with their YAML and shape; or why there is nothing to read."""
     diagnostics: list[Diagnostic] = []
     documents: list[Document] = []
     try:
@@ -59,19 +81,7 @@ def load_fleet(models_dir: Path, addresses: Addresses | None = None) -> Loaded:
             documents.append(document)
     if not paths or not (diagnostics or any(document.kind == "Model" for document in documents)):
         return _refused(models_dir, codes.FOLDER, "there is no model in this folder", lost.no_model(models_dir))
-    folder = checks.Folder(tuple(documents))
-    for document in documents:
-        diagnostics += checks.of_document(document)
-    diagnostics += checks.of_folder(folder)
-    told = in_order(diagnostics)
-    if has_errors(told):
-        return Loaded(None, told)
-    models = (build.model(data(document.root), Path(document.file)) for document in folder.models)
-    stack = build.stack(data(folder.stack.root), Path(folder.stack.file)) if folder.stack else defaults.STACK
-    fleet = t.Fleet(tuple(sorted(models, key=lambda model: model.name)), stack, addresses or Addresses())
-    gaps = in_order(unwatched.of_fleet(folder, fleet, models_dir))
-    warnings, notes = (tuple(gap for gap in gaps if gap.severity == severity) for severity in ("warning", "note"))
-    return Loaded(fleet, in_order((*told, *warnings)), notes)
+    return documents, diagnostics
 
 
 def load_model(path: Path) -> t.Model:
@@ -85,8 +95,8 @@ def load_model(path: Path) -> t.Model:
     return build.model(data(document.root), path)
 
 
-def _refused(models_dir: Path, code: str, message: str, help: str) -> Loaded:
-    return Loaded(None, (Diagnostic(str(models_dir), 1, 1, code, "error", message, help),))
+def _refused(models_dir: Path, code: str, message: str, help: str) -> Diagnostic:
+    return Diagnostic(str(models_dir), 1, 1, code, "error", message, help)
 
 
 def _document(path: Path, kind: Kind | None = None) -> tuple[Document | None, list[Diagnostic]]:

@@ -1,11 +1,12 @@
 """What the first part of a reference profile says: its features and their types.
 
 The file of a profile begins with these; bins of hours, weekdays and segments follow, and can be many megabytes. They
-are left unread, so that a check stays quick.
+are left unread of a large file, so that a check stays quick.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 FORMAT = "modelwatch.profile/2"
+# The fewest rows of a reference that anything can be compared with.
+LEAST_REFERENCE = 100
+# A profile up to this size is read whole to see whether anybody edited it: some tenths of a second.
+MOST_BYTES = 8 << 20
 _CHUNK = 1 << 18
 # The last two fields of a profile.
 _NO_SEGMENTS = re.compile(r'"segments":\s*null\s*}\s*$')
@@ -47,6 +52,37 @@ def profile_features(path: Path) -> Mapping[str, KnownFeature]:
     return features
 
 
+def profile_rows(path: Path) -> int | None:
+    """Of how many rows a profile was made, as far as it says. Raises OSError."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = next((value for key, value in _before_features(_Json(file)) if key == "rows"), None)
+    except (ValueError, RecursionError, TypeError):
+        return None
+    return rows if isinstance(rows, int) else None
+
+
+def content_hash(document: Mapping[str, Any]) -> str:
+    """SHA-256 of what a profile's file says, but for the hash itself."""
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_edited(path: Path) -> bool:
+    """Whether a profile that is small enough to be read whole says something else than when it was made.
+
+    Raises NoProfileError, OSError.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        return False
+    try:
+        document = json.loads(path.read_bytes())
+        return bool(content_hash(document) != document.get("sha256"))
+    except (ValueError, RecursionError, AttributeError):
+        raise NoProfileError("this is no profile of modelwatch") from None
+
+
 def lacking_parts(path: Path) -> frozenset[str]:
     """Which of hour, weekday and segment the profile has no parts for, as far as its end tells. Raises OSError."""
     with path.open("rb") as file:
@@ -65,13 +101,9 @@ def _known(item: Mapping[str, Any]) -> KnownFeature:
 
 def _features(text: _Json) -> Iterator[Mapping[str, Any]]:
     """The features; what comes before them is looked over, what comes after is not read. Raises ValueError."""
-    text.expect("{")
-    while (key := text.value()) != "features":
-        text.expect(":")
-        value = text.value()
+    for key, value in _before_features(text):
         if key == "format" and value != FORMAT:
             raise NoProfileError(f"it has the format {json.dumps(value)}, and this version reads {json.dumps(FORMAT)}")
-        text.expect(",")
     text.expect(":")
     text.expect("[")
     if text.peek() == "]":
@@ -82,6 +114,15 @@ def _features(text: _Json) -> Iterator[Mapping[str, Any]]:
             break
         text.expect(",")
     text.expect("]")
+
+
+def _before_features(text: _Json) -> Iterator[tuple[str, Any]]:
+    """What comes before the features. Raises ValueError."""
+    text.expect("{")
+    while (key := text.value()) != "features":
+        text.expect(":")
+        yield key, text.value()
+        text.expect(",")
 
 
 def _ends(path: Path) -> bool:

@@ -25,7 +25,7 @@ from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
 from modelwatch.model.tree import Document
 
-__all__ = ["Folder", "of_document", "of_folder"]
+__all__ = ["Folder", "of_baselines", "of_document", "of_folder"]
 
 _OF_MODEL = (
     names.of_model,
@@ -38,7 +38,7 @@ _OF_MODEL = (
     logging.check,
 )
 _OF_STACK = (names.of_stack, receivers.check, destinations.check, versions.check, prometheus.intervals)
-_OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention, baseline.check)
+_OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention)
 
 
 def of_document(document: Document) -> Iterator[Diagnostic]:
@@ -49,6 +49,11 @@ def of_document(document: Document) -> Iterator[Diagnostic]:
 
 
 def of_folder(folder: Folder) -> Iterator[Diagnostic]:
-    """Checks that need the other files of the folder, or the baselines."""
+    """Checks that need the other files of the folder."""
     for check in _OF_FOLDER:
         yield from check(folder)
+
+
+def of_baselines(folder: Folder) -> Iterator[Diagnostic]:
+    """Checks that need the files of the baselines."""
+    yield from baseline.check(folder)

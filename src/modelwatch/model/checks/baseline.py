@@ -9,7 +9,14 @@ from modelwatch.model import build, codes, suggest, words
 from modelwatch.model.checks import profile
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
-from modelwatch.model.profile_head import NoProfileError, lacking_parts, profile_features
+from modelwatch.model.profile_head import (
+    LEAST_REFERENCE,
+    NoProfileError,
+    is_edited,
+    lacking_parts,
+    profile_features,
+    profile_rows,
+)
 from modelwatch.model.table_head import UnreadableError, first_values, table_columns
 from modelwatch.model.times import no_time
 from modelwatch.model.tree import Document
@@ -34,6 +41,8 @@ def _check(document: Document) -> Iterator[Diagnostic]:
             yield _absent(document, field, written, name)
             return
         known = profile_features(path) if field == "profile" else None
+        if field == "profile" and is_edited(path):
+            raise NoProfileError("its content does not match its sha256: the file was edited or cut short")
         columns = table_columns(path) if known is None else tuple(known)
     except (OSError, UnreadableError, NoProfileError) as error:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
@@ -49,6 +58,9 @@ def _check(document: Document) -> Iterator[Diagnostic]:
         if feature is not None and feature not in columns:
             guess = suggest.close(feature, columns)
             help = f"did you mean '{words.short(guess)}'?" if guess else f"it has {_listed(columns)}"
+            if field == "profile":
+                # As likely as a slip: the feature came in after the profile had been made.
+                help += f"{' else' if guess else ';'} make it again with modelwatch profile {name} --data DATA"
             message = f"the baseline {words.short(written)} has no feature '{words.short(feature)}'"
             where = document.span("features", index, "name")
             yield document.diagnostic(codes.NOT_IN_BASELINE, where, message, help)
@@ -57,6 +69,7 @@ def _check(document: Document) -> Iterator[Diagnostic]:
     else:
         yield from profile.check(document, written, known)
         yield from _check_parts(document, written, path)
+        yield from _check_rows(document, written, path)
 
 
 def _check_grouping(document: Document, written: str, columns: tuple[str, ...], path: Path) -> Iterator[Diagnostic]:
@@ -103,6 +116,19 @@ def _check_parts(document: Document, written: str, path: Path) -> Iterator[Diagn
     message = f"drift.same is {same}, and the profile {words.short(written)} has no {same}s"
     help = f"make it again with modelwatch profile {name} --data DATA --{flag} COLUMN"
     yield document.diagnostic(codes.NOT_THE_SAME, document.span("drift", "same"), message, help)
+
+
+def _check_rows(document: Document, written: str, path: Path) -> Iterator[Diagnostic]:
+    rows = profile_rows(path)
+    if rows is None or rows >= LEAST_REFERENCE:
+        return
+    name = document.text("metadata", "name") or "MODEL"
+    message = (
+        f"the profile {words.short(written)} was made of {rows} row{'s' * (rows != 1)}, and scores need "
+        f"{LEAST_REFERENCE} in the reference: no drift can be told"
+    )
+    help = f"make it again of more rows with modelwatch profile {name} --data DATA"
+    yield document.diagnostic(codes.FEW_ROWS, document.span("baseline", "profile"), message, help, "warning")
 
 
 def _absent(document: Document, field: str, written: str, name: str) -> Diagnostic:
