@@ -222,3 +222,13 @@ def test_what_is_wrong_in_a_csv_is_told_by_column_and_line(run: Run, end: str, r
     Path(f"bad{end}").write_bytes(gzip.compress(content, 1) if end.endswith("gz") else content)
     status, told = run("profile", "loans", "--data", f"bad{end}", "--output", "x")
     assert status == 2 and f"bad{end}: {message}" in told and not Path("x").exists()
+
+
+def test_calibrate_remarks_that_a_history_is_the_reference_itself(run: Run) -> None:
+    _, told = run("calibrate", "loans", "--data", "ref.csv", "--time", "scored_at")
+    assert "warning: ref.csv has the reference's own rows" in told
+    rows = Path("ref.csv").read_text().splitlines()
+    for name, other in (("fewer.csv", rows[:-1]), ("changed.csv", [*rows[:-1], rows[-1].replace("DE", "FR")])):
+        Path(name).write_text("\n".join(other) + "\n")
+        status, told = run("calibrate", "loans", "--data", name, "--time", "scored_at")
+        assert status == 0 and "the reference's own rows" not in told
