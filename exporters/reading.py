@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet
 
+from modelwatch.exporters.csv_errors import csv_error
 from modelwatch.exporters.reference import ProfileError
 
 BATCH_ROWS = 8192
@@ -172,7 +173,10 @@ class _told:  # noqa: N801  # reads as a verb where it is used: with _told(path)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, pa.ArrowException):
-            reason = str(error).splitlines()[0]
+            reason = (str(error).splitlines() or ["it is damaged"])[0]
+            known = csv_error(self._path, reason) if self._path.name.lower().endswith(CSV) else None
+            if known is not None:
+                raise ProfileError(f"{self._path}: {known}") from None
             raise ProfileError(f"{self._path}: cannot be read as data: {reason}") from None
         if isinstance(error, OSError):
             raise ProfileError(f"{self._path}: cannot be read ({(error.strerror or str(error)).lower()})") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,18 @@ def plan(
     for name in wanted:
         if columns.count(name) > 1:
             raise ProfileError(f"{where}: has the column {name!r} more than once; rename one")
-    _check_there([subject.name for subject in watched], columns, where, model.name)
+    # All that is wrong at once: who mends one mistake need not meet the next.
+    wrong = list(_lacking([subject.name for subject in watched], columns, model.name))
     if time and time not in columns:
-        raise ProfileError(f"{where}: has no column {_near(time, columns)} to tell the time; {_listed(columns)}")
-    if segment:
-        categorical = [subject.name for subject in watched if not subject.numeric and subject.role == "feature"]
-        if segment not in categorical:
-            raise ProfileError(
-                f"{where}: {_near(segment, categorical)} is no categorical feature of model {model.name}, so there are "
-                f"no segments by it; it has {', '.join(categorical) or 'none'}"
-            )
+        wrong.append(f"has no column {_near(time, columns)} to tell the time; {_listed(columns)}")
+    categorical = [subject.name for subject in watched if not subject.numeric and subject.role == "feature"]
+    if segment and segment not in categorical:
+        wrong.append(
+            f"{_near(segment, categorical)} is no categorical feature of model {model.name}, so there are "
+            f"no segments by it; it has {', '.join(categorical) or 'none'}"
+        )
+    if wrong:
+        raise ProfileError(f"{where}: " + ". And: ".join(wrong))
     return Plan(
         model.name,
         tuple(
@@ -55,11 +57,11 @@ def plan(
     )
 
 
-def _check_there(names: Sequence[str], columns: Sequence[str], where: str, model: str) -> None:
+def _lacking(names: Sequence[str], columns: Sequence[str], model: str) -> Iterator[str]:
     lacking = [name for name in names if name not in columns]
     if lacking:
-        raise ProfileError(
-            f"{where}: has no column for {', '.join(_near(name, columns) for name in lacking)} of model {model}; "
+        yield (
+            f"has no column for {', '.join(_near(name, columns) for name in lacking)} of model {model}; "
             f"{_listed(columns)}. Rename the feature in the spec or the column in the data"
         )
 

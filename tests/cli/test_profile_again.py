@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -190,3 +191,44 @@ def test_the_command_in_a_drafted_spec_makes_the_same_profile(run: Run) -> None:
     assert status == 0, told
     assert Path("models/credit.profile.json").read_bytes() == made
     assert run("check")[0] == 0
+
+
+def test_all_columns_that_are_not_there_are_told_at_once(run: Run) -> None:
+    _new_feature()
+    Path("ref.csv").write_text(Path("ref.csv").read_text().replace(",term,", ",trem,"))
+    wrong = ("--time", "scored_att", "--segment", "countri")
+    status, told = run("profile", "loans", "--data", "ref.csv", *wrong, "--output", "x")
+    assert status == 2 and not Path("x").exists()
+    for name, near in (("term", "trem"), ("scored_att", "scored_at"), ("countri", "country")):
+        assert f"'{name}' (did you mean '{near}'?)" in told
+
+
+@pytest.mark.parametrize("end", [".csv", ".csv.gz"])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            "abc,DE,1,2",
+            "the column 'amount' is to hold numbers, and line 600002 has 'abc'; write numbers such as 1234.5",
+        ),
+        ("5,DE,1", "line 600002 has 3 cells, and the first line has 4; write as many in every row"),
+        (b"5,\xff\xfe,1,2", "the column 'country' is not UTF-8 text; save the file as UTF-8"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_is_told_by_column_and_line(run: Run, end: str, row: str | bytes, message: str) -> None:
+    """The rows before are more than Arrow reads at a time."""
+    head, *rows = Path("ref.csv").read_bytes().splitlines()
+    content = b"\n".join([head, *rows * 1000, row if isinstance(row, bytes) else row.encode(), *rows])
+    Path(f"bad{end}").write_bytes(gzip.compress(content, 1) if end.endswith("gz") else content)
+    status, told = run("profile", "loans", "--data", f"bad{end}", "--output", "x")
+    assert status == 2 and f"bad{end}: {message}" in told and not Path("x").exists()
+
+
+def test_calibrate_remarks_that_a_history_is_the_reference_itself(run: Run) -> None:
+    _, told = run("calibrate", "loans", "--data", "ref.csv", "--time", "scored_at")
+    assert "warning: ref.csv has the reference's own rows" in told
+    rows = Path("ref.csv").read_text().splitlines()
+    for name, other in (("fewer.csv", rows[:-1]), ("changed.csv", [*rows[:-1], rows[-1].replace("DE", "FR")])):
+        Path(name).write_text("\n".join(other) + "\n")
+        status, told = run("calibrate", "loans", "--data", name, "--time", "scored_at")
+        assert status == 0 and "the reference's own rows" not in told

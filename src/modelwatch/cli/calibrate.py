@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from modelwatch.exporters.calibration.advice import Advice
     from modelwatch.exporters.calibration.calibrate import Judgement
     from modelwatch.exporters.calibration.history import History
+    from modelwatch.exporters.reference import Profile
 
 # Rows a minute of a model that nobody says more of.
 DEFAULT_TRAFFIC = 100.0
@@ -86,6 +87,11 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     judgements = tuple(judge(chosen, window, traffic, history) for window in dict.fromkeys(model.drift.windows))
     advice = advise_on(model, profile, chosen, judgements, history)
     told = _told(args, history)
+    if history is not None and _replays(history, profile):
+        streams.fail(
+            f"warning: {args.data} has the reference's own rows, by their number and their counts in every bin",
+            "what does not drift from itself tells little of false alarms: give rows of another time",
+        )
     if args.format == "json":
         import json
 
@@ -100,6 +106,19 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
         if history is not None and may_be_seasonal(profile, model, judgements, history):
             streams.say(*text.try_seasons(model, history.time or "COLUMN"))
     return OK
+
+
+def _replays(history: History, profile: Profile) -> bool:
+    """Whether past rows are, as far as bins tell, those that the reference was made of."""
+    import numpy as np
+
+    if history.rows != profile.rows:
+        return False
+    known = ((profile.feature(name), codes) for name, codes in history.codes.items())
+    return all(
+        one is not None and np.array_equal(np.bincount(codes, minlength=len(one.counts)), one.counts)
+        for one, codes in known
+    )
 
 
 def _told(args: argparse.Namespace, history: History | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 _OUTPUTS = (".parquet", ".jsonl")
 _WIDEST = 40
+# Of the stack, and of a sidecar that was started alone as its README says.
+_STATES = (Path(".modelwatch/data/exporter"), Path(".modelwatch/exporter"))
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +31,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state",
         type=Path,
-        default=Path(".modelwatch/data/exporter"),
         metavar="DIR",
-        help="the sidecar's --state (default: that of `modelwatch up`)",
+        help="the sidecar's --state (default: .modelwatch/data/exporter, which is that of `modelwatch up`, or "
+        ".modelwatch/exporter, whichever was written to last)",
     )
     parser.add_argument("--newest", type=int, default=5, metavar="N", help="rows to show (default: 5)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="collect all rows in FILE, .parquet or .jsonl")
@@ -47,10 +50,18 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     model, _ = chosen
     if args.output is not None and args.output.suffix not in _OUTPUTS:
         return streams.fail(f"{args.output}: is neither .parquet nor .jsonl", "name the format by the file's ending")
-    state: Path = args.state if args.state.is_absolute() else streams.cwd / args.state
-    folder = folder_of(model, state)
-    if folder is None or not folder.is_dir():
-        return streams.fail(f"{folder}: no rows of {model.name} are kept here", _why(model))
+    states = _STATES if args.state is None else (args.state,)
+    # Where the spec says the folder, the state does not matter.
+    asked = tuple(dict.fromkeys(kept for one in states if (kept := folder_of(model, streams.cwd / one)) is not None))
+    there = sorted((one for one in asked if one.is_dir()), key=_written, reverse=True)
+    if not there:
+        return streams.fail(
+            f"{' and '.join(map(str, asked))}: no rows of {model.name} are kept here",
+            _why(model, args.state is None),
+        )
+    folder = there[0]
+    for other in there[1:]:
+        print(f"modelwatch: reading {folder}; {other} has older rows, which --state reads", file=streams.err)
     newest: deque[Record] = deque(maxlen=max(args.newest, 0))
 
     def seen() -> Iterator[Record]:
@@ -71,10 +82,22 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
     return OK
 
 
-def _why(model: t.Model) -> str:
+def _written(folder: Path) -> float:
+    """When a folder or one of its files was written last; files may go while this looks."""
+    times = []
+    for path in (folder, *folder.iterdir()):
+        with contextlib.suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return max(times, default=0.0)
+
+
+def _why(model: t.Model, usual: bool) -> str:
     if model.sampling is None:
         return "its spec has no section sampling, so nothing is kept: add sampling: {rows_per_hour: 200}"
-    return "name the sidecar's folder by --state; after the start the first rows come within seconds"
+    folder = (
+        "if the sidecar has another --state, name it by --state" if usual else "name the sidecar's folder by --state"
+    )
+    return f"{folder}; after the start the first rows come within seconds"
 
 
 def _collect(found: Iterator[Record], model: t.Model, output: Path) -> int:
