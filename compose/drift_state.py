@@ -73,7 +73,7 @@ def _state(model: Mapping[str, Any]) -> ModelState:
         said.append(f"drift in {_some(drifting)}")
     said += _refused(model)
     said += _rejected(model)
-    said += _waiting(features)
+    said += _waiting(features, told=model.get("problem") or "")
     return ModelState(model["name"], model["status"], "; ".join(said))
 
 
@@ -126,8 +126,8 @@ def _rejected(model: Mapping[str, Any]) -> list[str]:
     return [f"{rejected:,} of {rejected + rows['accepted']:,} rows rejected ({_most(reasons)})"]
 
 
-def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why there is no score, each reason once: for how many distributions, and in which windows."""
+def _waiting(features: Sequence[Mapping[str, Any]], told: str = "") -> list[str]:
+    """Why there is no score, each reason that is not ``told`` yet: for how many distributions, and in which windows."""
     windows: dict[str, dict[str, None]] = {}
     names: dict[str, set[str]] = {}
     for feature in features:
@@ -139,6 +139,7 @@ def _waiting(features: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         f"no score for {len(names[why])} of {len(features)} in {', '.join(where)}: {why}"
         for why, where in windows.items()
+        if why not in told
     ]
 
 

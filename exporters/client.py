@@ -87,6 +87,10 @@ class PredictionLog:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no URL of a sidecar: write http://host:port")
+        base, found, _ = parts.path.partition("/v1/")
+        if found:
+            good = f"{parts.scheme}://{parts.netloc}{base}"
+            raise ValueError(f"{url!r} is more than the sidecar's base URL, the path of rows is added: write {good}")
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(model, safe='')}/predictions"
         self._sending = sending or Sending()
@@ -108,7 +112,9 @@ class PredictionLog:
         self._deadline = math.inf
         self._closed = False
         self._counts = {SENT: 0, REJECTED: 0, DROPPED: 0}
-        self._told = 0.0
+        # When each kind of loss was told last.
+        self._told: dict[str, float] = {}
+        self._summed = False
 
     def record(
         self,
@@ -124,8 +130,12 @@ class PredictionLog:
         an ISO 8601 text or a datetime; without one it is now.
         """
         try:
-            if self._closed or self._queue.qsize() >= self._sending.capacity:
+            if self._closed:
                 self._count(DROPPED, 1)
+                return
+            if self._queue.qsize() >= self._sending.capacity:
+                self._count(DROPPED, 1)
+                self._tell("full", f"rows are dropped: {self._sending.capacity} wait to be sent already")
                 return
             now = time.time() if timestamp is None else timestamp
             self._queue.put(_Row(dict(features), now, prediction, confidence, id))
@@ -133,7 +143,7 @@ class PredictionLog:
                 self._start()
         except Exception as error:  # a monitoring client must not break the answer that it watches
             with contextlib.suppress(Exception):
-                self._drop(1, f"a row could not be queued: {error}")
+                self._drop(1, "not_queued", f"a row could not be queued: {error}")
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -153,7 +163,8 @@ class PredictionLog:
         _open.discard(self)
         left = self._emptied()
         if left:
-            self._drop(left, "the log was closed before they were sent")
+            self._drop(left, "closed", "the log was closed before they were sent")
+        self._sum_up()
 
     def __enter__(self) -> PredictionLog:
         return self
@@ -209,12 +220,12 @@ class PredictionLog:
         size = 0
         for number, row in enumerate(rows):
             if time.monotonic() >= self._deadline:
-                self._drop(len(batch) + len(rows) - number, "the log was closed before they were sent")
+                self._drop(len(batch) + len(rows) - number, "closed", "the log was closed before they were sent")
                 return
             try:
                 text = json.dumps(document(*row), allow_nan=False)
             except Exception as error:  # an object of the service's own may raise anything when it is read
-                self._drop(1, f"a row could not be written as JSON: {error}")
+                self._drop(1, "not_json", f"a row could not be written as JSON: {error}")
                 continue
             if batch and size + len(text) > self._sending.batch_bytes:
                 yield batch
@@ -248,7 +259,7 @@ class PredictionLog:
                 else:
                     self._hurry.wait(wait)
                 pause *= 2
-        self._drop(len(batch), f"the sidecar did not take them ({reason or 'no time left'})")
+        self._drop(len(batch), "not_taken", f"the sidecar did not take them ({reason or 'no time left'})")
 
     def _token(self) -> str | None:
         """Raises OSError; the batch is tried again then."""
@@ -272,7 +283,9 @@ class PredictionLog:
             self._count(REJECTED, len(batch) - taken)
             errors = answer.get("errors")
             why = answer.get("error") or (errors[0].get("reason") if isinstance(errors, list) and errors else "")
-            self._tell(f"the sidecar rejected {len(batch) - taken} rows (status {status}): {str(why)[:300]}")
+            # A request that is refused as a whole has another cause than a row that is.
+            kind = "rejected" if status in (200, 422) else f"refused {status}"
+            self._tell(kind, f"the sidecar rejected {len(batch) - taken} rows (status {status}): {str(why)[:300]}")
 
     # --- counting and telling ---
 
@@ -289,16 +302,23 @@ class PredictionLog:
         if self._counter is not None:
             self._counter.labels(self._model, outcome).inc(rows)
 
-    def _drop(self, rows: int, reason: str) -> None:
+    def _drop(self, rows: int, kind: str, reason: str) -> None:
         self._count(DROPPED, rows)
-        self._tell(f"{rows} rows were dropped: {reason}")
+        self._tell(kind, f"{rows} rows were dropped: {reason}")
 
-    def _tell(self, message: str) -> None:
-        """Log, at most once a minute: a sidecar that is down must not fill the service's log."""
+    def _tell(self, kind: str, message: str) -> None:
+        """Log, each kind at most once a minute: a sidecar that is down must not fill the service's log."""
         now = time.monotonic()
-        if now - self._told >= 60 or not self._told:
-            self._told = now
+        if kind not in self._told or now - self._told[kind] >= 60:
+            self._told[kind] = now
             _log.warning("modelwatch: %s: %s", self._model, message)
+
+    def _sum_up(self) -> None:
+        """At the end say how much was lost, if anything was: single warnings tell only of the first."""
+        if not self._summed and (self._counts[REJECTED] or self._counts[DROPPED]):
+            self._summed = True
+            told = ", ".join(f"{rows} rows {outcome}" for outcome, rows in self._counts.items())
+            _log.warning("modelwatch: %s: closed: %s", self._model, told)
 
 
 # --- counters, forks and the end of the process ---

@@ -35,6 +35,7 @@ Reason = Literal[
 REASONS: tuple[Reason, ...] = get_args(Reason)
 # Of a request that names no model of the specs.
 NO_MODEL = ""
+ROWS_PATHS = "rows are taken at /v1/models/MODEL/predictions and /v1/cloudevents"
 
 _WORDS: Mapping[Reason, str] = {
     "not_readable": "its body cannot be read",
@@ -43,7 +44,7 @@ _WORDS: Mapping[Reason, str] = {
     "wrong_token": "its token is none of --token-file",
     "token_file": "--token-file cannot be read, so nobody is let in",
     "unknown_model": "no spec has this model",
-    "unknown_path": "rows are taken at /v1/models/MODEL/predictions and /v1/cloudevents",
+    "unknown_path": ROWS_PATHS,
     "too_slow": "its body took too long",
     "too_large": "it has too many bytes or rows",
     "compressed": "its body is compressed",

@@ -20,6 +20,7 @@ from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.intake import Limits, RefusedError
 from modelwatch.exporters.posting import Posting
+from modelwatch.exporters.refusals import ROWS_PATHS
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import Sidecar
 
@@ -80,7 +81,8 @@ class _Endpoints:
         if request.method == "POST":
             # Nothing else is ever posted here: whoever missed the path has rows for us.
             self._posting.refuse("unknown_path", problem.status_code, request, None)
-        message = f"{request.method} {request.url.path[:100]}: {problem.detail}"
+        where = f"; {ROWS_PATHS}" if request.method == "POST" else ""
+        message = f"{request.method} {request.url.path[:100]}: {problem.detail}{where}"
         return error(problem.status_code, message, problem.headers)
 
 

@@ -8,9 +8,11 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelwatch.exporters import slices
 from modelwatch.exporters.baseline import NO_BASELINE, find_profile, remember, remembered
+from modelwatch.exporters.changes import changes
 from modelwatch.exporters.clock import Clock, SystemClock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
@@ -88,6 +90,8 @@ class Sidecar:
         self._missing: dict[str, str] = {}
         # The file that each model's profile was last looked for in.
         self._stamps: dict[str, Stamp | None] = {}
+        # Why each model has no profile, as its scores say it.
+        self._without: dict[str, str | None] = {}
         # What ``warm`` has worked out.
         self._warm: dict[str, Layout] = {}
         self._load_lock, self._keep_lock = threading.Lock(), threading.Lock()
@@ -139,20 +143,8 @@ class Sidecar:
             self._loading &= models.keys()
             good = not self._missing
             self.reload = Reload(good, self._clock.wall() if good else self.reload.at)
-            _log.info("loaded: %s", self._loaded(before))
-
-    def _loaded(self, before: Mapping[str, Layout]) -> str:
-        """What differs from ``before``, and what could not be loaded."""
-        now = {name: monitor.layout for name, monitor in self._every()}
-        lists = {
-            "new": [name for name in now if name not in before],
-            "changed": [name for name in now if name in before and now[name] is not before[name]],
-            "no longer watched": [name for name in before if name not in now],
-        }
-        parts = [f"{what}: {', '.join(names)}" for what, names in lists.items() if names] or ["nothing changed"]
-        if self._missing:
-            parts.append(f"without the profile that the spec names: {', '.join(sorted(self._missing))}")
-        return f"{len(now)} model{'s' * (len(now) != 1)}, {'; '.join(parts)}"
+            now = {name: monitor.layout for name, monitor in self._every()}
+            _log.info("loaded: %s", changes(before, now, self._missing))
 
     def retry(self) -> bool:
         """Load models without their profile whose file has changed since; whether there were any."""
@@ -182,8 +174,11 @@ class Sidecar:
     def _load(self, model: t.Model) -> None:
         before = self._monitors.get(model.name)
         profile, without = self._profile(model, before.layout.profile if before else None)
-        if before is not None and before.layout.model == model and _same(before.layout.profile, profile):
+        told = None if profile else without
+        same = before is not None and before.layout.model == model and _same(before.layout.profile, profile)
+        if same and self._without.get(model.name) == told:
             return
+        self._without[model.name] = told
         planned = layout(model, profile, without)
         journal = self._state.journal if self._state else None
 
@@ -217,6 +212,8 @@ class Sidecar:
             wrong = slices.lacking(model, found)
         except ProfileError as error:
             wrong = without = str(error)
+            if model.baseline and model.baseline.profile and not Path(str(model.baseline.profile)).exists():
+                wrong += f"; `modelwatch profile {model.name}` makes it"
         if wrong is None:
             if found is not None and folder is not None:
                 remember(found, folder, model.name)

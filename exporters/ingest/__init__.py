@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from modelwatch.exporters.ingest.arrow import decode_arrow
 from modelwatch.exporters.ingest.columns import Column, Numbers, Texts, Values
-from modelwatch.exporters.ingest.json_body import decode_json
+from modelwatch.exporters.ingest.json_body import AFTER, UNBROKEN, decode_json
+from modelwatch.exporters.ingest.looks import looks_like, looks_like_json
 from modelwatch.exporters.ingest.ndjson import decode_ndjson
 from modelwatch.exporters.ingest.table import REASONS, MalformedError, Reason, Rejection, Table, TooManyRowsError
 
@@ -60,7 +61,13 @@ def decode(body: bytes | memoryview, content_type: str = "") -> Table:
     """
     media = media_type(content_type)
     if media in ARROW:
-        return decode_arrow(memoryview(body))
+        try:
+            return decode_arrow(memoryview(body))
+        except MalformedError as problem:
+            json = "JSON: send it with Content-Type: application/json" if looks_like_json(body) else None
+            if kind := json or looks_like(body[:4]):
+                raise MalformedError(f"the body is no Arrow IPC, it looks like {kind} ({problem})") from None
+            raise
     reader = decode_json if media in UNSAID or media.endswith("+json") else _TEXTS.get(media)
     if reader is None:
         raise UnknownFormatError(f"the content type {media[:80]!a} is not read here; send {', '.join(FORMATS)}")
@@ -69,4 +76,6 @@ def decode(body: bytes | memoryview, content_type: str = "") -> Table:
     except MalformedError as problem:
         if media == _FORM:
             raise MalformedError(f"{problem}; {_FORM_HELP}") from None
+        if media == "application/json" and AFTER in str(problem) and b"\n" not in bytes(body).strip():
+            raise MalformedError(f"{problem}; JSON Lines are application/x-ndjson, and {UNBROKEN}") from None
         raise

@@ -13,6 +13,7 @@ import orjson
 from modelwatch.exporters.ingest.columns import shown
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import Rows, rows_table
+from modelwatch.exporters.ingest.looks import looks_like, not_utf8
 from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table
 
@@ -20,6 +21,9 @@ _HELP = (
     'send {"rows": [{"features": {...}, "prediction": ...}]} or {"columns": {"features": {...}, "prediction": [...]}}'
 )
 _LINES = "JSON Lines, a row in each line, are sent with Content-Type: application/x-ndjson"
+# What orjson says of more than one value.
+AFTER = "unexpected content after document"
+UNBROKEN = "curl -d takes the line breaks out of a file: use --data-binary @FILE"
 # Beyond, the texts of rows that are a character each would take more memory than what is in them.
 _MOST_TEXTS = 2_000_000
 
@@ -110,4 +114,8 @@ def parsed(body: bytes, help: str) -> Any:
             return json.loads(body)
         except (ValueError, RecursionError):
             pass  # The first reader's message names the place.
+    if kind := looks_like(body):
+        raise MalformedError(f"the body is no JSON, it looks like {kind}")
+    if "UTF-8" in first.msg and (wrong := not_utf8(body)):
+        raise MalformedError(f"the body is no JSON: {wrong}; {help}")
     raise MalformedError(f"the body is no JSON: {first.msg} at line {first.lineno} column {first.colno}; {help}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from modelwatch.exporters.ingest.table import (
 from modelwatch.exporters.ingest.times import timestamps
 from modelwatch.exporters.subjects import Role
 
+# What may stand beside the features; of a log, the model too.
+_BESIDE = frozenset(("prediction", "confidence", "id", "timestamp", "model"))
 _EMPTY: dict[str, Any] = {}
 
 
@@ -124,11 +127,22 @@ def _taken(objects: Sequence[dict[str, Any]], name: str) -> list[object]:
     return [found.get(name) for found in objects]
 
 
+def _instead(row: dict[str, Any]) -> str:
+    """What a row has instead, and how to write it."""
+    others = [str(name)[:40] for name in row if name not in _BESIDE]
+    if not others:
+        return ': write {"features": {...}}, with a value of each feature'
+    found = ", ".join(json.dumps(name) for name in others[:5]) + (" and more" if len(others) > 5 else "")
+    if len(others) == 1 and isinstance(row.get(others[0]), dict):
+        return f", found {found}: call it 'features'"
+    return f', found {found}: put the features into an object, {{"features": {{{json.dumps(others[0])}: ...}}}}'
+
+
 def _problem(row: object) -> str | None:
     if not isinstance(row, dict):
         return f"a row must be an object, found {shown(row)}"
     if "features" not in row:
-        return "it has no 'features'"
+        return f"it has no 'features'{_instead(row)}"
     if not isinstance(row["features"], dict):
         return f"'features' must be an object, found {shown(row['features'])}"
     return None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from modelwatch.exporters.ingest.json_body import parsed
+from modelwatch.exporters.ingest.json_body import AFTER, UNBROKEN, parsed
+from modelwatch.exporters.ingest.looks import BOM, looks_like
 from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table, add, checked_rows
 
@@ -14,13 +15,25 @@ _HELP = 'a line is a row: {"features": {...}, "prediction": ...}'
 
 
 def decode_ndjson(body: bytes) -> Table:
-    """Raises TooManyRowsError. Empty lines are no rows, but count where a line is named."""
+    """Raises MalformedError and TooManyRowsError. Empty lines are no rows, but count where a line is named."""
+    # A mark costs the first line alone.
+    if not body.startswith(BOM) and (kind := looks_like(body)):
+        raise MalformedError(f"the body is no JSON Lines, it looks like {kind}")
     checked_rows(body.count(b"\n", 0, len(body.rstrip())))
     lines = body.split(b"\n")
     numbers = [number for number, line in enumerate(lines) if line.strip()]
+    if len(numbers) == 1:
+        return RowTexts([lines[numbers[0]]], _parsed_line, numbers)
     if not numbers or len(numbers) == numbers[-1] + 1:
         return RowTexts(lines[: len(numbers)], parsed_lines)
     return RowTexts([lines[number] for number in numbers], parsed_lines, numbers)
+
+
+def _parsed_line(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:
+    """Of a body that is one line, as one becomes whose line breaks were taken out."""
+    rows, bad = parsed_lines(lines)
+    hinted = {at: why._replace(sentence=f"{why.sentence}; {UNBROKEN}") for at, why in bad.items()}
+    return rows, {at: hinted[at] if AFTER in why.sentence else why for at, why in bad.items()}
 
 
 def parsed_lines(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:

@@ -147,3 +147,8 @@ def test_lines_of_logs_that_count_nowhere_are_told_beside_the_models() -> None:
 def test_a_token_file_that_is_gone_is_told_as_nobody_can_send() -> None:
     with sidecar(b'{"models": [], "locked": "tokens: no such file or directory"}') as url:
         assert look(url).notes == ("nobody can send rows: tokens: no such file or directory",)
+
+
+def test_what_ails_a_profile_is_told_once() -> None:
+    why = "x.csv: cannot be read"
+    assert told(problem=f"{why} (see there)", features=[feature("a", w1h=why)]) == [("m", "ok", f"{why} (see there)")]

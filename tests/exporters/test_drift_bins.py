@@ -241,7 +241,13 @@ def test_values_land_in_their_bins() -> None:
     [
         (3, "a row must be an object, found the number 3"),
         (None, "a row must be an object, found null"),
-        ({}, "it has no 'features'"),
+        ({}, "it has no 'features': write {\"features\": {...}}, with a value of each feature"),
+        (
+            {"hour": 3, "carrier": "UA", "prediction": "late"},
+            'it has no \'features\', found "hour", "carrier": '
+            'put the features into an object, {"features": {"hour": ...}}',
+        ),
+        ({"feature": {"hour": 3}, "id": 1}, "it has no 'features', found \"feature\": call it 'features'"),
         ({"features": []}, "'features' must be an object, found an array"),
         ({"features": {}}, "it holds no feature, no prediction and no confidence"),
         (

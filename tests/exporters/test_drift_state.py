@@ -335,6 +335,10 @@ def test_a_reference_file_that_was_mended_is_taken_up_without_a_signal_and_its_r
     assert sidecar.retry()
     assert "no column for" in sidecar.readiness().missing[specs.NAME]
     assert "no such file" not in sidecar.readiness().missing[specs.NAME]
+    ((_, judgements),) = sidecar.judged()
+    reasons = {why.sentence for judgement in judgements for why in judgement.inactive if why}
+    assert "no column for" in str(reasons)
+    assert "no such file" not in str(reasons), "the old reason does not stay beside the new one"
     assert not sidecar.reload.successful
     data.write_bytes(reference.read_bytes())
     assert sidecar.retry()
@@ -342,6 +346,13 @@ def test_a_reference_file_that_was_mended_is_taken_up_without_a_signal_and_its_r
     assert sidecar.reload.successful
     assert sidecar.snapshots()[0].layout.profile is not None
     assert not sidecar.retry(), "it has what it needs"
+
+
+def test_a_profile_that_is_not_there_is_told_with_the_command_that_makes_it(tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    gone = specs.model(baseline=t.Baseline(profile=str(tmp_path / "p.json")))
+    sidecar = Sidecar(specs.fleet(gone), None, clock)
+    sidecar.load()
+    assert f"`modelwatch profile {specs.NAME}` makes it" in sidecar.readiness().missing[specs.NAME]
 
 
 def test_specs_that_cannot_be_read_stay_told_when_a_profile_is_mended(reference: Path, tmp_path: Path, clock) -> None:  # type: ignore[no-untyped-def]

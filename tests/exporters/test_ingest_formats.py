@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import tempfile
@@ -483,3 +484,44 @@ def _wrong(column: Numbers | Texts, index: int) -> bool:
 def _text(texts: Texts, index: int) -> str:
     code = int(texts.codes[index])
     return "" if code < 0 else texts.distinct[code]
+
+
+@pytest.mark.parametrize("media", ["application/json", NDJSON[0]])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (gzip.compress(b'{"rows": []}', mtime=0), "it looks like gzip: send it without compression"),
+        (b"\x28\xb5\x2f\xfd" + b"x" * 20, "it looks like zstd: send it without compression"),
+        (b"PAR1" + b"x" * 20, "it looks like Parquet: send Arrow IPC or JSON"),
+        ('{"rows": []}'.encode("utf-16"), "it looks like UTF-16: send it as UTF-8"),
+        ('{"rows": []}'.encode("utf-16-le"), "it looks like UTF-16: send it as UTF-8"),
+        (arrow(pa.table({"hour": [1]})), "it looks like Arrow IPC: send it with Content-Type"),
+        (arrow(pa.table({"hour": [1]}), file=True), "it looks like Arrow IPC: send it with Content-Type"),
+    ],
+)
+def test_a_body_of_another_format_is_named(body: bytes, said: str, media: str) -> None:
+    with pytest.raises(MalformedError, match=said):
+        count(decode(body, media))
+
+
+def test_a_text_that_is_no_utf_8_is_told_with_the_byte() -> None:
+    with pytest.raises(MalformedError, match="it is no UTF-8: byte 0xe9 at byte 10;"):
+        count(decode('{"rows": "\u00e9"}'.encode("latin-1")))
+
+
+@pytest.mark.parametrize("media", ARROW)
+def test_json_that_came_as_arrow_is_told_so(media: str) -> None:
+    with pytest.raises(MalformedError, match="it looks like JSON: send it with Content-Type: application/json"):
+        decode(b' {"rows": [{"features": {"hour": 7}}]}', media)
+    with pytest.raises(MalformedError, match="it looks like gzip: send it without compression"):
+        decode(gzip.compress(b"x" * 100), media)
+
+
+def test_lines_whose_breaks_curl_took_out_are_told_with_the_flag_that_keeps_them() -> None:
+    lines = b'{"features": {"hour": 7}}{"features": {"hour": 8}}'
+    (found,) = count(decode(lines, NDJSON[0])).errors.values()
+    assert "-d takes the line breaks out of a file: use --data-binary" in found.sentence
+    with pytest.raises(MalformedError, match=r"application/x-ndjson, and curl -d takes .* --data-binary"):
+        decode(lines, "application/json")
+    (found,) = count(decode(lines + b"\n" + b'{"features": {"hour": 7}}', NDJSON[0])).errors.values()
+    assert "--data-binary" not in found.sentence, "there are line breaks"

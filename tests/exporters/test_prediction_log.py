@@ -432,6 +432,42 @@ def test_what_is_no_url_is_refused_at_once(url: str) -> None:
         PredictionLog("m", url)
 
 
+def test_the_address_of_rows_is_refused_with_the_base_url_that_is_wanted() -> None:
+    with pytest.raises(ValueError, match=r"base URL.*write http://h:9180/proxy$"):
+        PredictionLog("m", "http://h:9180/proxy/v1/models/m/predictions")
+
+
+def test_each_kind_of_loss_is_told_once_and_all_of_them_are_summed_up_at_the_end(
+    double: Double, caplog: pytest.LogCaptureFixture
+) -> None:
+    double.answers = [
+        (200, {"accepted": 0, "rejected": 1, "errors": [{"index": 0, "reason": "bad"}]}, {}),
+        (200, {"accepted": 0, "rejected": 1, "errors": [{"index": 0, "reason": "bad"}]}, {}),
+        (401, {"error": "no token"}, {}),
+    ]
+    one_each = Sending(batch_rows=1, interval=0.01, pause=0.01)
+    with PredictionLog("m", double.url, sending=one_each) as log:
+        for number in range(3):
+            log.record({"i": number})
+        log.record({"i": object()}, prediction={1, 2})
+    log.close()
+    told = [text.removeprefix("modelwatch: m: ") for text in caplog.messages]
+    assert told[:2] == [
+        "the sidecar rejected 1 rows (status 200): bad",
+        "the sidecar rejected 1 rows (status 401): no token",
+    ]
+    assert (
+        told[-1] == f"closed: 0 rows sent, {log.counts['rejected']} rows rejected, {log.counts['dropped']} rows dropped"
+    )
+    assert sum(text.startswith("closed:") for text in told) == 1
+
+
+def test_a_log_that_lost_nothing_ends_without_a_word(double: Double, caplog: pytest.LogCaptureFixture) -> None:
+    with PredictionLog("m", double.url, sending=FAST) as log:
+        log.record({"i": 1})
+    assert caplog.messages == []
+
+
 class NAType:
     """As pandas calls its missing value."""
 

@@ -94,6 +94,12 @@ def test_models_that_no_spec_has_make_no_series_of_their_own(watched: sidecar.Si
     assert client.get("/v1/models").json()["refused_requests"] == {"unknown_model": 3, "unknown_path": 2}
 
 
+def test_who_misses_the_path_is_told_where_rows_are_taken(watched: sidecar.Sidecar, serve_app: Serve) -> None:
+    answer = serve_app(watched).post(f"/v1/models/{specs.NAME}/prediction", json=GOOD)
+    assert answer.status_code == 404
+    assert "Not Found; rows are taken at /v1/models/MODEL/predictions" in answer.json()["error"]
+
+
 def test_an_event_counts_for_the_model_that_it_names(serve_app: Serve) -> None:
     client = serve_app(sidecar.Sidecar(specs.fleet(specs.model())))  # never loaded
     headers = {

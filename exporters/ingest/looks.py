@@ -1,0 +1,44 @@
+"""What a body that cannot be read looks like by its first bytes, and how it is to be sent."""
+
+from __future__ import annotations
+
+_PACKED = "send it without compression"
+_STREAM = "send it with Content-Type: application/vnd.apache.arrow.stream"
+_UTF8 = "send it as UTF-8"
+BOM = b"\xef\xbb\xbf"
+_SIGNS: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", f"gzip: {_PACKED}"),
+    (b"\x28\xb5\x2f\xfd", f"zstd: {_PACKED}"),
+    (b"BZh", f"bzip2: {_PACKED}"),
+    (b"\xfd7zXZ", f"xz: {_PACKED}"),
+    (b"PK\x03\x04", f"zip: {_PACKED}"),
+    (b"PAR1", "Parquet: send Arrow IPC or JSON"),
+    (b"ARROW1", f"Arrow IPC: {_STREAM}"),
+    (b"\xff\xff\xff\xff", f"Arrow IPC: {_STREAM}"),
+    (BOM, "UTF-8 behind a byte order mark: send it without the mark"),
+    (b"\xff\xfe", f"UTF-16: {_UTF8}"),
+    (b"\xfe\xff", f"UTF-16: {_UTF8}"),
+    (b"{\x00", f"UTF-16: {_UTF8}"),
+    (b"[\x00", f"UTF-16: {_UTF8}"),
+    (b"\x00{", f"UTF-16: {_UTF8}"),
+    (b"\x00[", f"UTF-16: {_UTF8}"),
+)
+
+
+def looks_like(body: bytes | memoryview) -> str | None:
+    """The format by name, and what to do; None where the first bytes are those of nothing known."""
+    first = bytes(body[:8])
+    return next((what for sign, what in _SIGNS if first.startswith(sign)), None)
+
+
+def looks_like_json(body: bytes | memoryview) -> bool:
+    return bytes(body[:64]).lstrip()[:1] in (b"{", b"[")
+
+
+def not_utf8(body: bytes) -> str | None:
+    """Where a text is no UTF-8; None where all of it is."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"it is no UTF-8: byte 0x{body[error.start]:02x} at byte {error.start}"
+    return None
