@@ -6,14 +6,20 @@ from modelwatch.alert_rules.rules import Alert, Runbook, Scenario, stack_labels
 from modelwatch.alert_rules.series import flat, grow, series, then
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.jobs import EXPORTER_JOB
-from modelwatch.telemetry.metrics import EXPORTER_REFUSED, EXPORTER_RELOAD, EXPORTER_RELOADED, EXPORTER_ROWS
+from modelwatch.telemetry.metrics import (
+    EXPORTER_REFUSED,
+    EXPORTER_RELOAD,
+    EXPORTER_RELOADED,
+    EXPORTER_ROWS,
+    EXPORTER_SKIPPED_LINES,
+)
 
 # SidecarStateFailing tells of these.
 _TOLD_ELSEWHERE = 'reason!="not_kept"'
 
 
 def rules() -> tuple[Alert, ...]:
-    return (_refusing(), _not_reloaded())
+    return (_refusing(), _skipping(), _not_reloaded())
 
 
 def _refusing() -> Alert:
@@ -50,7 +56,8 @@ def _refusing() -> Alert:
                 "`modelwatch logs exporter` names the model, the sender's address and the size, and nothing of the content.",
                 "not_readable, content_type, compressed, no_rows: the sender's answer says what is wrong; "
                 "the sidecar's README has the formats.",
-                "token: the sender has none, or an old one; the file of `--token-file` may hold both while it is changed.",
+                "token: the sender brings none. wrong_token: an old one; the file of `--token-file` may hold both while it is changed. "
+                "token_file: that file cannot be read, so nobody can send.",
                 "unknown_model, unknown_path: compare the sender's URL with `curl 127.0.0.1:9180/v1/models`.",
                 "too_large: send fewer rows at once. full, too_slow, disconnected: "
                 "the sidecar or the way to it is too slow, so look at its CPU.",
@@ -79,6 +86,55 @@ def _refusing() -> Alert:
             Scenario("stays quiet while it takes all", {refused("content_type"): flat(3, 60)}, "40m"),
             Scenario(
                 "stays quiet when the sidecar starts anew", {refused("token"): then(flat(7, 20), flat(0, 40))}, "40m"
+            ),
+            Scenario("stays quiet without data", {}, "40m"),
+        ),
+    )
+
+
+def _skipping() -> Alert:
+    def skipped(reason: str) -> str:
+        return series(EXPORTER_SKIPPED_LINES, reason=reason, job=EXPORTER_JOB, instance="a:9180")
+
+    recent, every = (q.increase(q.selector(EXPORTER_SKIPPED_LINES), window) for window in ("10m", "1h"))
+    return Alert(
+        name="SidecarSkippingLines",
+        expr=f"{q.total(recent, 'instance', 'reason')} > 0",
+        wait="15m",
+        labels=stack_labels("ticket"),
+        summary="The drift sidecar skips lines of prediction logs",
+        description=(
+            "{{ $labels.instance }} skipped {{ $value | humanize }} lines of prediction logs in 10 minutes "
+            "({{ $labels.reason }}), and it goes on."
+        ),
+        runbook=Runbook(
+            meaning="Lines in the folders of `--logs` are no rows of any model, so nobody's drift counts them.",
+            impact="What those lines tell is not watched. Other lines of the same files are.",
+            look=(
+                ("Lines skipped in the last hour", q.total(every, "reason")),
+                (
+                    "Rows taken in the last hour",
+                    q.total(q.increase(q.selector(EXPORTER_ROWS), "1h"), "model", "outcome"),
+                ),
+            ),
+            act=(
+                "`modelwatch logs exporter` names the file, the byte where the first one begins, and what is wrong with it.",
+                "not_json: another program writes into that folder, or a line was cut. no_model: the writer leaves out `model`.",
+                "unknown_model: no spec has that name; compare it with `curl 127.0.0.1:9180/v1/models`.",
+                "too_long: a line holds more than a row.",
+            ),
+        ),
+        scenarios=(
+            Scenario(
+                "fires while lines without a model come",
+                {skipped("no_model"): grow(5, 60), skipped("not_json"): flat(0, 60)},
+                "40m",
+                ({"instance": "a:9180", "reason": "no_model"},),
+            ),
+            Scenario("stays quiet on one broken line", {skipped("not_json"): then(flat(0, 10), flat(1, 50))}, "19m"),
+            Scenario("stays quiet on what was skipped long ago", {skipped("too_long"): flat(40, 60)}, "40m"),
+            Scenario(
+                "stays quiet when the sidecar starts anew", {skipped("no_model"): then(flat(7, 20), flat(0, 40))}, "40m"
             ),
             Scenario("stays quiet without data", {}, "40m"),
         ),
