@@ -58,6 +58,11 @@ class Waterfall:
         return self.end - self.start
 
     @property
+    def together(self) -> int:
+        """What all took by themselves; more than ``duration`` where some ran at the same time."""
+        return sum(share.own for share in self.shares)
+
+    @property
     def root(self) -> Span:
         return self.rows[0].span
 

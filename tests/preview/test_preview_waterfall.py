@@ -72,6 +72,11 @@ def test_own_time_counts_what_children_cover_once() -> None:
     assert next(row.own for row in drawn.rows if row.span.id == "a") == 100 - 50 - 10 - 5
 
 
+def test_what_ran_at_the_same_time_is_more_work_than_there_was_time() -> None:
+    drawn = waterfall([span("a", end=100), span("b", "a", 0, 90), span("c", "a", 5, 95)])
+    assert (drawn.duration, drawn.together) == (100, 5 + 90 + 90)
+
+
 def test_spans_without_their_parent_and_in_circles_are_drawn() -> None:
     """A caller that is not traced here is said; spans that are each other's parents are opened somewhere."""
     drawn = waterfall([span("a", "gone"), span("b", "c", 1), span("c", "b", 2), span("d", "d", 3), span("e", "c", 4)])
