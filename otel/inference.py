@@ -12,9 +12,10 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import BACKLOG, Linked
+from modelwatch.otel.failures import exception_event
 from modelwatch.otel.naming import OTHER, is_name
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
-from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace, exception_event
+from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 from modelwatch.telemetry.rows import plain

@@ -14,7 +14,6 @@ import random
 import re
 import threading
 import time
-import traceback
 import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -55,8 +54,6 @@ _UNSET = Status(StatusCode.UNSET)
 _SAMPLED, _RANDOM = 1, 2  # bits of W3C trace flags
 _FLAGS = tuple(TraceFlags(bits) for bits in range(4))
 _NO_STATE = TraceState.get_default()
-_FRAMES = 30
-_CAUSES = 5
 _RATIO = re.compile(r"TraceIdRatioBased\{([0-9.e-]+)\}")
 # The API puts the current span under a key that it does not name; it is the only one in a context with nothing else.
 (_SPAN_KEY,) = trace.set_span_in_context(INVALID_SPAN, Context())
@@ -449,28 +446,3 @@ class _CurrentSpan(NonRecordingSpan):
 
     def __repr__(self) -> str:
         return f"modelwatch span of {self.get_span_context()!r}"
-
-
-def exception_event(error: BaseException) -> Event:
-    """The error's type and stack. Its message stays out: it often quotes the input, and features are private."""
-    return Event("exception", exception_attributes(error))
-
-
-def exception_attributes(error: BaseException) -> dict[str, str]:
-    """As `exception_event` has them."""
-    stacks = [_frames(error)]
-    # What it came of: the type is all that a reader gets besides the frames.
-    seen, cause = {id(error)}, _cause(error)
-    while cause is not None and id(cause) not in seen and len(stacks) < _CAUSES:
-        stacks.append(f"caused by {type(cause).__qualname__}\n{_frames(cause)}")
-        seen.add(id(cause))
-        cause = _cause(cause)
-    return {"exception.type": type(error).__qualname__, "exception.stacktrace": "".join(stacks)}
-
-
-def _frames(error: BaseException) -> str:
-    return "".join(traceback.format_tb(error.__traceback__, limit=-_FRAMES))
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
