@@ -44,7 +44,7 @@ class Journal:
         """Called by the backlog's thread, so it may take its time, but must not wait."""
         try:
             self._ended(inference, stages)
-        except Exception:
+        except Exception:  # the backlog's thread goes on to the next request, whatever one of them holds
             log.debug("no line of an inference of %s could be made", self._model, exc_info=True)
 
     def _ended(self, inference: Inference, stages: Sequence[Stage]) -> None:

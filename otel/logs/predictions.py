@@ -56,7 +56,7 @@ class PredictionRows:
             taken = {name: features[name] for name in self._features if name in features}
             now = time.time() if timestamp is None else timestamp
             self._outbox.put(_Row(taken, now, prediction, confidence, id))
-        except Exception:
+        except Exception:  # features of the service's own may raise anything when they are read; it is counted
             self._dropped.inc()
             log.debug("a prediction of %s could not be taken", self._model, exc_info=True)
 
