@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +21,10 @@ import yaml
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from modelwatch.model.types import Kept, Logging, Model
+from modelwatch.model.units import Duration
 from modelwatch.otel import JsonHandler, Watch
 from modelwatch.otel.logs import install as installing
 from modelwatch.otel.logs.formatter import JsonFormatter, Policies
@@ -40,8 +43,10 @@ def logged(**changes: Any) -> Logging:
     return Logging(**{**fields, **changes})
 
 
-def model(name: str = "flight-delay", **changes: Any) -> Model:
-    return sample_model(name, logging=logged(**changes))
+def model(name: str = "flight-delay", *, slow: str = "1h", **changes: Any) -> Model:
+    """Slow is out of reach unless a test asks for it: a busy machine pauses an inference for longer than the spec's limit."""
+    spec = sample_model(name, logging=logged(**changes))
+    return replace(spec, tracing=replace(spec.tracing, slow=Duration.parse(slow)))
 
 
 @pytest.fixture(autouse=True)
@@ -298,14 +303,10 @@ def ask(watch: Watch, **how: Any) -> None:
 def test_all_of_a_kind_that_keep_names_have_a_line_and_none_without_it(
     registry: CollectorRegistry, lines: Lines, kind: Kept, how: dict[str, Any]
 ) -> None:
-    slow = {"slow": sample_model().tracing.slow.parse("1ms")} if kind == "slow" else {}
-    import dataclasses
-
-    spec = model(sample=Decimal(0), keep=(kind,))
-    spec = dataclasses.replace(spec, tracing=dataclasses.replace(spec.tracing, **slow))
-    kept = Watch(spec, version="7", registry=registry)
-    others = dataclasses.replace(spec, logging=logged(sample=Decimal(0), keep=tuple(k for k in EVERY if k != kind)))
-    dropped = Watch(dataclasses.replace(others, name="other"), version="7", registry=registry)
+    slow = "1ms" if kind == "slow" else "1h"
+    kept = Watch(model(slow=slow, sample=Decimal(0), keep=(kind,)), version="7", registry=registry)
+    others = model("other", slow=slow, sample=Decimal(0), keep=tuple(k for k in EVERY if k != kind))
+    dropped = Watch(others, version="7", registry=registry)
     for watch in (kept, dropped):
         for _ in range(20):
             with watch.inference() as inference:
@@ -341,8 +342,6 @@ def test_the_share_of_the_rest_is_that_of_the_traces_that_the_collector_keeps(
     assert found == kept
     assert 0.07 < len(found) / 3000 < 0.13
     page = watch.exposition("application/openmetrics-text; version=1.0.0")[0].decode()
-    import re
-
     exemplars = set(re.findall(r'trace_id="(\w+)"', page))
     assert exemplars and exemplars <= found
 
@@ -424,8 +423,6 @@ def test_a_handler_of_the_service_that_hangs_makes_nobody_wait_and_what_does_not
 
 
 def test_an_outbox_outlives_a_writer_that_fails_and_counts(registry: CollectorRegistry) -> None:
-    from prometheus_client import Counter
-
     written, dropped = (Counter(name, name, registry=registry) for name in ("w", "d"))
     got: list[int] = []
 
