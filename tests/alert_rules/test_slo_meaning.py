@@ -221,8 +221,7 @@ def test_a_service_without_any_error_series_yet_has_a_full_budget(
     _run(part("promtool", "newest"), tmp_path, fleet, files, [test], "1m")
 
 
-@pytest.mark.parametrize("objective", ["90", "95", "99.5", "99.99"])
-@pytest.mark.parametrize("window", ["7d", "28d"])
+@pytest.mark.parametrize(("objective", "window"), [("90", "28d"), ("95", "7d"), ("99.5", "28d"), ("99.99", "7d")])
 def test_the_generated_tests_of_any_objective_and_window_pass(
     part: Any, tmp_path: Path, model: t.Model, stack: t.Stack, objective: str, window: str
 ) -> None:
