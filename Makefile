@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MW := $(BIN)/modelwatch
 WAIT ?= core
+# One more than there are processors: many tests wait for a real program most of their time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs drill test check generate golden tools bench clean lock lint types unit programs
@@ -59,7 +61,7 @@ types: $(STAMP)
 	$(BIN)/mypy demo
 
 unit: $(STAMP)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 programs: $(STAMP)
 	$(MW) generate --check

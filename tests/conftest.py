@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,17 @@ from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 
 Part = Callable[..., Path]
+
+
+def pytest_configure() -> None:
+    # What a shell starts in the background ignores interrupts, and so would every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole stack's tests first: they wait for most of their minutes, so the other workers have the machine."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")
