@@ -6,18 +6,20 @@ import configparser
 import io
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwatch.compose import config, occupied, report, runtime, supervision, web
+from modelwatch.compose import config, occupied, report, runtime, service_files, supervision, web
 from modelwatch.compose import moved as moves
 from modelwatch.compose.launch import Launch, read_launch, write_launch
 from modelwatch.compose.programs import Plan
 from modelwatch.compose.state import Folder, Record, StackError, read_record, write_atomically, write_record
 from modelwatch.compose.supervision import Job, control_path, supervisord_conf
+from modelwatch.model import types as t
 from modelwatch.model.addresses import Addresses
 
 
@@ -232,6 +234,42 @@ def test_the_sidecar_follows_the_folders_that_specs_have_rows_written_to(tmp_pat
         "/a",
         "/b c",
     ]
+
+
+def launch(name: str, programs):
+    return next(program.launch for program in programs if program.name == name)
+
+
+def test_the_collector_reads_the_log_lines_of_services_where_specs_have_them_written_to_files(tmp_path, stack):
+    silent = launch("collector", plan(tmp_path, stack).programs())
+    assert len(silent.argv) == 2 and "MODELWATCH_LOGS" not in silent.env
+    reads = launch("collector", plan(tmp_path, stack, lines="/a/*.jsonl").programs())
+    assert [word.rpartition("/")[2] for word in reads.argv[1:]] == ["collector.yaml", "logs.yaml"]
+    assert reads.env["MODELWATCH_LOGS"] == "/a/*.jsonl"
+
+
+def test_the_preview_shows_the_lines_that_the_collector_keeps_in_a_file(tmp_path, stack):
+    argv = launch("preview", plan(tmp_path, stack).programs()).argv
+    assert argv[argv.index("--logs") + 1] == str(tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl")
+    elsewhere = replace(stack, logs=(t.Destination("loki", "loki", "http://127.0.0.1:3100"),))
+    assert "--logs" not in launch("preview", plan(tmp_path, elsewhere).programs()).argv
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ((), ""),
+        (("/var/log/flights",), "/var/log/flights/*.jsonl"),
+        (("/a b", "/c"), "/{a b,c}/*.jsonl"),
+        (("/a[1],{2}*\\",), "/a\\[1\\]?\\{2\\}\\*\\\\/*.jsonl"),
+    ],
+)
+def test_the_collector_s_pattern_takes_folders_by_their_letters(folders, expected):
+    assert service_files.pattern(folders, {}) == expected
+
+
+def test_a_pattern_of_the_user_s_own_is_what_is_read():
+    assert service_files.pattern(("/a",), {"MODELWATCH_LOGS": "/b/*"}) == "/b/*"
 
 
 def test_the_double_is_told_what_was_moved(tmp_path, stack):
