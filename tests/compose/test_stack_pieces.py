@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modelwatch.compose import config, occupied, report, runtime, service_files, supervision, web
 from modelwatch.compose import moved as moves
+from modelwatch.compose.backend import Setup
 from modelwatch.compose.launch import Launch, read_launch, write_launch
 from modelwatch.compose.programs import Plan
 from modelwatch.compose.state import Folder, Record, StackError, read_record, write_atomically, write_record
@@ -136,6 +137,17 @@ def test_what_no_part_reads_is_not_put_beside_the_config():
     assert list(config.for_the_stack(files)) == ["otel/collector.yaml"]
 
 
+def test_files_that_a_part_reads_together_are_checked_together(tmp_path):
+    program = tmp_path / "otelcol"
+    program.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    program.chmod(0o755)
+    check = next(check for check in config.CHECKS if check.part == "collector")
+    with pytest.raises(StackError) as refused:
+        config.run_check(replace(check, beside=("otel/logs.yaml",)), program, tmp_path)
+    assert "refuses otel/collector.yaml with otel/logs.yaml" in str(refused.value)
+    assert "validate --config otel/collector.yaml --config otel/logs.yaml" in str(refused.value)
+
+
 def public(**ports: int) -> dict[str, str]:
     environ = {f"MODELWATCH_PORT_{name.upper()}": str(port) for name, port in ports.items()}
     return dict(Addresses.native(environ).public)
@@ -253,6 +265,17 @@ def test_the_preview_shows_the_lines_that_the_collector_keeps_in_a_file(tmp_path
     assert argv[argv.index("--logs") + 1] == str(tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl")
     elsewhere = replace(stack, logs=(t.Destination("loki", "loki", "http://127.0.0.1:3100"),))
     assert "--logs" not in launch("preview", plan(tmp_path, elsewhere).programs()).argv
+
+
+def test_up_tells_where_the_log_lines_of_services_are(tmp_path, fleet):
+    addresses = Addresses.native({})
+    files = {"otel/logs.yaml": "", "otel/jaeger.yaml": ""}
+    setup = Setup(Folder(tmp_path), tmp_path / "models", fleet, addresses, {}, files, False)
+    kept = tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl"
+    traces = f"http://{addresses.public['preview']}/traces"
+    assert service_files.told(setup, "native") == f"log lines of services: {kept}, and below their trace at {traces}"
+    assert "/state/logs.jsonl in the Collector" in service_files.told(setup, "containers")
+    assert service_files.told(replace(setup, files={}), "native") == ""
 
 
 @pytest.mark.parametrize(
