@@ -44,7 +44,7 @@ def _dropped() -> Alert:
                 ("For which model", q.total(q.increase(q.selector(LOG_LINES, f'outcome="{dropped}"'), "1h"), "model")),
             ),
             act=(
-                "A full disk, a folder that is not there or may not be written to: `logging.predictions.folder` and `logging.files.folder` of the spec, or MODELWATCH_PREDICTIONS.",
+                "A full disk, a folder that is not there or may not be written to: `logging.predictions.folder` and `logging.files.folder` of the spec, or MODELWATCH_PREDICTIONS and MODELWATCH_LOG_FILES in the service's environment.",
                 "A disk that is too slow: write fewer lines (`logging.sample`, `logging.predictions.sample`), or send rows over HTTP instead.",
             ),
         ),

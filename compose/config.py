@@ -20,6 +20,7 @@ _READERS: tuple[tuple[str, str | None], ...] = (
     ("prometheus/", "prometheus"),
     ("alertmanager/", "alertmanager"),
     ("otel/collector.yaml", "collector"),
+    ("otel/logs.yaml", "collector"),
     ("otel/jaeger.yaml", "jaeger"),
     ("grafana/provisioning/", "grafana"),
     ("grafana/dashboards/", "preview"),
@@ -50,7 +51,10 @@ def staged(folder: Folder, files: Mapping[str, str]) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Check:
-    """A program that reads a file as the part would. ``path`` is below config/, ``cwd`` where the part runs."""
+    """A program that reads a file as the part would. ``path`` is below config/, ``cwd`` where the part runs.
+
+    ``beside`` are more files that the part is given after it, each behind the last of ``arguments`` once more.
+    """
 
     part: str
     program: str
@@ -58,6 +62,7 @@ class Check:
     path: str
     cwd: Path | None = None
     env: Mapping[str, str] | None = None
+    beside: tuple[str, ...] = ()
 
 
 CHECKS: tuple[Check, ...] = (
@@ -71,7 +76,7 @@ def run_check(check: Check, program: Path, config: Path) -> None:
     """Raises StackError with the program's words."""
     try:
         answer = subprocess.run(
-            [program, *check.arguments, config / check.path],
+            [program, *check.arguments, config / check.path, *_more(check, config)],
             stdin=subprocess.DEVNULL,
             cwd=check.cwd,
             env={**os.environ, **(check.env or {})},
@@ -85,11 +90,16 @@ def run_check(check: Check, program: Path, config: Path) -> None:
         raise StackError(f"{check.program} could not check {check.path}: {error}") from error
     if answer.returncode:
         words = (answer.stdout + answer.stderr).replace(f"{config}/", "").strip().splitlines()
+        what = " with ".join((check.path, *check.beside))
         excerpt = "\n".join(f"  {line.strip()}" for line in words[-12:] if line.strip())
         raise StackError(
-            f"{check.program} refuses {check.path}, so {check.part} was not given it:\n{excerpt}\n"
+            f"{check.program} refuses {what}, so {check.part} was not given it:\n{excerpt}\n"
             "help: `modelwatch check` looks for what the spec is missing; what runs was left as it was"
         )
+
+
+def _more(check: Check, config: Path) -> list[str | Path]:
+    return [word for path in check.beside for word in (check.arguments[-1], config / path)]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import modelwatch
-from modelwatch.compose import containers, images, parts
+from modelwatch.compose import containers, images, parts, service_files, service_mounts
 from modelwatch.compose.backend import Change, Condition, Runtime, Say, Setup
 from modelwatch.compose.config import CHECKS, Check
 from modelwatch.compose.containers import Containers, project_name
@@ -84,6 +84,16 @@ class ContainersBackend:
         found = [(check, parts.find(check.program, machine=machine)) for check in wanted]
         return tuple((check, path) for check, path in found if path)
 
+    @property
+    def _archive(self) -> str:
+        """The Collector's file of logs where the preview sees it: in the volume that both have."""
+        kept = service_files.kept(self.setup.fleet.stack)
+        return f"/collector/{kept}" if kept and not kept.startswith("/") else ""
+
+    @property
+    def _service_mounts(self) -> Path:
+        return self.setup.folder.home / "compose.services.yaml"
+
     def variables(self) -> dict[str, str]:
         """What compose.yaml reads."""
         folder, stack = self.setup.folder, self.setup.fleet.stack
@@ -99,6 +109,7 @@ class ContainersBackend:
             "MODELWATCH_CONFIG": str(folder.config),
             "MODELWATCH_EXTRAS": "all" if self.setup.demo else "kit",
             "MODELWATCH_GRAFANA_PASSWORD": str(folder.home / "grafana-admin-password"),
+            "MODELWATCH_LOG_ARCHIVE": self._archive,
             "MODELWATCH_IMAGE_CONTEXT": str(folder.home / "image"),
             "MODELWATCH_IMAGE_OWN": f"{self.control}:{digest_of(folder.home / 'image')}",
             "MODELWATCH_MODELS": copy_specs(folder.home / "specs", self.setup.models_dir, self.setup.fleet),
@@ -126,6 +137,11 @@ class ContainersBackend:
         write_atomically(folder.home / "authorizations.env", env_text(authorizations), mode=0o600)
         for needed in ("grafana/provisioning", "grafana/dashboards", "runbooks", "otel"):
             (folder.config / needed).mkdir(parents=True, exist_ok=True)
+        setup = self.setup
+        service_mounts.make(service_mounts.folders(setup.fleet))
+        reads = service_files.CONFIG in setup.files
+        mounts = service_mounts.text(setup.fleet, COMPOSE_FILE, reads=reads, demo=setup.demo)
+        write_atomically(self._service_mounts, mounts)
         found = self.variables()
         write_atomically(containers.variables_file(folder), env_text(found), mode=0o600)
         return found
@@ -134,7 +150,8 @@ class ContainersBackend:
         # Compose prefers the environment to a file: what the user has set by chance must not get in.
         client = Docker({**self.setup.environ, **variables})
         log = self.setup.folder.log / "compose.log"
-        command = ("compose", "--project-name", self.control, "--file", str(COMPOSE_FILE), *arguments)
+        files = ("--file", str(COMPOSE_FILE), "--file", str(self._service_mounts))
+        command = ("compose", "--project-name", self.control, *files, *arguments)
         client.run(*command, timeout=_PULL, log=log)
 
     def _up(self) -> dict[str, str]:

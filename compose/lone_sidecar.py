@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from modelwatch.compose import drift_state, sidecar_ready, web
-from modelwatch.compose.occupied import holder
+from modelwatch.compose.occupied import Holder, holder
 
 
 class UrlError(ValueError):
@@ -16,12 +16,16 @@ class UrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Lone:
-    """``state`` is ready, starting (profiles are being built), degraded (a model has no profile) or stopped."""
+    """``state`` is ready, starting (profiles are being built), degraded (a model has no profile) or stopped.
+
+    ``stack`` is the folder of the stack that it is part of, as far as that can be known.
+    """
 
     url: str
     state: Literal["ready", "starting", "degraded", "stopped"]
     detail: str = ""
     said: drift_state.Said = field(default_factory=drift_state.Said)
+    stack: str = ""
 
 
 def parse(text: str) -> str:
@@ -47,14 +51,14 @@ def look(url: str) -> Lone:
         return Lone(url, "stopped", "something else than a sidecar answers there")
     state: Literal["ready", "starting", "degraded"]
     state = "ready" if found.ready else "starting" if found.loading else "degraded"
-    detail = "; ".join(part for part in (_whose(url), found.said) if part)
-    return Lone(url, state, detail, drift_state.look(f"{url}/"))
+    process = _process(url)
+    stack = process.stack if process else ""
+    whose = f"part of the stack of {stack}" if stack else f"process {process.pid}" if process else ""
+    detail = "; ".join(part for part in (whose, found.said) if part)
+    return Lone(url, state, detail, drift_state.look(f"{url}/"), stack)
 
 
-def _whose(url: str) -> str:
-    """Which process it is, as far as that can be known of one on this machine."""
+def _process(url: str) -> Holder | None:
+    """Which it is, as far as that can be known of one on this machine."""
     parts = urlsplit(url)
-    found = holder(parts.port) if parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port else None
-    if found is None:
-        return ""
-    return f"part of the stack of {found.stack}" if found.stack else f"process {found.pid}"
+    return holder(parts.port) if parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port else None

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from modelwatch.compose import native, parts
+from modelwatch.compose import native, parts, service_files
 from modelwatch.compose.backend import Change, Runtime, Say, Setup
 from modelwatch.compose.config import CHECKS, Check
 from modelwatch.compose.parts.locate import ask_version
@@ -19,7 +19,6 @@ from modelwatch.compose.parts.table import part_named as real_part
 from modelwatch.compose.programs import JOINER, TOOLS, Plan, Program
 from modelwatch.compose.state import StackError
 from modelwatch.compose.supervision import control_path
-from modelwatch.model.types import Fleet
 
 BUILD = "MODELWATCH_BUILD"
 """Set to ``no``, it keeps `up` from building what is missing."""
@@ -56,12 +55,6 @@ def have_core(machine: Machine, say: Say) -> None:
             )
 
 
-def _rows(fleet: Fleet) -> tuple[str, ...]:
-    """Folders that services write rows to for the sidecar, as their specs say."""
-    found = {m.logging.predictions.folder for m in fleet.models if m.logging and m.logging.predictions}
-    return tuple(sorted(found))
-
-
 @dataclass(frozen=True)
 class NativeBackend:
     """``setup`` on this machine. ``machine`` is where programs are looked for."""
@@ -76,7 +69,8 @@ class NativeBackend:
             folder=self.setup.folder,
             models_dir=self.setup.models_dir,
             stack=self.setup.fleet.stack,
-            rows=_rows(self.setup.fleet),
+            rows=service_files.rows(self.setup.fleet),
+            lines=self._lines,
             addresses=self.setup.addresses.internal,
             demo=self.setup.demo,
             jaeger="otel/jaeger.yaml" in self.setup.files,
@@ -86,6 +80,12 @@ class NativeBackend:
             moved=self.setup.moved,
         )
         return plan.programs()
+
+    @property
+    def _lines(self) -> str:
+        """Without anything to read the Collector is not given the config that reads."""
+        there = service_files.CONFIG in self.setup.files
+        return service_files.pattern(service_files.lines(self.setup.fleet), self.setup.environ) if there else ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -122,7 +122,8 @@ class NativeBackend:
         for check in CHECKS:
             launch = by_name.get(check.part)
             if launch and (path := parts.find(check.program, machine=self.machine)):
-                found.append((replace(check, cwd=Path(launch.cwd), env=launch.env), path))
+                beside = (service_files.CONFIG,) if check.part == "collector" and self._lines else ()
+                found.append((replace(check, cwd=Path(launch.cwd), env=launch.env, beside=beside), path))
         return tuple(found)
 
     def start(self) -> Runtime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from modelwatch.compose import service_files
 from modelwatch.compose.launch import Launch
 from modelwatch.compose.moved import as_flag
 from modelwatch.compose.state import Folder
@@ -61,6 +62,8 @@ class Plan:
     """Whether what is missing is being built here."""
     rows: tuple[str, ...] = ()
     """Folders that services write prediction rows to."""
+    lines: str = ""
+    """Glob of the files with log lines of services."""
     moved: Mapping[str, str] = field(default_factory=dict)
     """Old address -> new one of parts that were elsewhere before."""
 
@@ -138,10 +141,13 @@ class Plan:
         )
 
     def _collector(self) -> Program:
-        path = self.folder.config / "otel" / "collector.yaml"
-        # Four fifths of the memory limit in the config.
+        flags = [f"--config={self.folder.config / 'otel' / 'collector.yaml'}"]
         env = {"MODELWATCH_COLLECTOR_STATE": str(self._data("collector"))}
-        return self._real("collector", f"--config={path}", memory="409MiB", env=env)
+        if self.lines:
+            flags.append(f"--config={self.folder.config / service_files.CONFIG}")
+            env[service_files.GLOB] = self.lines
+        # Four fifths of the memory limit in the config.
+        return self._real("collector", *flags, memory="409MiB", env=env)
 
     def _jaeger(self) -> tuple[Program, ...]:
         if not self.jaeger:
@@ -175,6 +181,7 @@ class Plan:
             "--listen",
             self.addresses["preview"],
             *(("--traces", f"http://{self.addresses['jaeger']}") if self.jaeger else ()),
+            *(("--logs", str(self._data("collector") / kept)) if (kept := service_files.kept(self.stack)) else ()),
         )
 
     def _demo(self) -> tuple[Program, ...]:

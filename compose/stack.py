@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, TextIO
 
-from modelwatch.compose import chosen_ports, config, keys, runtimes
+from modelwatch.compose import chosen_ports, config, keys, runtimes, service_files
 from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
@@ -368,5 +368,7 @@ class _Up:
         self._say(f"\n{table(('what', 'URL', 'version', ''), rows)}")
         for without in self._degraded.values():
             self._say(_unwatched(without))
-        for line in (*runtimes.outlook(backend, self._setup), *self._secrets.notes):
-            self._say(line)
+        told = service_files.told(self._setup, self._name)
+        for line in (told, *runtimes.outlook(backend, self._setup), *self._secrets.notes):
+            if line:
+                self._say(line)

@@ -125,7 +125,7 @@ def status(
 ) -> int:
     """Print how each part stands. Exit code 0 when every part of the core is ready, 1 otherwise.
 
-    Where nothing of a stack runs here, a sidecar that runs alone at the documented address is told too.
+    Where nothing of a stack runs here, a sidecar at the address that it would have is told too, and whose it is.
     """
     folder, now = Folder.of(root), clock()
     environ = os.environ if environ is None else environ
@@ -158,7 +158,10 @@ def status(
         return 0 if ready else 1
     _print(folder, lines, builds, out, now)
     if alone:
-        out.write("\na drift sidecar runs without a stack:\n")
+        whose = (
+            f"that of another stack, of {alone.stack}," if alone.stack else "which no stack of this folder has started,"
+        )
+        out.write(f"\na drift sidecar, {whose} answers at the address that this folder's would have:\n")
         _print_lone(alone, out)
     _print_said(said, out)
     return 0 if ready else 1
@@ -187,8 +190,8 @@ def _alone(environ: Mapping[str, str]) -> lone_sidecar.Lone | None:
     return None if found.state == "stopped" else found
 
 
-def _lone(found: lone_sidecar.Lone) -> dict[str, str]:
-    return {"url": found.url, "state": found.state, "detail": found.detail}
+def _lone(found: lone_sidecar.Lone) -> dict[str, str | None]:
+    return {"url": found.url, "state": found.state, "detail": found.detail, "stack": found.stack or None}
 
 
 def _told(said: drift_state.Said) -> dict[str, object]:

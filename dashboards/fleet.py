@@ -238,11 +238,12 @@ def _watch(runbooks: str) -> Section:
             ),
             p.timeseries(
                 "Spans and logs that are lost",
-                "Per second: spans that services could not hand over or had no room for, what the Collector refused "
-                "for want of memory (services try that again), and what it gave up or had no room for. Traces have "
-                "holes then; predictions go on.",
+                "Per second: spans that services could not hand over or had no room for, lines and rows for the "
+                "sidecar that they dropped, what the Collector refused for want of memory (services try that "
+                "again), and what it gave up or had no room for. Traces have holes then; predictions go on.",
                 p.SHORT,
                 p.Query(q.spans_lost_by_services(), "{{outcome}} in {{job}}"),
+                p.Query(q.lines_dropped_by_services(), "{{kind}} lines dropped in {{job}}"),
                 p.Query(q.refused_by_collector(), "refused by the Collector: {{receiver}}"),
                 p.Query(q.lost_by_collector(), "lost by the Collector: {{exporter}}"),
                 no_value="none",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow
 
-from demo import dataset
+from demo import console, dataset
 from demo.dataset import DataError
 from demo.models import RECIPES
 from modelwatch.model.addresses import LOOPBACK, PortError, ports
@@ -64,7 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # pyarrow would turn a SIGTERM while it reads into an exception of its own.
     pyarrow.enable_signal_handlers(False)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
     try:
         match options.command:
             case "train":
@@ -108,7 +107,9 @@ def serve(folder: Path | None) -> int:
     found = ports(os.environ)
     listener = _listen(os.environ.get("MODELWATCH_HOST") or LOOPBACK, found["demo"])
     registry = CollectorRegistry()
+    # The specs set up the log first: JSON lines in files. What people read stands beside it.
     watches = {name: setup(SPECS / f"{name}.yaml", version=VERSION, registry=registry) for name in RECIPES}
+    console.install()
     sidecar = os.environ.get("MODELWATCH_EXPORTER_URL") or f"http://{LOOPBACK}:{found['exporter']}"
     logs = {name: PredictionLog(name, url=sidecar, registry=registry) for name in RECIPES}
 

@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686, whose traces are drawn"
     )
+    parser.add_argument(
+        "--logs", metavar="FILE", help="where the Collector keeps logs (type file): a trace is shown with its lines"
+    )
     options = parser.parse_args(argv)
     try:
         serve(**vars(options))

@@ -20,6 +20,7 @@ from modelwatch.compose.preview import pages
 from modelwatch.compose.preview.boards import Board, Boards, Snapshot
 from modelwatch.compose.preview.guard import Guard
 from modelwatch.compose.preview.jaeger import Jaeger
+from modelwatch.compose.preview.loglines import Archive
 from modelwatch.compose.preview.prometheus import MAX_REQUEST_BYTES, Prometheus
 from modelwatch.compose.preview.runbooks import Runbooks
 from modelwatch.compose.preview.status import status as status_of
@@ -37,7 +38,8 @@ STATIC = Path(__file__).parent / "static"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``scrape_interval`` is what Grafana's data source would be told, for ``$__rate_interval``;
-    ``traces`` the address of a Jaeger, whose traces are drawn here and where exemplars lead."""
+    ``traces`` the address of a Jaeger, whose traces are drawn here and where exemplars lead; ``logs`` a file in which
+    the Collector keeps logs, whose lines are shown with their trace."""
 
     dashboards: Path
     prometheus: str
@@ -45,6 +47,7 @@ class Settings:
     listen_host: str = "127.0.0.1"
     scrape_interval: str = "15s"
     traces: str | None = None
+    logs: Path | None = None
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
@@ -94,7 +97,9 @@ class _Site:
         self.runbooks = Runbooks(settings.runbooks)
         self.prometheus = Prometheus(settings.prometheus, transport)
         self.jaeger = Jaeger(settings.traces, transport) if settings.traces else None
-        self.traces = TracePages(self.jaeger, self.prometheus, self.snapshot)
+        self.traces = TracePages(
+            self.jaeger, self.prometheus, self.snapshot, Archive(settings.logs) if settings.logs else None
+        )
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

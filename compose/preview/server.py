@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from modelwatch.compose.preview.app import Settings, create_app
 from modelwatch.model.units import Duration
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class PreviewError(Exception):
@@ -28,11 +26,12 @@ def serve(
     listen: str = "127.0.0.1:3000",
     scrape_interval: str = "15s",
     traces: str | None = None,
+    logs: str | None = None,
     out: TextIO = sys.stdout,
 ) -> None:
     """Serve ``dashboards`` (a folder of Grafana JSON) until interrupted. Raises PreviewError if it cannot start.
 
-    ``traces`` may be empty, where a compose file cannot leave an option out.
+    ``traces`` and ``logs`` may be empty, where a compose file cannot leave an option out.
     """
     host, port = _address(listen)
     traces = traces or None
@@ -47,7 +46,8 @@ def serve(
         Duration.parse(scrape_interval)
     except ValueError as error:
         raise PreviewError(f"--scrape-interval: {error}") from error
-    app = create_app(Settings(dashboards, prometheus, runbooks, host, scrape_interval, traces))
+    archive = Path(logs) if logs else None
+    app = create_app(Settings(dashboards, prometheus, runbooks, host, scrape_interval, traces, archive))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from modelwatch.compose.preview.boards import Snapshot
+    from modelwatch.compose.preview.loglines import Archive
     from modelwatch.compose.preview.prometheus import Prometheus
     from modelwatch.compose.preview.spans import Span
 
@@ -40,8 +41,14 @@ NO_TRACES = (
 
 
 class TracePages:
-    def __init__(self, jaeger: Jaeger | None, prometheus: Prometheus, snapshot: Callable[[], Awaitable[Snapshot]]):
-        self._jaeger, self._prometheus, self._snapshot = jaeger, prometheus, snapshot
+    def __init__(
+        self,
+        jaeger: Jaeger | None,
+        prometheus: Prometheus,
+        snapshot: Callable[[], Awaitable[Snapshot]],
+        archive: Archive | None = None,
+    ):
+        self._jaeger, self._prometheus, self._snapshot, self._archive = jaeger, prometheus, snapshot, archive
 
     async def index(self, request: Request) -> Response:
         """One model's traces; without a model in the address, the first one's."""
@@ -105,7 +112,8 @@ class TracePages:
         model = str(main.attributes.get(S.MODEL_NAME.key, ""))
         window = (str(drawn.start // 10**6 - _AROUND_MS), str(drawn.end // 10**6 + _AROUND_MS))
         board = await self._board(model, window) if model else ""
-        return HTMLResponse(pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board))
+        lines = await asyncio.to_thread(self._archive.of, trace) if self._archive else None
+        return HTMLResponse(pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board, lines=lines))
 
     async def state(self) -> dict[str, Any] | None:
         """For the status: is Jaeger there? None where there is to be none."""

@@ -89,6 +89,11 @@ def spans_lost_by_services() -> str:
     return total(rate(selector(m.SPANS, lost), RATE), "job", "outcome") + " > 0"
 
 
+def lines_dropped_by_services() -> str:
+    dropped = f'outcome="{m.LINE_OUTCOMES[1]}"'
+    return total(rate(selector(m.LOG_LINES, dropped), RATE), "job", "kind") + " > 0"
+
+
 def lost_by_collector() -> str:
     """Spans, log records and metric points that no destination will see."""
     # Each exists only once something was lost, so they are not added but shown one after the other.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from typing import TextIO
 
-from modelwatch.model.types import Logging, Model
+from modelwatch.model.types import LineFiles, Logging, Model
 from modelwatch.otel.logs.files import RotatedFiles
 from modelwatch.otel.logs.formatter import JsonFormatter, Policies
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+FOLDER_VARIABLE = "MODELWATCH_LOG_FILES"
 POLICIES = Policies()
 
 
@@ -56,13 +58,17 @@ def install(model: Model, spec: Logging) -> None:
     root = logging.getLogger()
     level = _LEVELS[spec.level]
     if not root.handlers:
-        out = None if spec.files is None else RotatedFiles.of(spec.files, f"{model.serving.job}-log")
+        out = None if spec.files is None else _files(model, spec.files)
         handler = JsonHandler(out)
         root.addHandler(handler)
         root.setLevel(level)
         _INSTALLED.append(handler)
     elif any(handler in _INSTALLED for handler in root.handlers):
         root.setLevel(min(root.level, level))
+
+
+def _files(model: Model, spec: LineFiles) -> RotatedFiles:
+    return RotatedFiles.of(spec, f"{model.serving.job}-log", os.environ.get(FOLDER_VARIABLE, ""))
 
 
 _INSTALLED: list[JsonHandler] = []

@@ -159,21 +159,17 @@ def _collector(program: Path, what: str, bench: _Bench) -> None:
         "MODELWATCH_GATEWAY": "127.0.0.1:4317",
         lines.VARIABLE: str(state / "*.jsonl"),
     }
-    # What reads log lines is no config by itself.
-    beside = ["--config=otel/logs.yaml"] if (bench.root / "otel" / "logs.yaml").exists() else []
+    # What reads log lines is no config by itself: it is given after that of either role.
+    more: list[tuple[str, ...]] = [(), ("logs",)] if (bench.root / "otel" / "logs.yaml").exists() else [()]
     for role in ("collector", "agent"):
         missing = lacking(program, bench.root / "otel" / f"{role}.yaml")
         if missing:
             bench.summary.append(f"{what} validate ({role}): not asked, it has no exporter for {', '.join(missing)}")
             continue
-        bench.ask(
-            program,
-            f"{what} validate ({role})",
-            "validate",
-            f"--config=otel/{role}.yaml",
-            *(beside if role == "agent" else ()),
-            env=environment,
-        )
+        for beside in more:
+            names = (role, *beside)
+            given = [f"--config=otel/{name}.yaml" for name in names]
+            bench.ask(program, f"{what} validate ({' with '.join(names)})", "validate", *given, env=environment)
 
 
 def lacking(program: Path, config: Path) -> list[str]:

@@ -28,7 +28,7 @@ from modelwatch.otel.watch import Watch
 from modelwatch.telemetry import metrics as M
 from tests.bench import peers
 
-SPEC = Path(__file__).parents[2] / "models" / "flight-delay.yaml"
+SPEC = Path(__file__).parents[1] / "data" / "flight-delay.yaml"
 TURN, TURNS, WARM = 20, 500, 50
 HEADERS = {"host": "flights", "accept": "*/*", "content-type": "application/json", "user-agent": "bench"}
 CALLER = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelwatch import programs
 from modelwatch.model.types import Fleet, Logging
 from modelwatch.otel.collector import generate
 from modelwatch.telemetry import logs as L
@@ -70,6 +71,27 @@ def test_the_receiver_is_called_as_the_release_calls_it(logging_: Fleet, version
     made = yaml.safe_load(generate(replace(logging_, stack=stack))["otel/logs.yaml"])
     assert list(made["receivers"]) == [name]
     assert made["service"]["pipelines"]["logs"]["receivers"] == ["otlp", name]
+
+
+@pytest.mark.real("otelcol-modelwatch")
+def test_the_check_has_the_real_collector_judge_the_config_beside_both_roles(
+    logging_: Fleet, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever's files they are: nothing is read from a folder of the project."""
+    for name in ("_promtool", "_amtool", "_pint"):
+        monkeypatch.setattr(programs, name, lambda *_: None)
+    roles = ("collector", "collector with logs", "agent", "agent with logs")
+    made = generate(logging_)
+    good = programs.judge(made)
+    assert [line for line in good.summary if "validate" in line] == [
+        f"otelcol-modelwatch validate ({role}): ok" for role in roles
+    ]
+    assert not good.diagnostics
+    made["otel/logs.yaml"] = made["otel/logs.yaml"].replace("json_parser", "jsn_parser")
+    bad = programs.judge(made)
+    assert [line.endswith("REFUSED") for line in bad.summary if "validate" in line] == [False, True, False, True]
+    assert all("jsn_parser" in one.message and "with logs" in one.message for one in bad.diagnostics)
+    assert not any("with logs" in line for line in programs.judge(generate(fleet)).summary)
 
 
 @pytest.mark.real("otelcol-modelwatch")

@@ -41,7 +41,7 @@ from tests.otel.test_otel_allowed import everything
 
 logging.basicConfig(level=logging.INFO)
 corpus, patterned = json.loads(sys.argv[1])
-watch = setup("models/flight-delay.yaml", version="7")
+watch = setup("tests/data/flight-delay.yaml", version="7")
 theirs = trace.get_tracer("flights.api")
 for text in corpus:
     if text in patterned:

@@ -19,8 +19,10 @@ import pytest
 
 from modelwatch.cli.command import Streams
 from modelwatch.cli.main import main
+from modelwatch.compose import lone_sidecar
 from modelwatch.compose.drift_state import Said
 from modelwatch.compose.lone_sidecar import UrlError, look, parse
+from modelwatch.compose.occupied import Holder
 
 READY = {"ready": True, "loading": [], "missing": {}}
 LOADING = {"ready": False, "loading": ["a", "b"], "missing": {}}
@@ -101,6 +103,26 @@ def test_a_sidecar_of_another_address_is_asked_by_url(tmp_path: Path) -> None:
 def test_one_that_asks_for_a_token_says_so() -> None:
     with answering({"/readyz": (200, READY), "/v1/models": (401, {})}) as url:
         assert look(url).said.notes == ("the sidecar shows its models only to who brings a token (--protect-metrics)",)
+
+
+@pytest.mark.parametrize(
+    ("who", "heading", "detail"),
+    [
+        (Holder("python", 7, "/other"), "that of another stack, of /other,", "part of the stack of /other"),
+        (Holder("python", 7), "which no stack of this folder has started,", "process 7"),
+        (None, "which no stack of this folder has started,", ""),
+    ],
+)
+def test_whose_the_sidecar_is_is_told_as_far_as_it_can_be_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: Holder | None, heading: str, detail: str
+) -> None:
+    monkeypatch.setattr(lone_sidecar, "holder", lambda _: who)
+    with answering({"/readyz": (200, READY)}) as url:
+        port = url.rpartition(":")[2]
+        _, out, _ = run(tmp_path, MODELWATCH_PORT_EXPORTER=port)
+        assert f"a drift sidecar, {heading} answers at the address" in out and detail in out
+        told = json.loads(run(tmp_path, "--format", "json", MODELWATCH_PORT_EXPORTER=port)[1])["alone"]
+    assert (told["detail"], told["stack"]) == (detail, who.stack or None if who else None)
 
 
 def test_a_sidecar_without_a_stack_is_found_and_the_exit_code_stays_that_of_the_stack(tmp_path: Path) -> None:

@@ -8,18 +8,19 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelwatch.compose import containers, docker, images, stack
+from modelwatch.compose import containers, docker, images, service_mounts, stack
 from modelwatch.compose.backend import Setup
 from modelwatch.compose.containers_backend import COMPOSE_FILE, ContainersBackend, env_text, lay_context
 from modelwatch.compose.specs_copy import copy_specs
 from modelwatch.compose.state import Folder, Record, StackError, write_record
 from modelwatch.model.addresses import DEFAULT_PORTS
-from modelwatch.model.types import Baseline, Destination, Fleet
+from modelwatch.model.types import Baseline, Destination, Fleet, LineFiles, Logging, PredictionLogs
 
 OURS = {"exporter", "pagerduty", "preview", "demo", "replay", "collector-state"}
 
@@ -35,24 +36,30 @@ def backend(root: Path, fleet: Fleet, **environ: str) -> ContainersBackend:
     return ContainersBackend(Setup(folder, root / "models", fleet, addresses, environ, files, True), lambda _: None)
 
 
-@pytest.fixture
-def services(tmp_path, fleet, part) -> dict[str, Any]:
-    """compose.yaml as the real docker compose understands it, with every profile."""
-    logs = (Destination("loki", "loki", "http://127.0.0.1:3100"),)
-    made = backend(tmp_path, dataclasses.replace(fleet, stack=dataclasses.replace(fleet.stack, logs=logs)))
-    made.prepare()
-    env_file = tmp_path / ".modelwatch" / "compose.env"
+def understood(root: Path, program: Path) -> dict[str, Any]:
+    """What `up` hands to docker compose, as the real one understands it."""
+    home = root / ".modelwatch"
+    files = ("--file", COMPOSE_FILE, "--file", home / "compose.services.yaml")
     done = subprocess.run(
-        [part("docker-compose"), "--env-file", env_file, "--file", COMPOSE_FILE, "config", "--format", "json"],
+        [program, "--env-file", home / "compose.env", *files, "config", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "HOME": str(root)},
     )
     assert done.returncode == 0, done.stderr
     assert "level=warning" not in done.stderr, done.stderr
     return json.loads(done.stdout)["services"]
+
+
+@pytest.fixture
+def services(tmp_path, fleet, part) -> dict[str, Any]:
+    """With every profile."""
+    logs = (Destination("loki", "loki", "http://127.0.0.1:3100"),)
+    made = backend(tmp_path, dataclasses.replace(fleet, stack=dataclasses.replace(fleet.stack, logs=logs)))
+    made.prepare()
+    return understood(tmp_path, part("docker-compose"))
 
 
 @pytest.mark.real("docker-compose")
@@ -98,6 +105,50 @@ def test_config_is_mounted_read_only_and_by_folder(services):
                 assert volume["read_only"] is True, name
                 # A file that is replaced would stay the old one inside a container.
                 assert not Path(volume["source"]).is_file(), name
+
+
+@pytest.mark.real("docker-compose")
+def test_sidecar_and_collector_read_the_folders_that_specs_have_services_write_to(tmp_path, fleet, part):
+    """Read-only, as members of the group that the folder belongs to, whatever its name is."""
+    rows, lines = tmp_path / "r $HOME" / "rows", tmp_path / "out" / "lines"
+    predictions, files = PredictionLogs(str(rows), 16, 256, Decimal(1)), LineFiles(str(lines), 16, 256)
+    logging = Logging("info", Decimal("0.1"), (), (), (), files, predictions)
+    one = dataclasses.replace(fleet.models[0], logging=logging)
+    made = backend(tmp_path, dataclasses.replace(fleet, models=(one, *fleet.models[1:])))
+    setup = dataclasses.replace(made.setup, files={**made.setup.files, "otel/logs.yaml": "{}\n"})
+    dataclasses.replace(made, setup=setup).prepare()
+    found = understood(tmp_path, part("docker-compose"))
+    sidecar, collector = found["exporter"], found["collector"]
+    assert sidecar["command"][-2:] == ["--logs", "/rows/0"] and "--state" in sidecar["command"]
+    assert collector["command"] == [f"--config=/etc/modelwatch/otel/{name}.yaml" for name in ("collector", "logs")]
+    assert collector["environment"]["MODELWATCH_LOGS"] == "/{lines/demo,lines/0}/*.jsonl"
+    for service, folder, target in ((sidecar, rows, "/rows/0"), (collector, lines, "/lines/0")):
+        (mount,) = (one for one in service["volumes"] if one["target"] == target)
+        assert (mount["type"], mount["source"].replace("$$", "$"), mount["read_only"]) == ("bind", str(folder), True)
+        assert service["group_add"] == [str(folder.stat().st_gid)]
+    assert {one["target"] for one in sidecar["volumes"]} == {"/specs", "/data", "/rows/0"}
+
+
+@pytest.mark.real("docker-compose")
+def test_the_demo_s_lines_are_in_a_volume_that_the_collector_reads_and_the_preview_sees_what_it_keeps(
+    tmp_path, fleet, part
+):
+    backend(tmp_path, fleet).prepare()
+    found = understood(tmp_path, part("docker-compose"))
+    (written,) = (one["target"] for one in found["demo"]["volumes"] if one.get("source") == "demo-lines")
+    assert found["demo"]["environment"]["MODELWATCH_LOG_FILES"] == written
+    (read,) = (one for one in found["collector"]["volumes"] if one.get("source") == "demo-lines")
+    assert (read["target"], read["read_only"]) == ("/lines/demo", True)
+    (kept,) = (one for one in found["preview"]["volumes"] if one.get("source") == "collector-data")
+    assert kept["read_only"] and f"--logs={kept['target']}/logs.jsonl" in found["preview"]["command"]
+    # Nothing is read where no spec has a section `logging`.
+    assert len(found["collector"]["command"]) == 1 and "group_add" not in found["exporter"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError, match=r"(?s)file/rows cannot be made: Not a directory\nhelp: a spec's `logging`"):
+        service_mounts.make([str(tmp_path / "file" / "rows")])
 
 
 @pytest.mark.real("docker-compose")

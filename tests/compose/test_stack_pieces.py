@@ -6,18 +6,21 @@ import configparser
 import io
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwatch.compose import config, occupied, report, runtime, supervision, web
+from modelwatch.compose import config, occupied, report, runtime, service_files, supervision, web
 from modelwatch.compose import moved as moves
+from modelwatch.compose.backend import Setup
 from modelwatch.compose.launch import Launch, read_launch, write_launch
 from modelwatch.compose.programs import Plan
 from modelwatch.compose.state import Folder, Record, StackError, read_record, write_atomically, write_record
 from modelwatch.compose.supervision import Job, control_path, supervisord_conf
+from modelwatch.model import types as t
 from modelwatch.model.addresses import Addresses
 
 
@@ -134,6 +137,17 @@ def test_what_no_part_reads_is_not_put_beside_the_config():
     assert list(config.for_the_stack(files)) == ["otel/collector.yaml"]
 
 
+def test_files_that_a_part_reads_together_are_checked_together(tmp_path):
+    program = tmp_path / "otelcol"
+    program.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    program.chmod(0o755)
+    check = next(check for check in config.CHECKS if check.part == "collector")
+    with pytest.raises(StackError) as refused:
+        config.run_check(replace(check, beside=("otel/logs.yaml",)), program, tmp_path)
+    assert "refuses otel/collector.yaml with otel/logs.yaml" in str(refused.value)
+    assert "validate --config otel/collector.yaml --config otel/logs.yaml" in str(refused.value)
+
+
 def public(**ports: int) -> dict[str, str]:
     environ = {f"MODELWATCH_PORT_{name.upper()}": str(port) for name, port in ports.items()}
     return dict(Addresses.native(environ).public)
@@ -232,6 +246,53 @@ def test_the_sidecar_follows_the_folders_that_specs_have_rows_written_to(tmp_pat
         "/a",
         "/b c",
     ]
+
+
+def launch(name: str, programs):
+    return next(program.launch for program in programs if program.name == name)
+
+
+def test_the_collector_reads_the_log_lines_of_services_where_specs_have_them_written_to_files(tmp_path, stack):
+    silent = launch("collector", plan(tmp_path, stack).programs())
+    assert len(silent.argv) == 2 and "MODELWATCH_LOGS" not in silent.env
+    reads = launch("collector", plan(tmp_path, stack, lines="/a/*.jsonl").programs())
+    assert [word.rpartition("/")[2] for word in reads.argv[1:]] == ["collector.yaml", "logs.yaml"]
+    assert reads.env["MODELWATCH_LOGS"] == "/a/*.jsonl"
+
+
+def test_the_preview_shows_the_lines_that_the_collector_keeps_in_a_file(tmp_path, stack):
+    argv = launch("preview", plan(tmp_path, stack).programs()).argv
+    assert argv[argv.index("--logs") + 1] == str(tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl")
+    elsewhere = replace(stack, logs=(t.Destination("loki", "loki", "http://127.0.0.1:3100"),))
+    assert "--logs" not in launch("preview", plan(tmp_path, elsewhere).programs()).argv
+
+
+def test_up_tells_where_the_log_lines_of_services_are(tmp_path, fleet):
+    addresses = Addresses.native({})
+    files = {"otel/logs.yaml": "", "otel/jaeger.yaml": ""}
+    setup = Setup(Folder(tmp_path), tmp_path / "models", fleet, addresses, {}, files, False)
+    kept = tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl"
+    traces = f"http://{addresses.public['preview']}/traces"
+    assert service_files.told(setup, "native") == f"log lines of services: {kept}, and below their trace at {traces}"
+    assert "/state/logs.jsonl in the Collector" in service_files.told(setup, "containers")
+    assert service_files.told(replace(setup, files={}), "native") == ""
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ((), ""),
+        (("/var/log/flights",), "/var/log/flights/*.jsonl"),
+        (("/a b", "/c"), "/{a b,c}/*.jsonl"),
+        (("/a[1],{2}*\\",), "/a\\[1\\]?\\{2\\}\\*\\\\/*.jsonl"),
+    ],
+)
+def test_the_collector_s_pattern_takes_folders_by_their_letters(folders, expected):
+    assert service_files.pattern(folders, {}) == expected
+
+
+def test_a_pattern_of_the_user_s_own_is_what_is_read():
+    assert service_files.pattern(("/a",), {"MODELWATCH_LOGS": "/b/*"}) == "/b/*"
 
 
 def test_the_double_is_told_what_was_moved(tmp_path, stack):

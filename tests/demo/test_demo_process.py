@@ -41,7 +41,8 @@ class Demo:
             **os.environ,
             "MODELWATCH_PORT_DEMO": str(self.port),
             "MODELWATCH_EXPORTER_URL": "http://127.0.0.1:1",
-            "OTEL_SDK_DISABLED": "true",
+            "MODELWATCH_LOG_FILES": str(self.data / "log"),
+            "OTEL_TRACES_EXPORTER": "none",
             **variables,
         }
         return subprocess.Popen(
@@ -107,6 +108,15 @@ def test_a_day_is_replayed_against_the_service_with_all_its_labels(demo: Demo, s
     assert model["recent_accuracy"] > 0.7
     serving.send_signal(signal.SIGTERM)
     assert serving.wait() in (0, -signal.SIGTERM)
+    assert serving.stdout is not None
+    said = serving.stdout.read()
+    # What people read has no line of each flight or inference; the JSON lines have both.
+    assert len(said.splitlines()) < 20 and ": ready" in said
+    lines = [json.loads(line) for file in (demo.data / "log").iterdir() for line in file.read_text().splitlines()]
+    late = [line for line in lines if line["body"] == "expected to arrive late"]
+    kept = {line["trace_id"] for line in lines if line.get("event_name") == "inference"}
+    assert late and all(set(line["attributes"]) == {"carrier", "origin"} for line in late)
+    assert kept & {line["trace_id"] for line in late}
 
 
 def test_a_stopped_replay_says_how_far_it_came(demo: Demo, serving: subprocess.Popen[str]) -> None:

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from modelwatch.crosscheck import selectors
 from modelwatch.model.addresses import DEFAULT_PORTS
 from modelwatch.telemetry import collector
-from modelwatch.telemetry.metrics import BY_NAME, LOG_LINES, Emitter, MetricType
+from modelwatch.telemetry.metrics import BY_NAME, Emitter, MetricType
 
 REPO = Path(__file__).parents[2]
 # One stack for all of these, whichever worker gets them.
@@ -156,8 +156,6 @@ def test_every_rule_is_healthy_and_every_metric_that_it_reads_is_there(stack: St
     rare |= {"model_low_confidence_ratio", "model_constant_output"}
     # The Collector tells of losses from the first one on, and of logs once there are any.
     rare |= {metric.name for metric in (*collector.LOST, collector.REFUSED_LOGS)}
-    # A service has these only where its spec has a section `logging`, which the demo's have not.
-    rare |= {LOG_LINES.name}
     # Records: the cross-check holds that a rule reads only what its own group has recorded before it.
     rare |= {name for name in read if ":" in name}
 

@@ -121,6 +121,8 @@ log.info("parent again")
     found = {tuple(line["body"] for line in lines(path.read_text())) for path in (tmp_path / "out").iterdir()}
     assert found == {("parent", "parent again"), ("child",)}
     assert all(path.name.startswith("churn-api-log-") for path in (tmp_path / "out").iterdir())
+    done = run(tmp_path, code, "logging: {files: {folder: out}}\n", MODELWATCH_LOG_FILES=str(tmp_path / "other"))
+    assert (len(list((tmp_path / "out").iterdir())), len(list((tmp_path / "other").iterdir()))) == (2, 2)
 
 
 # --- tracing.record ---

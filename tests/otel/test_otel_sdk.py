@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SERVICE = """
 import os, signal, sys, threading
 from modelwatch.otel import setup
-watch = setup("models/flight-delay.yaml", version="7", service_version="1.2")
+watch = setup("tests/data/flight-delay.yaml", version="7", service_version="1.2")
 def request():
     with watch.inference() as inference, inference.stage("predict"):
         pass

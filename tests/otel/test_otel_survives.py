@@ -26,7 +26,7 @@ APP = """
 import os, time
 from modelwatch.otel import setup
 
-watch = setup("models/flight-delay.yaml", version="7")
+watch = setup("tests/data/flight-delay.yaml", version="7")
 
 
 def app(environ, start_response):
@@ -161,7 +161,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from modelwatch.otel import run_in_executor, setup
 
-watch = setup("models/flight-delay.yaml", version="7")
+watch = setup("tests/data/flight-delay.yaml", version="7")
 
 
 def name(inference):
@@ -243,7 +243,7 @@ def test_an_asgi_server_told_to_stop_under_load_loses_no_span_of_an_answered_req
 SERVICE = """
 import multiprocessing, os, signal, sys, threading, time
 from modelwatch.otel import setup
-watch = setup("models/flight-delay.yaml", version="7")
+watch = setup("tests/data/flight-delay.yaml", version="7")
 def request():
     with watch.inference() as inference, inference.stage("predict"):
         pass

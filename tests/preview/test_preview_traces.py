@@ -56,8 +56,8 @@ def recorded(request: httpx2.Request) -> httpx2.Response:
 
 @pytest.fixture
 def open_traces(open_client: Callable[..., TestClient]) -> Callable[..., TestClient]:
-    def make(handler: Handler = recorded) -> TestClient:
-        return open_client(handler, traces="http://jaeger.test:16686")
+    def make(handler: Handler = recorded, **settings: Any) -> TestClient:
+        return open_client(handler, traces="http://jaeger.test:16686", **settings)
 
     return make
 
@@ -161,6 +161,18 @@ def test_a_trace_is_drawn_with_its_stages_in_order(open_traces: Callable[..., Te
     assert page.count('<rect class="stage-1"') == 3  # in the bar of shares, its key and its lane
     assert "raise ValueError" in said
     assert "/traces?model=flight-delay" in set(links(page))
+
+
+def test_the_log_lines_of_a_trace_stand_below_it(open_traces: Callable[..., TestClient], tmp_path: Path) -> None:
+    file = tmp_path / "logs.jsonl"
+    line = {"traceId": FAILED, "timeUnixNano": "1", "severityText": "WARN", "body": {"stringValue": "no <b>weather"}}
+    file.write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [line]}]}]}) + "\n")
+    client = open_traces(logs=file)
+    page = client.get(f"/traces/{FAILED}").text
+    assert '<span class="mark warn">WARN</span> <span class="log-body">no &lt;b&gt;weather</span>' in page
+    other = words(client.get(f"/traces/{BATCH}").text)
+    assert f"No line in {file} carries this trace's id" in other
+    assert "Log lines" not in open_traces().get(f"/traces/{FAILED}").text
 
 
 def test_a_batch_leads_to_the_traces_of_its_requests(open_traces: Callable[..., TestClient]) -> None:

@@ -26,6 +26,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--traces", metavar="URL", help="a Jaeger, such as http://127.0.0.1:16686, whose traces are drawn"
     )
     parser.add_argument(
+        "--logs", metavar="FILE", help="where the Collector keeps logs (type file): a trace is shown with its lines"
+    )
+    parser.add_argument(
         "--scrape-interval", default="15s", metavar="DURATION", help="Prometheus' own (default: %(default)s)"
     )
     parser.add_argument("--listen", default="127.0.0.1:3000", metavar="HOST:PORT", help="default: %(default)s")
@@ -42,6 +45,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
             listen=args.listen,
             scrape_interval=args.scrape_interval,
             traces=args.traces,
+            logs=args.logs,
             out=streams.out,
         )
     except PreviewError as error:
