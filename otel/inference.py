@@ -14,8 +14,8 @@ from opentelemetry.util.types import AnyValue
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.failures import exception_event
 from modelwatch.otel.naming import OTHER, is_name
+from modelwatch.otel.opened import SCOPE, OpenSpan, Trace
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
-from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 from modelwatch.telemetry.rows import plain
@@ -66,7 +66,7 @@ class Inference(OpenSpan):
         self._start = perf_counter_ns()
         recorder = self.probe.recorder
         if recorder is not None:
-            self.trace = recorder.begin(self, self._headers, self.span_name)
+            self.trace = recorder.begin(self, self._headers)
         self._before = SCOPE.get()
         SCOPE.set(self)
         if self._meter is not None:

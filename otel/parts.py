@@ -10,9 +10,10 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import Linked
+from modelwatch.otel.caller import extracted
 from modelwatch.otel.inference import Inference
+from modelwatch.otel.opened import Trace
 from modelwatch.otel.probe import Probe, StageMeter, observe
-from modelwatch.otel.tracing import Trace, extracted
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 

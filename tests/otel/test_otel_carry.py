@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 from modelwatch.otel import Inference, Watch, carried, run_in_executor, submit
-from modelwatch.otel.tracing import SCOPE
+from modelwatch.otel.opened import SCOPE
 
 Value = Callable[..., float | None]
 MANY = 1000
