@@ -7,8 +7,6 @@ or gets slow later, hands on a second span in the batch's trace, which counts un
 
 from __future__ import annotations
 
-import time
-
 from opentelemetry.trace import Link, SpanContext, SpanKind
 
 from modelwatch.otel.opened import OpenSpan, Trace
@@ -20,17 +18,22 @@ def link(to: SpanContext) -> Link:
     return Link(SpanContext(to.trace_id, to.span_id, to.is_remote, to.trace_flags))
 
 
+# Of a span without any, Jaeger says on it that its clock is wrong.
+_LENGTH = 1000
+
+
 class Fate:
     """Shared by a batch and its requests, so that neither has to hold the other."""
 
-    __slots__ = ("_trace", "context", "handed_on", "kept")
+    __slots__ = ("_end", "_trace", "context", "handed_on", "kept")
 
     def __init__(self, batch: SpanContext, trace: Trace) -> None:
         self.context, self._trace = batch, trace
         self.kept = self.handed_on = False
 
-    def hand_on(self, *, kept: bool) -> None:
-        """The batch's span goes now; ``kept`` is what its requests are by now."""
+    def hand_on(self, end: int, *, kept: bool) -> None:
+        """The batch's span goes now, which ended at ``end``; ``kept`` is what its requests are by now."""
+        self._end = end
         # In this order: a request that is found to be kept at this moment sees the one or is seen by what comes next.
         self.handed_on = True
         if kept:
@@ -43,7 +46,7 @@ class Fate:
         self.kept = True
         if not self.handed_on:
             return
-        trace, now = self._trace, time.time_ns()
+        trace = self._trace
         own = trace.recorder.span_id()
         trace.recorder.emit(
             OpenSpan(SpanContext(trace.trace_id, own, False, trace.flags, trace.state)),
@@ -51,7 +54,8 @@ class Fate:
             parent=self.context,
             kind=SpanKind.INTERNAL,
             attributes={**trace.attributes, S.BATCH_KEPT.key: True},
-            start=now,
-            end=now,
+            # Not when it is found out: the trace is to be as long as the batch was.
+            start=self._end - _LENGTH,
+            end=self._end,
             links=(link(request),),
         )

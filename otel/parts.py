@@ -69,7 +69,8 @@ class Batch(Inference):
 
     def emit(self, trace: Trace) -> None:
         if self._fate is not None:
-            self._fate.hand_on(kept=any(self._is_kept(*request) for request in self._requests))
+            kept = any(self._is_kept(*request) for request in self._requests)
+            self._fate.hand_on(trace.anchor + self.end, kept=kept)
             self._requests = []
         super().emit(trace)
 

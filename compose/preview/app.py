@@ -94,7 +94,7 @@ class _Site:
         self.runbooks = Runbooks(settings.runbooks)
         self.prometheus = Prometheus(settings.prometheus, transport)
         self.jaeger = Jaeger(settings.traces, transport) if settings.traces else None
-        self.traces = TracePages(self.jaeger, self.prometheus, self.snapshot)
+        self.traces = TracePages(self.jaeger, self.prometheus, self.snapshot, self.runbooks)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -47,6 +47,10 @@ class Runbooks:
             if self.find(path.parent.name, path.stem)
         ]
 
+    def models(self) -> set[str]:
+        """Every model with a spec has alerts, and each alert a runbook."""
+        return set() if self.folder is None else {path.parent.name for path in self.folder.glob("*/*.md")}
+
     def find(self, model: str, alert: str) -> Path | None:
         """The runbook's file; None where there is none, the names are no plain names, or it lies outside the folder."""
         if self.folder is None or not _NAME.fullmatch(model) or not _NAME.fullmatch(alert):

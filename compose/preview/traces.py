@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from modelwatch.compose.preview import exemplars, pages, timerange
+from modelwatch.compose.preview import exemplars, linked, pages, timerange
 from modelwatch.compose.preview.jaeger import KINDS, SHOWN, Jaeger, Kind
 from modelwatch.compose.preview.upstream import UpstreamError
 from modelwatch.compose.preview.waterfall import Waterfall, waterfall
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from modelwatch.compose.preview.boards import Snapshot
     from modelwatch.compose.preview.prometheus import Prometheus
+    from modelwatch.compose.preview.runbooks import Runbooks
     from modelwatch.compose.preview.spans import Span
 
 _ID = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{32}")
@@ -40,8 +41,14 @@ NO_TRACES = (
 
 
 class TracePages:
-    def __init__(self, jaeger: Jaeger | None, prometheus: Prometheus, snapshot: Callable[[], Awaitable[Snapshot]]):
-        self._jaeger, self._prometheus, self._snapshot = jaeger, prometheus, snapshot
+    def __init__(
+        self,
+        jaeger: Jaeger | None,
+        prometheus: Prometheus,
+        snapshot: Callable[[], Awaitable[Snapshot]],
+        runbooks: Runbooks,
+    ) -> None:
+        self._jaeger, self._prometheus, self._snapshot, self._runbooks = jaeger, prometheus, snapshot, runbooks
 
     async def index(self, request: Request) -> Response:
         """One model's traces; without a model in the address, the first one's."""
@@ -58,6 +65,7 @@ class TracePages:
             raise HTTPException(400, f"{error}.") from error
         try:
             models = await jaeger.models()
+            specs = await asyncio.to_thread(self._runbooks.models)
             model = asked.get("model") or next(iter(models), "")
             listed, (slow, problem) = await asyncio.gather(
                 jaeger.traces(models.get(model, ()), kind, range_),
@@ -65,10 +73,14 @@ class TracePages:
             )
         except UpstreamError as error:
             return _away(error, jaeger)
+        # Without runbooks nobody here knows which models have a spec.
+        absent = bool(specs) and bool(model) and model not in {*specs, *models}
         return HTMLResponse(
             pages.traces(
                 model=model,
                 known=model in models,
+                absent=absent,
+                others=[(name, _address(name, kind, range_)) for name in sorted({*specs, *models})],
                 kinds=[(each, _address(model, each, range_)) for each in KINDS],
                 kind=kind,
                 models=[(name, _address(name, kind, range_)) for name in models],
@@ -83,8 +95,9 @@ class TracePages:
                 most=SHOWN,
                 exemplars=slow,
                 exemplars_problem=problem,
-                board=await self._board(model, range_.asked),
-            )
+                board="" if absent else await self._board(model, range_.asked),
+            ),
+            404 if absent else 200,
         )
 
     async def trace(self, request: Request) -> Response:
@@ -105,7 +118,8 @@ class TracePages:
         model = str(main.attributes.get(S.MODEL_NAME.key, ""))
         window = (str(drawn.start // 10**6 - _AROUND_MS), str(drawn.end // 10**6 + _AROUND_MS))
         board = await self._board(model, window) if model else ""
-        return HTMLResponse(pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board))
+        links = await linked.follow(jaeger, spans, drawn)
+        return HTMLResponse(pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board, linked=links))
 
     async def state(self) -> dict[str, Any] | None:
         """For the status: is Jaeger there? None where there is to be none."""

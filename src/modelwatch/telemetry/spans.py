@@ -12,7 +12,7 @@ from dataclasses import dataclass
 INFERENCE_SPAN = "inference"
 # The span of requests that are answered together; it has links to theirs.
 BATCH_SPAN = "batch"
-# A span of no length in a batch's trace: a request was found to be kept after the batch's own span had gone.
+# A span of a microsecond in a batch's trace: a request was found to be kept after the batch's own span had gone.
 KEPT_SPAN = "kept later"
 
 
