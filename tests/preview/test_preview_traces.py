@@ -270,9 +270,11 @@ def test_a_model_that_there_is_not_is_said_with_those_that_there_are(
     """By its spec's runbooks or its traces; without runbooks only the second is known."""
     (folder / "runbooks" / "churn").mkdir()
     (folder / "runbooks" / "churn" / "Burn.md").write_text("# Burn\n")
+    (folder / "runbooks" / "modelwatch").mkdir()
+    (folder / "runbooks" / "modelwatch" / "Own.md").write_text("# Own\n")
     response = open_traces().get("/traces?model=nope&kind=failed")
     assert response.status_code == 404
-    assert "There is no model nope: " in words(response.text) and "There are churn , flight-delay" in words(
+    assert "There is no model nope: " in words(response.text) and "There are churn , flight-delay ." in words(
         response.text
     )
     assert {
