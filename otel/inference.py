@@ -13,9 +13,10 @@ from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.failures import exception_event
+from modelwatch.otel.fate import Fate, link
 from modelwatch.otel.naming import OTHER, is_name
+from modelwatch.otel.opened import SCOPE, OpenSpan, Trace
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
-from modelwatch.otel.tracing import SCOPE, OpenSpan, Trace
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 from modelwatch.telemetry.rows import plain
@@ -24,6 +25,8 @@ log = logging.getLogger("modelwatch.otel")
 
 # A request of more stages hands them on by so many, so that none grows without end.
 STAGES_HELD = 256
+# One that is answered piece by piece may be in a batch for each; as many links as the SDK takes by default.
+BATCHES_LINKED = 128
 
 
 class Inference(OpenSpan):
@@ -38,6 +41,7 @@ class Inference(OpenSpan):
         "_confidences",
         "_drifted",
         "_failure",
+        "_fates",
         "_headers",
         "_meter",
         "_recorded",
@@ -52,7 +56,7 @@ class Inference(OpenSpan):
         self, probe: Probe, meter: RequestMeter | None, headers: Mapping[str, str] | None = None, batch: int = 1
     ) -> None:
         self._context = self.added = self.events = self.error = self.trace = None
-        self._failure = self._recorded = None
+        self._failure = self._recorded = self._fates = None
         self._drifted = False
         self.probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
         self.stages: list[Stage] = []
@@ -60,13 +64,14 @@ class Inference(OpenSpan):
         self.end = 0
 
     _failure: str | None
+    _fates: list[Fate] | None
     _recorded: BaseException | None
 
     def __enter__(self) -> Self:
         self._start = perf_counter_ns()
         recorder = self.probe.recorder
         if recorder is not None:
-            self.trace = recorder.begin(self, self._headers, self.span_name)
+            self.trace = recorder.begin(self, self._headers)
         self._before = SCOPE.get()
         SCOPE.set(self)
         if self._meter is not None:
@@ -186,9 +191,19 @@ class Inference(OpenSpan):
             found[S.DRIFTED.key] = True
         return found
 
+    def join(self, fate: Fate) -> None:
+        """It is answered in a batch, to which its span then points."""
+        trace = self.trace
+        if self.end or trace is None or not trace.recording or trace.trace_id == fate.context.trace_id:
+            return
+        if self._fates is None:
+            self._fates = []
+        if len(self._fates) < BATCHES_LINKED:
+            self._fates.append(fate)
+
     def links(self) -> Sequence[Link]:
         """Other spans that its span points at."""
-        return ()
+        return tuple(link(fate.context) for fate in self._fates or ())
 
     @property
     def span_name(self) -> str:
@@ -221,7 +236,8 @@ class Inference(OpenSpan):
 
     @property
     def seconds(self) -> float:
-        return (self.end - self._start) / 1e9
+        """What it took; so far, while it is open."""
+        return ((self.end or perf_counter_ns()) - self._start) / 1e9
 
     def emit(self, trace: Trace) -> None:
         self.error = self._failure
@@ -235,6 +251,9 @@ class Inference(OpenSpan):
             end=trace.anchor + self.end,
             links=self.links(),
         )
+        if self._fates is not None and self.kept(trace):
+            for fate in self._fates:
+                fate.keep(self.context)
 
     def kept(self, trace: Trace) -> bool:
         """Whether the trace will be found where the Collector keeps traces, so that an exemplar may point at it."""

@@ -98,18 +98,26 @@ def instruments(registry: CollectorRegistry) -> Instruments:
         return found
 
 
+class _Children(dict[str, _Child]):
+    """What is not there is made; a lookup of what is there runs no Python."""
+
+    def __init__(self, add: Callable[[str], _Child]) -> None:
+        super().__init__()
+        self._add = add
+
+    def __missing__(self, name: str) -> _Child:
+        return self._add(name)
+
+
 class Bounded(Generic[_Child]):
     """Children by name, at most ``limit``: names made from data would flood Prometheus, so later ones share "other"."""
 
     def __init__(self, kind: str, make: Callable[[str], _Child], limit: int = 20) -> None:
         self._kind, self._make, self._limit = kind, make, limit
-        self._children: dict[str, _Child] = {}
+        self._children = _Children(self._add)
+        self.get: Callable[[str], _Child] = self._children.__getitem__
         self._lock = threading.Lock()
         self._told = False
-
-    def get(self, name: str) -> _Child:
-        found = self._children.get(name)
-        return found if found is not None else self._add(name)
 
     def _add(self, name: str) -> _Child:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.context.context import Context
@@ -10,25 +11,41 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import Linked
+from modelwatch.otel.caller import extracted
+from modelwatch.otel.fate import Fate, link
 from modelwatch.otel.inference import Inference
+from modelwatch.otel.opened import Trace
 from modelwatch.otel.probe import Probe, StageMeter, observe
-from modelwatch.otel.tracing import Trace, extracted
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 
 
 class Batch(Inference):
-    """Requests that are answered together. Each counts for itself; the batch has the stages, and links to all."""
+    """Requests that are answered together. Each counts for itself; the batch has the stages, and links to all.
 
-    __slots__ = ("_links", "_name")
+    Those of this process get a link to the batch too, and its trace is kept if any of theirs is.
+    """
+
+    __slots__ = ("_fate", "_links", "_name", "_requests")
     journaled = False
 
     def __init__(self, probe: Probe, name: str, requests: Sequence[Inference | Mapping[str, str]]) -> None:
         rows = sum(request.batch if isinstance(request, Inference) else 1 for request in requests)
         super().__init__(probe, None, batch=rows)
         self._name = name
-        found = (_identity(request) for request in requests) if probe.recorder is not None else ()
-        self._links = tuple(Link(_bare(context)) for context in found if context.is_valid)
+        self._fate: Fate | None = None
+        self._requests = [(request, _identity(request)) for request in requests] if probe.recorder is not None else []
+        self._links = tuple(link(context) for _, context in self._requests if context.is_valid)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        trace = self.trace
+        if trace is not None and trace.recording:
+            self._fate = Fate(self.context, trace)
+            for request, _ in self._requests:
+                if isinstance(request, Inference):
+                    request.join(self._fate)
+        return self
 
     @property
     def span_name(self) -> str:
@@ -38,19 +55,39 @@ class Batch(Inference):
     def span_kind(self) -> SpanKind:
         return SpanKind.INTERNAL
 
+    def attributes(self, trace: Trace) -> dict[str, AnyValue]:
+        found = super().attributes(trace)
+        if self._fate is not None and self._fate.kept:
+            found[S.BATCH_KEPT.key] = True
+        return found
+
     def links(self) -> Sequence[Link]:
         return self._links
+
+    def kept(self, trace: Trace) -> bool:
+        return super().kept(trace) or (self._fate is not None and self._fate.kept)
+
+    def emit(self, trace: Trace) -> None:
+        if self._fate is not None:
+            kept = any(self._is_kept(*request) for request in self._requests)
+            self._fate.hand_on(trace.anchor + self.end, kept=kept)
+            self._requests = []
+        super().emit(trace)
+
+    def _is_kept(self, request: Inference | Mapping[str, str], context: SpanContext) -> bool:
+        """As far as is known by now; of a request that came from elsewhere that is its trace's id."""
+        if isinstance(request, Inference):
+            return request.trace is not None and request.kept(request.trace)
+        sampling = self.probe.sampling
+        return context.trace_flags.sampled and sampling.keeps(
+            context.trace_id, error=False, seconds=0.0, low_confidence=False
+        )
 
 
 def _identity(request: Inference | Mapping[str, str]) -> SpanContext:
     if isinstance(request, Inference):
         return request.context
     return trace.get_current_span(extracted(request, Context())).get_span_context()
-
-
-def _bare(context: SpanContext) -> SpanContext:
-    """Without the caller's tracestate, which the Collector could not take off a link."""
-    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 class PipelineStage(Inference):

@@ -12,8 +12,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from modelwatch.otel.backlog import Linked
 from modelwatch.otel.instruments import Bounded
+from modelwatch.otel.opened import OpenSpan, Trace
 from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import OpenSpan, Recorder, Trace
+from modelwatch.otel.tracing import Recorder
 from modelwatch.telemetry import spans as S
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from modelwatch.otel.carry import generated, generated_async, held, held_async
 from modelwatch.otel.decorate import Step, decorator
 from modelwatch.otel.inference import Inference, Stage
 from modelwatch.otel.instruments import Bounded, exposition, instruments
+from modelwatch.otel.opened import SCOPE, Trace
 from modelwatch.otel.parts import Batch, PipelineStage
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter
 from modelwatch.otel.sampling import TailSampling
-from modelwatch.otel.tracing import SCOPE, Recorder, Trace
+from modelwatch.otel.tracing import Recorder
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
 

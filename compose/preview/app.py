@@ -98,7 +98,11 @@ class _Site:
         self.prometheus = Prometheus(settings.prometheus, transport)
         self.jaeger = Jaeger(settings.traces, transport) if settings.traces else None
         self.traces = TracePages(
-            self.jaeger, self.prometheus, self.snapshot, Archive(settings.logs) if settings.logs else None
+            self.jaeger,
+            self.prometheus,
+            self.snapshot,
+            self.runbooks,
+            Archive(settings.logs) if settings.logs else None,
         )
 
     @asynccontextmanager

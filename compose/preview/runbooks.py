@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_OWN = "modelwatch"  # the folder of the stack's own alerts; no spec may be called so
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 
 
@@ -46,6 +47,10 @@ class Runbooks:
             for path in sorted(self.folder.glob("*/*.md"))
             if self.find(path.parent.name, path.stem)
         ]
+
+    def models(self) -> set[str]:
+        """Every model with a spec has alerts, and each alert a runbook."""
+        return set() if self.folder is None else {path.parent.name for path in self.folder.glob("*/*.md")} - {_OWN}
 
     def find(self, model: str, alert: str) -> Path | None:
         """The runbook's file; None where there is none, the names are no plain names, or it lies outside the folder."""

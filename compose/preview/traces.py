@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from modelwatch.compose.preview import exemplars, pages, timerange
+from modelwatch.compose.preview import exemplars, linked, pages, timerange
 from modelwatch.compose.preview.jaeger import KINDS, SHOWN, Jaeger, Kind
 from modelwatch.compose.preview.upstream import UpstreamError
 from modelwatch.compose.preview.waterfall import Waterfall, waterfall
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from modelwatch.compose.preview.boards import Snapshot
     from modelwatch.compose.preview.loglines import Archive
     from modelwatch.compose.preview.prometheus import Prometheus
+    from modelwatch.compose.preview.runbooks import Runbooks
     from modelwatch.compose.preview.spans import Span
 
 _ID = re.compile(r"[0-9a-fA-F]{16}|[0-9a-fA-F]{32}")
@@ -46,9 +47,11 @@ class TracePages:
         jaeger: Jaeger | None,
         prometheus: Prometheus,
         snapshot: Callable[[], Awaitable[Snapshot]],
+        runbooks: Runbooks,
         archive: Archive | None = None,
-    ):
-        self._jaeger, self._prometheus, self._snapshot, self._archive = jaeger, prometheus, snapshot, archive
+    ) -> None:
+        self._jaeger, self._prometheus, self._snapshot = jaeger, prometheus, snapshot
+        self._runbooks, self._archive = runbooks, archive
 
     async def index(self, request: Request) -> Response:
         """One model's traces; without a model in the address, the first one's."""
@@ -65,6 +68,7 @@ class TracePages:
             raise HTTPException(400, f"{error}.") from error
         try:
             models = await jaeger.models()
+            specs = await asyncio.to_thread(self._runbooks.models)
             model = asked.get("model") or next(iter(models), "")
             listed, (slow, problem) = await asyncio.gather(
                 jaeger.traces(models.get(model, ()), kind, range_),
@@ -72,10 +76,14 @@ class TracePages:
             )
         except UpstreamError as error:
             return _away(error, jaeger)
+        # Without runbooks nobody here knows which models have a spec.
+        absent = bool(specs) and bool(model) and model not in {*specs, *models}
         return HTMLResponse(
             pages.traces(
                 model=model,
                 known=model in models,
+                absent=absent,
+                others=[(name, _address(name, kind, range_)) for name in sorted({*specs, *models})],
                 kinds=[(each, _address(model, each, range_)) for each in KINDS],
                 kind=kind,
                 models=[(name, _address(name, kind, range_)) for name in models],
@@ -90,8 +98,9 @@ class TracePages:
                 most=SHOWN,
                 exemplars=slow,
                 exemplars_problem=problem,
-                board=await self._board(model, range_.asked),
-            )
+                board="" if absent else await self._board(model, range_.asked),
+            ),
+            404 if absent else 200,
         )
 
     async def trace(self, request: Request) -> Response:
@@ -113,7 +122,10 @@ class TracePages:
         window = (str(drawn.start // 10**6 - _AROUND_MS), str(drawn.end // 10**6 + _AROUND_MS))
         board = await self._board(model, window) if model else ""
         lines = await asyncio.to_thread(self._archive.of, trace) if self._archive else None
-        return HTMLResponse(pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board, lines=lines))
+        links = await linked.follow(jaeger, spans, drawn)
+        return HTMLResponse(
+            pages.trace(trace=trace, drawn=drawn, main=main, model=model, board=board, lines=lines, linked=links)
+        )
 
     async def state(self) -> dict[str, Any] | None:
         """For the status: is Jaeger there? None where there is to be none."""

@@ -67,11 +67,14 @@ class Waterfall:
         return self.rows[0].span
 
 
-def waterfall(spans: Sequence[Span], most: int = MOST_ROWS) -> Waterfall:
-    """``spans`` is not empty. Where there are more than ``most``, what failed and what took long is drawn."""
+def waterfall(spans: Sequence[Span], most: int = MOST_ROWS, window: tuple[int, int] | None = None) -> Waterfall:
+    """``spans`` is not empty. Where there are more than ``most``, what failed and what took long is drawn.
+
+    ``window`` is the time that the bars stand in, where it is not that of the spans.
+    """
     children, roots = _tree(spans)
     own = {span.id: _own(span, children.get(span.id, ())) for span in spans}
-    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    start, end = window or (min(span.start for span in spans), max(span.end for span in spans))
     drawn = _chosen(spans, roots, most)
     known = {span.id for span in spans}
     rows = []

@@ -16,7 +16,7 @@ from modelwatch.model.defaults import TRACING
 from modelwatch.model.types import Model
 from modelwatch.otel.collector.names import Version, path
 from modelwatch.telemetry import promql
-from modelwatch.telemetry.spans import DRIFTED, LOW_CONFIDENCE, MODEL_NAME, Attribute
+from modelwatch.telemetry.spans import BATCH_KEPT, DRIFTED, LOW_CONFIDENCE, MODEL_NAME, Attribute
 
 Policy = dict[str, Any]
 
@@ -27,7 +27,7 @@ _FLAGS = {"low_confidence": LOW_CONFIDENCE, "drifted": DRIFTED}
 def policies(models: Sequence[Model], version: Version) -> list[Policy]:
     """Policies for all models; one that every model shares also covers traces of models without a spec."""
     flags = [policy for kind, flag in _FLAGS.items() for policy in _flagged(models, kind, flag, version)]
-    return [*_errors(models), *_slow(models), *flags, *_shares(models)]
+    return [*_errors(models), *_slow(models), *flags, _batch(version), *_shares(models)]
 
 
 def _errors(models: Sequence[Model]) -> Iterable[Policy]:
@@ -49,10 +49,17 @@ def _slow(models: Sequence[Model]) -> Iterable[Policy]:
 def _flagged(models: Sequence[Model], kind: str, flag: Attribute, version: Version) -> Iterable[Policy]:
     wanted = [model for model in models if kind in model.tracing.keep]
     if wanted:
-        condition = f'{path("span", "attributes", version)}["{flag.key}"] == true'
-        ottl = {"error_mode": "ignore", "span": [condition]}
-        name = kind.replace("_", "-")
-        yield _for(wanted, models, {"name": name, "type": "ottl_condition", "ottl_condition": ottl})
+        yield _for(wanted, models, _true(kind.replace("_", "-"), flag, version))
+
+
+def _batch(version: Version) -> Policy:
+    """Of a batch that a kept request was in; the service knows by the spec, so it goes for all models."""
+    return _true("batch", BATCH_KEPT, version)
+
+
+def _true(name: str, flag: Attribute, version: Version) -> Policy:
+    condition = f'{path("span", "attributes", version)}["{flag.key}"] == true'
+    return {"name": name, "type": "ottl_condition", "ottl_condition": {"error_mode": "ignore", "span": [condition]}}
 
 
 def _shares(models: Sequence[Model]) -> Iterable[Policy]:

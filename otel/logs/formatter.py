@@ -16,7 +16,7 @@ from modelwatch.model.types import Model
 from modelwatch.otel.failures import exception_attributes
 from modelwatch.otel.inference import Inference, Stage
 from modelwatch.otel.logs.redaction import Json, Redactor
-from modelwatch.otel.tracing import SCOPE
+from modelwatch.otel.opened import SCOPE
 from modelwatch.telemetry import logs as L
 from modelwatch.telemetry.private import MASK
 

@@ -224,9 +224,12 @@ def test_everything_that_the_helpers_send_arrives_whole(
         inference.confidence(0.3)
         inference.drifted()
     with pytest.raises(KeyError), watch.inference() as inference, inference.stage("predict"):
+        inference.fail("timeout")
+        with watch.batch([inference]):
+            pass
         raise KeyError("seat")
     service.flush()
-    found = waiting(lambda: (all_ := spans(tmp_path / "state")) and len(all_) == 5 and all_, "five spans")
+    found = waiting(lambda: (all_ := spans(tmp_path / "state")) and len(all_) == 6 and all_, "six spans")
     by_name: dict[str, list[dict[str, Any]]] = {}
     for span in found:
         by_name.setdefault(span["name"], []).append(span)

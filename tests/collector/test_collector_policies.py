@@ -21,7 +21,7 @@ from modelwatch.model.units import Duration
 from modelwatch.otel.collector import generate
 from modelwatch.otel.collector.sampling import policies
 from modelwatch.otel.watch import Watch
-from modelwatch.telemetry.spans import DRIFTED, LOW_CONFIDENCE, MODEL_NAME, SERVICE_NAME, STAGE
+from modelwatch.telemetry.spans import BATCH_KEPT, DRIFTED, LOW_CONFIDENCE, MODEL_NAME, SERVICE_NAME, STAGE
 
 Policy = dict[str, Any]
 VERSION = (0, 158)
@@ -56,9 +56,16 @@ def share(made: list[Policy], model: str) -> float:
 
 
 def test_models_that_agree_share_their_policies(model: Model) -> None:
-    """A thousand models with the defaults are five policies, not five thousand."""
+    """A thousand models with the defaults are six policies, not six thousand."""
     made = policies(models(model, *[{}] * 1000), VERSION)
-    assert [policy["name"] for policy in made] == ["errors", "slow-250ms", "low-confidence", "drifted", "share-0.1"]
+    assert [policy["name"] for policy in made] == [
+        "errors",
+        "slow-250ms",
+        "low-confidence",
+        "drifted",
+        "batch",
+        "share-0.1",
+    ]
     assert all(policy["type"] != "and" for policy in made)
 
 
@@ -70,8 +77,8 @@ def test_traces_of_unknown_models_are_sampled_as_the_others_at_least(model: Mode
     assert share(made, "m1") == 50
 
 
-def test_without_models_errors_and_a_share_are_kept() -> None:
-    assert [policy["name"] for policy in policies([], VERSION)] == ["errors", "share-0.1"]
+def test_without_models_errors_batches_of_kept_requests_and_a_share_are_kept() -> None:
+    assert [policy["name"] for policy in policies([], VERSION)] == ["errors", "batch", "share-0.1"]
 
 
 def test_a_share_has_no_salt_of_its_own(model: Model) -> None:
@@ -109,7 +116,7 @@ def test_every_model_gets_exactly_what_its_spec_says(model: Model, changes: list
 
 
 def emitted(model: Model) -> set[str]:
-    """Keys of all attributes that the helpers attach to spans: of requests that succeed, fail, are unsure and drifted."""
+    """Keys of all attributes that the helpers attach to spans: of requests that succeed, fail, are unsure, drifted and in a batch."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource({SERVICE_NAME.key: "flights"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -119,6 +126,10 @@ def emitted(model: Model) -> set[str]:
         inference.drifted()
     with pytest.raises(KeyError), watch.inference():
         raise KeyError
+    with watch.inference() as inference:
+        inference.fail("timeout")
+        with watch.batch([inference]):
+            pass
     return {key for span in memory.get_finished_spans() for key in span.attributes or ()}
 
 
@@ -137,5 +148,5 @@ def test_policies_use_attributes_that_the_helpers_emit(fleet: Fleet) -> None:
     """A policy on any other attribute would never match."""
     mixed = models(fleet.models[0], {"sample": Decimal("0.2")}, {"keep": ()})
     made = yaml.safe_load(generate(replace(fleet, models=tuple(mixed)))["otel/collector.yaml"])
-    assert {DRIFTED.key, LOW_CONFIDENCE.key, MODEL_NAME.key, STAGE.key} == used(made)
+    assert {BATCH_KEPT.key, DRIFTED.key, LOW_CONFIDENCE.key, MODEL_NAME.key, STAGE.key} == used(made)
     assert used(made) <= emitted(fleet.models[0])

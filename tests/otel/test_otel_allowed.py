@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -51,6 +52,12 @@ def everything(watch: Watch, text: str) -> None:
         inference.fail(text)
     with watch.batch([inference, CALLER]) as batch, batch.stage(text):
         batch.fail(text)
+    with watch.inference(headers=CALLER) as waiting:
+        before = otel_context.attach(otel_context.Context())  # as in another thread
+        with watch.batch([waiting]):
+            pass
+        otel_context.detach(before)
+        waiting.fail(text)
     with pytest.raises(ValueError), watch.inference() as inference, inference.stage("predict"):
         raise ValueError(text)
     with watch.step(text):

@@ -10,20 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from opentelemetry import baggage, propagate, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import (
-    ALWAYS_OFF,
-    ALWAYS_ON,
-    DEFAULT_OFF,
-    DEFAULT_ON,
-    Decision,
-    ParentBased,
-    ParentBasedTraceIdRatio,
-    Sampler,
-    TraceIdRatioBased,
-)
 from prometheus_client import CollectorRegistry, Counter
 
 from modelwatch.model.types import Model
@@ -31,7 +19,6 @@ from modelwatch.otel import Watch, backlog, inference
 from modelwatch.otel.backlog import Backlog, Linked
 from modelwatch.otel.inference import Inference
 from modelwatch.otel.queue import SpanQueue
-from modelwatch.otel.tracing import Trace, decided
 
 Value = Callable[..., float | None]
 
@@ -227,82 +214,6 @@ def test_requests_of_many_threads_are_all_counted(watch: Watch, value: Value) ->
     assert value("model_predictions_total", outcome="success") == 4000
     assert value("model_stage_duration_seconds_count", stage="predict") == 4000
     assert value("model_requests_in_flight") == 0
-
-
-@pytest.mark.parametrize(
-    "sampler",
-    [
-        *(ALWAYS_ON, ALWAYS_OFF, DEFAULT_ON, DEFAULT_OFF),
-        *(TraceIdRatioBased(0.3), ParentBased(TraceIdRatioBased(0.3)), ParentBasedTraceIdRatio(1e-5)),
-    ],
-    ids=lambda sampler: sampler.get_description(),
-)
-def test_a_known_sampler_decides_as_when_it_is_asked(sampler: Sampler, model: Model) -> None:
-    known = decided(sampler)
-    assert known is not None
-    edges = (0, 1, known.bound - 1, known.bound, known.bound + 1, 2**64 - 1, 2**127, 2**127 + known.bound)
-    for trace_id in (number for number in edges if 0 < number < 2**128):
-        asked = sampler.should_sample(None, trace_id, "x").decision is Decision.RECORD_AND_SAMPLE
-        assert (trace_id & (2**64 - 1) < known.bound) is asked
-        for flags in ("00", "01"):
-            caller = {"traceparent": f"00-{trace_id:032x}-b7ad6b7169203331-{flags}", "tracestate": "vendor=1"}
-            for headers in (caller, {"traceparent": caller["traceparent"]}):
-                context = propagate.extract(headers)
-                expected = sampler.should_sample(context, trace_id, "x")
-                found = begun(model, sampler, headers)
-                assert found.sampled is (expected.decision is Decision.RECORD_AND_SAMPLE)
-                assert found.state == (expected.trace_state or {})
-                assert found.parent == trace.get_current_span(context).get_span_context()
-
-
-def begun(model: Model, sampler: Sampler, headers: dict[str, str]) -> Trace:
-    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
-    tracer = provider.get_tracer("service")
-    watch = Watch(model, version="7", registry=CollectorRegistry(), tracer=tracer)  # type: ignore[arg-type]  # the SDK's provider gives its Tracer
-    with watch.inference(headers=headers) as running:
-        found = running.trace
-    assert found is not None
-    return found
-
-
-def test_other_samplers_are_asked() -> None:
-    class Own(Sampler):
-        def should_sample(self, *args: object, **kwargs: object) -> None:  # type: ignore[override]
-            """Never called here."""
-
-        def get_description(self) -> str:
-            return "AlwaysOnSampler"
-
-    assert decided(Own()) is None
-    assert decided(ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF)) is None
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        *("", "junk", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n"),
-        *("00-" + "0" * 32 + "-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-" + "0" * 16 + "-01"),
-        *(
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        ),
-        *(
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
-        ),
-        *(
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
-        ),
-    ],
-)
-@pytest.mark.parametrize("more", [{}, {"tracestate": "a=1"}, {"baggage": "user=7"}], ids=str)
-def test_a_callers_header_is_read_as_the_propagators_read_it(model: Model, header: str, more: dict[str, str]) -> None:
-    headers = {"traceparent": header, **more}
-    expected = trace.get_current_span(propagate.extract(headers)).get_span_context()
-    found = begun(model, DEFAULT_ON, headers)
-    assert found.parent == (expected if expected.is_valid else None)
-    assert baggage.get_all(found.context) == baggage.get_all(propagate.extract(headers))
 
 
 class Slow:

@@ -1,4 +1,4 @@
-"""Work that leaves its thread, its task or its turn: threads, executors, generators, streams, batches, pipelines."""
+"""Work that leaves its thread, its task or its turn: threads, executors, generators, streams, pipelines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 from modelwatch.otel import Inference, Watch, carried, run_in_executor, submit
-from modelwatch.otel.tracing import SCOPE
+from modelwatch.otel.opened import SCOPE
 
 Value = Callable[..., float | None]
 MANY = 1000
@@ -344,39 +343,6 @@ def test_an_asynchronous_stream_that_ends_early_is_closed(traced: Watch, value: 
     assert asyncio.run(run()) == [0, 1]
     assert value("model_predictions_total", outcome="success") == 1
     assert value("model_requests_in_flight") == 0
-
-
-def test_a_batch_is_one_span_with_links_to_every_request_and_stages_timed_once(
-    traced: Watch, spans: InMemorySpanExporter, value: Value
-) -> None:
-    requests = [traced.inference(batch=2) for _ in range(8)]
-    for request in requests:
-        request.__enter__()
-        otel_context.attach(otel_context.Context())  # the next comes in a thread of its own
-        SCOPE.set(None)
-
-    def work() -> None:
-        with traced.batch([*requests, {"traceparent": CALLER}, {}]) as batch, batch.stage("predict"):
-            for request in requests:
-                request.confidence(0.9)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    for request in requests:
-        request.__exit__(None, None, None)
-    span = one(spans, "batch flight-delay")
-    linked = {(link.context.trace_id, link.context.span_id) for link in span.links}
-    assert linked == {
-        *(key(root) for root in named(spans, "inference flight-delay")),
-        (int(CALLER.split("-")[1], 16), int(CALLER.split("-")[2], 16)),
-    }
-    assert span.kind is SpanKind.INTERNAL
-    assert (span.attributes or {})["modelwatch.batch.size"] == 18
-    assert one(spans, "predict").parent == span.context
-    assert value("model_stage_duration_seconds_count", stage="predict") == 1
-    assert value("model_predictions_total", outcome="success") == 16
-    assert value("model_prediction_duration_seconds_count") == 8
 
 
 def test_a_step_of_a_pipeline_is_timed_and_traced_without_a_request(

@@ -26,8 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.testclient import TestClient
 
 from modelwatch.compose.preview.app import Settings, create_app
-
-Handler = Callable[[httpx2.Request], httpx2.Response]
+from tests.preview.recorded import Handler, recorded
 
 
 def board(uid: str = "one", title: str = "One", **more: Any) -> str:
@@ -75,6 +74,14 @@ def open_client(folder: Path) -> Iterator[Callable[..., TestClient]]:
 def healthy() -> Handler:
     """Answers as a Prometheus without data or alerts."""
     return _healthy
+
+
+@pytest.fixture
+def open_traces(open_client: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    def make(handler: Handler = recorded, **settings: object) -> TestClient:
+        return open_client(handler, traces="http://jaeger.test:16686", **settings)
+
+    return make
 
 
 SAMPLES = Path(__file__).parent / "data"

@@ -13,6 +13,7 @@ expect.set_options(timeout=20_000)
 pytestmark = [pytest.mark.real("prometheus"), pytest.mark.real("chromium")]
 FAILED = "db8533947522fe565d42a1c910dc1ff7"
 NESTED = "0aecf26a9f33bf0e0cdd14da37f69ebb"
+ANSWERED = "0cd4ecfa85f190e4c1b7cf5bf52420b7"
 RANGE = "from=now-5m&to=now"
 
 
@@ -51,6 +52,30 @@ def test_bars_stand_where_their_time_is(visit: Callable[..., Any], scheme: str, 
         assert len(set(fills)) == 5 and "rgb(0, 0, 0)" not in fills
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("html").get_attribute("data-theme") == scheme
+        assert seen.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_from_a_request_to_its_batch_and_on_to_another_request(
+    visit: Callable[..., Any], scheme: str, width: int
+) -> None:
+    """The batch's bars stand below the request's, on its time; then by its link to the batch, and to one that failed."""
+    with visit(f"/traces/{ANSWERED}", color_scheme=scheme, viewport={"width": width, "height": 800}) as seen:
+        page = seen.page
+        request, batch = page.locator(".waterfall").nth(0), page.locator(".batch .waterfall")
+        outer, inner = (one.locator(".lane rect").first.bounding_box() for one in (request, batch))
+        assert outer["x"] < inner["x"] and inner["x"] + inner["width"] < outer["x"] + outer["width"]
+        assert outer["y"] < inner["y"]
+        batch.locator("details.span > summary").nth(1).click()
+        expect(batch.get_by_text("modelwatch.stage").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator(".batch").get_by_role("link", name="batch flight-delay").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("batch flight-delay")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_role("row").filter(has_text="timeout").get_by_role("link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("inference flight-delay")
+        expect(page.get_by_role("heading", name="Answered in a batch")).to_be_visible()
         assert seen.complaints == []
 
 

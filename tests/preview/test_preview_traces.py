@@ -5,86 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
 from modelwatch.compose.preview import jaeger, traces, upstream
 from modelwatch.otel.collector.jaeger import MAX_TRACES
+from tests.preview.recorded import (
+    BATCH,
+    FAILED,
+    Handler,
+    Words,
+    as_jaeger,
+    hangs,
+    links,
+    recorded,
+    refuses,
+    text,
+    words,
+)
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
-SAMPLES = Path(__file__).parent / "traces"
-FAILED = "db8533947522fe565d42a1c910dc1ff7"
-BATCH = "ebeb792bc71db137df3b15f705bc8456"
 EVIL = "<img src=x onerror=alert(1)>"
-Handler = Callable[[httpx2.Request], httpx2.Response]
-
-
-def text(name: str) -> str:
-    return (SAMPLES / f"{name}.json").read_text("utf-8")
-
-
-def as_jaeger(body: str, status: int = 200) -> httpx2.Response:
-    """It calls its JSON text."""
-    return httpx2.Response(status, text=body)
-
-
-def recorded(request: httpx2.Request) -> httpx2.Response:
-    """What a real Jaeger has answered, and a Prometheus with one exemplar."""
-    path, asked = request.url.path, request.url.params
-    if request.url.host == "prometheus.test":
-        listed = [{"labels": {"trace_id": FAILED}, "value": "0.0249", "timestamp": 1795643722.3}]
-        found = [{"seriesLabels": {"version": "7"}, "exemplars": listed}]
-        data: Any = found if path.endswith("query_exemplars") else {"version": "3.1.0", "alerts": []}
-        return httpx2.Response(200, json={"status": "success", "data": data})
-    if path == "/api/traces":
-        failed = "modelwatch.outcome" in json.loads(asked["tags"])
-        batch = asked["operation"].startswith("batch")
-        return as_jaeger(text("found-batch" if batch else "found-failed" if failed else "found-unsure"))
-    bodies = {"/api/v3/services": text("services"), "/api/v3/operations": text("operations")}
-    for name, trace in (("failed", FAILED), ("batch", BATCH)):
-        bodies[f"/api/v3/traces/{trace}"] = text(f"trace-{name}")
-    missing = '{"error":{"httpCode":404,"message":"No traces found"}}'
-    return as_jaeger(bodies[path]) if path in bodies else as_jaeger(missing, 404)
-
-
-@pytest.fixture
-def open_traces(open_client: Callable[..., TestClient]) -> Callable[..., TestClient]:
-    def make(handler: Handler = recorded, **settings: Any) -> TestClient:
-        return open_client(handler, traces="http://jaeger.test:16686", **settings)
-
-    return make
-
-
-class Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.found += data.split()
-
-
-def words(html: str) -> str:
-    parser = Words()
-    parser.feed(html)
-    return " ".join(parser.found)
-
-
-def links(html: str) -> Iterator[str]:
-    parser = Words()
-    parser.feed(html)
-    return (str(attributes["href"]) for tag, attributes in parser.tags if tag == "a" and "href" in attributes)
 
 
 def test_the_failed_requests_of_a_model_are_listed_with_their_traces(open_traces: Callable[..., TestClient]) -> None:
@@ -175,14 +122,6 @@ def test_the_log_lines_of_a_trace_stand_below_it(open_traces: Callable[..., Test
     assert "Log lines" not in open_traces().get(f"/traces/{FAILED}").text
 
 
-def test_a_batch_leads_to_the_traces_of_its_requests(open_traces: Callable[..., TestClient]) -> None:
-    """Each by a link of its own."""
-    found = {
-        link for link in links(open_traces().get(f"/traces/{BATCH}").text) if re.fullmatch("/traces/[0-9a-f]{32}", link)
-    }
-    assert len(found) == 3
-
-
 def test_exemplars_of_latency_lead_to_their_traces(open_traces: Callable[..., TestClient]) -> None:
     """Also where the list above them is empty, and said where Prometheus does not answer."""
     page = open_traces().get("/traces?kind=drifted").text
@@ -222,7 +161,7 @@ def test_values_of_a_trace_are_never_markup(open_traces: Callable[..., TestClien
         response = client.get(path)
         parser = Words()
         parser.feed(response.text)
-        assert response.status_code == 200
+        assert response.status_code == (404 if path.endswith(EVIL) else 200)
         assert "&lt;img" in response.text
         assert not any(name.startswith("on") for _, attributes in parser.tags for name in attributes)
         assert not any(
@@ -265,14 +204,6 @@ def test_a_trace_that_jaeger_has_not_is_explained(open_traces: Callable[..., Tes
     assert response.status_code == 404
     assert f"the newest {MAX_TRACES:,} traces in memory" in words(response.text)
     assert "tracing.sample" in response.text
-
-
-def refuses(_: httpx2.Request) -> httpx2.Response:
-    raise httpx2.ConnectError("Connection refused")
-
-
-def hangs(_: httpx2.Request) -> httpx2.Response:
-    raise httpx2.ReadTimeout("too slow")
 
 
 @pytest.mark.parametrize(
@@ -331,9 +262,11 @@ def test_an_answer_that_is_too_large_is_said(
 
 
 def test_a_model_without_traces_and_a_stack_without_jaeger_are_said(
-    open_traces: Callable[..., TestClient], open_client: Callable[..., TestClient]
+    open_traces: Callable[..., TestClient], open_client: Callable[..., TestClient], folder: Path
 ) -> None:
     """Neither is an empty page."""
+    (folder / "runbooks" / "churn").mkdir()
+    (folder / "runbooks" / "churn" / "Burn.md").write_text("# Burn\n")
     assert "There is no trace of churn yet" in words(open_traces().get("/traces?model=churn").text)
     plain = open_client(recorded)
     assert plain.get("/traces").status_code == 404
@@ -342,3 +275,25 @@ def test_a_model_without_traces_and_a_stack_without_jaeger_are_said(
     assert plain.get("/api/dashboards/uid/one").json()["meta"]["traces"] is None
     assert open_traces().get("/api/dashboards/uid/one").json()["meta"]["traces"] == "/traces"
     assert open_traces().get("/api/status").json()["traces"]["up"] is True
+
+
+def test_a_model_that_there_is_not_is_said_with_those_that_there_are(
+    open_client: Callable[..., TestClient], open_traces: Callable[..., TestClient], folder: Path
+) -> None:
+    """By its spec's runbooks or its traces; without runbooks only the second is known."""
+    (folder / "runbooks" / "churn").mkdir()
+    (folder / "runbooks" / "churn" / "Burn.md").write_text("# Burn\n")
+    (folder / "runbooks" / "modelwatch").mkdir()
+    (folder / "runbooks" / "modelwatch" / "Own.md").write_text("# Own\n")
+    response = open_traces().get("/traces?model=nope&kind=failed")
+    assert response.status_code == 404
+    assert "There is no model nope: " in words(response.text) and "There are churn , flight-delay ." in words(
+        response.text
+    )
+    assert {
+        "/traces?model=churn&kind=failed&from=now-1h&to=now",
+        "/traces?model=flight-delay&kind=failed&from=now-1h&to=now",
+    } <= set(links(response.text))
+    (folder / "runbooks" / "churn" / "Burn.md").unlink()
+    (folder / "runbooks" / "flight-delay" / "Burn.md").unlink()
+    assert "There is no trace of nope yet" in words(open_traces().get("/traces?model=nope").text)

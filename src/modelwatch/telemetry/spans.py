@@ -12,6 +12,8 @@ from dataclasses import dataclass
 INFERENCE_SPAN = "inference"
 # The span of requests that are answered together; it has links to theirs.
 BATCH_SPAN = "batch"
+# A span of a microsecond in a batch's trace: a request was found to be kept after the batch's own span had gone.
+KEPT_SPAN = "kept later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ CONFIDENCE = Attribute("modelwatch.confidence", "double", "confidence of the ans
 LOW_CONFIDENCE = Attribute("modelwatch.low_confidence", "boolean", "the confidence is below tracing.low_confidence")
 DRIFTED = Attribute("modelwatch.drifted", "boolean", "the service marks the request: its model has drifted")
 BATCH_SIZE = Attribute("modelwatch.batch.size", "int", "rows answered by this request")
+BATCH_KEPT = Attribute("modelwatch.batch.kept", "boolean", "the trace of one of the batch's requests is kept")
 ERROR_TYPE = Attribute("error.type", "string", "class of the exception, by OpenTelemetry's convention")
 
 # Before a feature's name: features that tracing.features of the spec lists, and no others.
@@ -50,6 +53,7 @@ SPAN_ATTRIBUTES = (
     LOW_CONFIDENCE,
     DRIFTED,
     BATCH_SIZE,
+    BATCH_KEPT,
     ERROR_TYPE,
 )
 
