@@ -52,7 +52,7 @@ def telemetry() -> str:
     out += ["\n## Recorded series\n", "| series | unit | labels | meaning |", "|---|---|---|---|"]
     out += [f"| `{r.name}` | {r.unit} | {', '.join(r.labels)} | {r.help} |" for r in RECORDS]
     out += ["\n## Span and resource attributes\n", "| attribute | type | meaning |", "|---|---|---|"]
-    out += [f"| `{a.key}` | {a.type} | {a.help} |" for a in (*spans.SPAN_ATTRIBUTES, *spans.RESOURCE_ATTRIBUTES)]
+    out += [f"| `{a.key}` | {a.type} | {a.help} |" for a in spans.CONTRACT]
     out += [f"| `{spans.FEATURE_PREFIX}<name>` | the feature's | a feature that `tracing.features` of the spec lists |"]
     out += ["\n## Fields of a log line\n", "| field | type | meaning |", "|---|---|---|"]
     out += [f"| `{field.key}` | {field.type} | {field.help} |" for field in LINE]

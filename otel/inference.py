@@ -257,13 +257,46 @@ class Inference(OpenSpan):
 
     def kept(self, trace: Trace) -> bool:
         """Whether the trace will be found where the Collector keeps traces, so that an exemplar may point at it."""
-        return trace.sampled and self.probe.sampling.keeps(
+        return (
+            trace.sampled
+            and self.probe.sampling.keeps(
+                trace.trace_id,
+                error=self._failure is not None,
+                seconds=self.seconds,
+                low_confidence=self.low,
+                drifted=self._drifted,
+            )
+            and not self.over_limit
+        )
+
+    def kept_so_far(self, trace: Trace) -> bool:
+        """As ``kept``, of one that may be open still: with a limit, an ordinary one has yet to meet it."""
+        if self.end or self.probe.sampling.limit is None:
+            return self.kept(trace)
+        why = self.probe.sampling.reasons(
             trace.trace_id,
             error=self._failure is not None,
             seconds=self.seconds,
             low_confidence=self.low,
             drifted=self._drifted,
         )
+        return trace.sampled and bool(why)
+
+    def meet_limit(self, trace: Trace, spans: int) -> None:
+        """Count an ordinary one against the spec's limit; what is over it is marked, so that the Collector knows."""
+        if trace.sampled and self.probe.sampling.over(
+            trace.trace_id,
+            spans,
+            error=self._failure is not None,
+            seconds=self.seconds,
+            low_confidence=self.low,
+            drifted=self._drifted,
+        ):
+            self.add({S.OVER_LIMIT.key: True})
+
+    @property
+    def over_limit(self) -> bool:
+        return self.added is not None and S.OVER_LIMIT.key in self.added
 
     def settle(self, trace: Trace | None, linked: Linked) -> None:
         """Observe its own metrics; ``trace`` only where an exemplar may point at it."""
@@ -297,6 +330,8 @@ class _Done:
         for stage in self._stages:
             stage.emit(trace)
         if self._end:
+            if self._inference.probe.sampling.limit is not None:
+                self._inference.meet_limit(trace, len(self._stages) + 1)
             self._inference.emit(trace)
 
     def emit(self) -> None:

@@ -75,13 +75,13 @@ class Batch(Inference):
         super().emit(trace)
 
     def _is_kept(self, request: Inference | Mapping[str, str], context: SpanContext) -> bool:
-        """As far as is known by now; of a request that came from elsewhere that is its trace's id."""
+        """As far as is known by now; of a request that came from elsewhere that is its trace's id, without a limit."""
         if isinstance(request, Inference):
-            return request.trace is not None and request.kept(request.trace)
+            return request.trace is not None and request.kept_so_far(request.trace)
         sampling = self.probe.sampling
-        return context.trace_flags.sampled and sampling.keeps(
-            context.trace_id, error=False, seconds=0.0, low_confidence=False
-        )
+        if sampling.limit is not None or not context.trace_flags.sampled:
+            return False
+        return sampling.keeps(context.trace_id, error=False, seconds=0.0, low_confidence=False)
 
 
 def _identity(request: Inference | Mapping[str, str]) -> SpanContext:

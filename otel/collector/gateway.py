@@ -85,7 +85,8 @@ def _span_metrics(fleet: Fleet, version: Version) -> Json:
 
 
 def _tail_sampling(fleet: Fleet) -> Json:
-    return {
+    version = fleet.stack.versions.collector
+    body: Json = {
         "decision_wait": _DECISION_WAIT,
         "num_traces": _TRACES_WAITING,
         # Spans that come after the decision follow it.
@@ -93,8 +94,12 @@ def _tail_sampling(fleet: Fleet) -> Json:
             "sampled_cache_size": _DECISIONS_REMEMBERED,
             "non_sampled_cache_size": _DECISIONS_REMEMBERED,
         },
-        "policies": sampling.policies(fleet.models, fleet.stack.versions.collector),
+        "policies": sampling.policies(fleet.models, version),
     }
+    if sampling.limited(fleet.models) and knows("sample_on_first_match", version):
+        # Limits come last: they count only what nothing else keeps.
+        body["sample_on_first_match"] = True
+    return body
 
 
 def _prometheus(endpoint: str, version: Version) -> Json:

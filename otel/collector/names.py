@@ -43,6 +43,7 @@ Option = Literal[
     "max_retries",
     "paths_with_context",
     "redact_all_types",
+    "sample_on_first_match",
     "series_expiration",
     "without_scope_info",
 ]
@@ -56,6 +57,7 @@ SINCE: dict[Option, Version] = {
     "max_retries": (0, 136),
     "paths_with_context": (0, 140),
     "redact_all_types": (0, 158),
+    "sample_on_first_match": (0, 140),
     "series_expiration": (0, 158),
     "without_scope_info": (0, 150),
 }

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from modelwatch.model.types import Fleet
-from modelwatch.otel.collector import foreign, lines
+from modelwatch.otel.collector import foreign, lines, sampling
 from modelwatch.otel.collector.names import Version, knows, path
 from modelwatch.telemetry.private import BLOCKED, CONVENTIONS
-from modelwatch.telemetry.spans import FEATURE_PREFIX, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
+from modelwatch.telemetry.spans import FEATURE_PREFIX, OVER_LIMIT, RESOURCE_ATTRIBUTES, SPAN_ATTRIBUTES
 
 ALLOWED = tuple(sorted({*(attribute.key for attribute in (*SPAN_ATTRIBUTES, *RESOURCE_ATTRIBUTES)), *CONVENTIONS}))
 
@@ -43,7 +43,8 @@ def _of_specs(fleet: Fleet) -> list[str]:
     """What specs put on spans and log lines besides: allowed for every model, as no key tells whose it is."""
     features = {FEATURE_PREFIX + name for model in fleet.models for name in model.tracing.features}
     logged = set(lines.allowed(fleet)) if any(model.logging for model in fleet.models) else set()
-    return sorted((features | logged) - set(ALLOWED))
+    marks = {OVER_LIMIT.key} if sampling.limited(fleet.models) else set()
+    return sorted((features | logged | marks) - set(ALLOWED))
 
 
 def transform(version: Version) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 Models that agree share a policy, so their number grows with how much specs differ and not with the fleet. A trace is
 kept when any policy says so. The share of ordinary traces is a hash of the trace's id with the processor's own seed:
 any replica decides alike, and so can a service that wants to know (see modelwatch.otel.sampling).
+
+A model with ``max_spans_per_second`` has a policy of its own for its share, with a limiter behind it, and its traces
+are in no policy of everyone.
 """
 
 from __future__ import annotations
@@ -16,7 +19,16 @@ from modelwatch.model.defaults import TRACING
 from modelwatch.model.types import Model
 from modelwatch.otel.collector.names import Version, path
 from modelwatch.telemetry import promql
-from modelwatch.telemetry.spans import BATCH_KEPT, DRIFTED, LOW_CONFIDENCE, MODEL_NAME, Attribute
+from modelwatch.telemetry.spans import (
+    BATCH_KEPT,
+    DRIFTED,
+    LOW_CONFIDENCE,
+    MODEL_NAME,
+    OUTCOME,
+    OVER_LIMIT,
+    STAGE,
+    Attribute,
+)
 
 Policy = dict[str, Any]
 
@@ -27,7 +39,12 @@ _FLAGS = {"low_confidence": LOW_CONFIDENCE, "drifted": DRIFTED}
 def policies(models: Sequence[Model], version: Version) -> list[Policy]:
     """Policies for all models; one that every model shares also covers traces of models without a spec."""
     flags = [policy for kind, flag in _FLAGS.items() for policy in _flagged(models, kind, flag, version)]
-    return [*_errors(models), *_slow(models), *flags, _batch(version), *_shares(models)]
+    return [*_errors(models), *_slow(models), *flags, _batch(version), *_shares(models), *_limits(models, version)]
+
+
+def limited(models: Iterable[Model]) -> list[Model]:
+    """Those whose share has a limit; of a share of nothing there is nothing to limit."""
+    return [model for model in models if model.tracing.max_spans_per_second is not None and model.tracing.sample > 0]
 
 
 def _errors(models: Sequence[Model]) -> Iterable[Policy]:
@@ -65,11 +82,39 @@ def _true(name: str, flag: Attribute, version: Version) -> Policy:
 def _shares(models: Sequence[Model]) -> Iterable[Policy]:
     # The smallest share goes to everyone: with one hash for all, it is a part of every larger share.
     floor = min((model.tracing.sample for model in models), default=TRACING.sample)
+    capped = {model.name for model in limited(models)}
     if floor > 0:
-        yield _share(floor)
-    for share, sampled in _grouped(models, lambda model: model.tracing.sample):
-        if share > floor:
+        yield _without(capped, _share(floor)) if capped else _share(floor)
+    for share, sampled in _grouped([model for model in models if model.name not in capped], _sample):
+        # A trace that goes through a model with a limit and one without is kept as the latter's spec says.
+        if share > floor or (capped and share > 0):
             yield _for(sampled, models, _share(share))
+
+
+def _limits(models: Sequence[Model], version: Version) -> Iterable[Policy]:
+    def at(attribute: Attribute) -> str:
+        return f'{path("span", "attributes", version)}["{attribute.key}"]'
+
+    for model in limited(models):
+        # Stages say nothing of the limit, the span around them does. Of other instrumentation nothing says anything.
+        inference = f"({at(OUTCOME)} != nil or {at(STAGE)} == nil)"
+        condition = f'{at(MODEL_NAME)} == "{model.name}" and {at(OVER_LIMIT)} != true and {inference}'
+        within = {"error_mode": "ignore", "span": [condition]}
+        parts: list[Policy] = [
+            _share(model.tracing.sample),
+            {"name": "within", "type": "ottl_condition", "ottl_condition": within},
+            # Last, since it counts whatever comes so far.
+            {
+                "name": "limit",
+                "type": "rate_limiting",
+                "rate_limiting": {"spans_per_second": model.tracing.max_spans_per_second},
+            },
+        ]
+        yield {"name": f"limit-{model.name}", "type": "and", "and": {"and_sub_policy": parts}}
+
+
+def _sample(model: Model) -> Decimal:
+    return model.tracing.sample
 
 
 def _share(share: Decimal) -> Policy:
@@ -89,6 +134,20 @@ def _for(some: Sequence[Model], models: Sequence[Model], policy: Policy) -> Poli
         "string_attribute": {"key": MODEL_NAME.key, "values": names},
     }
     return {"name": policy["name"], "type": "and", "and": {"and_sub_policy": [chosen, policy]}}
+
+
+def _without(names: Iterable[str], policy: Policy) -> Policy:
+    """``policy``, for traces that go through none of the models.
+
+    Within `and` every release takes ``invert_match`` for what it says; what they have deprecated are inverted
+    decisions of a policy that stands by itself.
+    """
+    others = {
+        "name": "other-models",
+        "type": "string_attribute",
+        "string_attribute": {"key": MODEL_NAME.key, "values": sorted(names), "invert_match": True},
+    }
+    return {"name": f"unlimited-{policy['name']}", "type": "and", "and": {"and_sub_policy": [others, policy]}}
 
 
 def _grouped(models: Sequence[Model], key: Callable[[Model], Any]) -> list[tuple[Any, list[Model]]]:

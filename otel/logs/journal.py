@@ -34,6 +34,8 @@ class Journal:
         assert spec is not None
         self._model, self._version = model.name, version
         self._sampling = TailSampling(dataclasses.replace(model.tracing, sample=spec.sample, keep=spec.keep))
+        # Of another share, lines and traces are not kept together anyway.
+        self._as_traces = spec.sample == model.tracing.sample
         self._redactor = Redactor(spec.allow, spec.redact)
         written, dropped = (lines.labels(model.name, "inference", outcome) for outcome in M.LINE_OUTCOMES)
         self._outbox: Outbox[logging.LogRecord] = Outbox(
@@ -60,8 +62,9 @@ class Journal:
             low_confidence=inference.low,
             drifted=inference.has_drifted,
         )
-        if why is not None:
-            self._outbox.put(self._record(inference, stages, level, why))
+        if why is None or (why == () and self._as_traces and inference.over_limit):
+            return
+        self._outbox.put(self._record(inference, stages, level, why))
 
     def _record(
         self, inference: Inference, stages: Sequence[Stage], level: int, why: Sequence[str]

@@ -616,6 +616,16 @@ def test_logging_names_what_there_is_and_masks_nothing_that_is_written(load: Loa
     assert lines(load(churn=TEN_LINES + spec).diagnostics) == found
 
 
+def test_a_limit_of_traces_is_off_unless_it_is_set_and_a_share_of_nothing_needs_none(load: Load) -> None:
+    assert load(churn=TEN_LINES).unwrap().models[0].tracing.max_spans_per_second is None
+    limit = load(churn=TEN_LINES + "tracing: {max_spans_per_second: 500}\n")
+    assert limit.unwrap().models[0].tracing.max_spans_per_second == 500
+    assert lines(load(churn=TEN_LINES + "tracing: {sample: 0, max_spans_per_second: 500}\n").diagnostics) == [
+        "11:44 MW017 warning 500 limits nothing: with sample: 0 no ordinary trace is kept, and what keep names has no "
+        "limit -- leave it out, or give sample the share of ordinary traces that you want"
+    ]
+
+
 def test_logging_is_off_unless_the_section_is_there_and_keeps_what_tracing_keeps(load: Load) -> None:
     assert load(churn=TEN_LINES).unwrap().models[0].logging is None
     spec = "tracing: {sample: 0.5, keep: [errors]}\nlogging: {predictions: {folder: ../rows}}\n"

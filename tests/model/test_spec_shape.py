@@ -29,7 +29,7 @@ def only(load: Load, **files: str) -> str:
         ("training_data: x.csv", "11:1 MW012 unknown field 'training_data' -- did you mean 'baseline'?"),
         (
             "tracing: {colour: red}",
-            "11:11 MW012 unknown field 'colour' -- known here: sample, keep, slow, low_confidence, record, features",
+            "11:11 MW012 unknown field 'colour' -- known here: sample, max_spans_per_second, keep, slow, low_confidence, record, features",
         ),
         ("slos: [{name: a, sli: errors, goal: 99}]", "11:31 MW012 unknown field 'goal' -- did you mean 'objective'?"),
         ("alerting: {}", "11:1 MW013 'alerting' lacks 'routes' -- add routes: {page: pagerduty, ticket: triage}"),
@@ -130,6 +130,18 @@ def only(load: Load, **files: str) -> str:
         (
             "limits: {saturation: 80}",
             "11:22 MW017 'saturation' must be at most 1, found 80 -- it is a share from 0 to 1: 80 % is 0.8",
+        ),
+        (
+            "tracing: {max_spans_per_second: 0}",
+            "11:33 MW017 'max_spans_per_second' must be at least 10, found 0 -- such as max_spans_per_second: 500",
+        ),
+        (
+            "tracing: {max_spans_per_second: 500/s}",
+            "11:33 MW014 'max_spans_per_second' wants a whole number, found the text '500/s' -- such as max_spans_per_second: 500",
+        ),
+        (
+            "tracing: {rate_limit: 500}",
+            "11:11 MW012 unknown field 'rate_limit' -- did you mean 'max_spans_per_second'?",
         ),
         ("tracing: {keep: [slow, errors, slow]}", "11:32 MW019 an item of 'keep' is there twice -- keep one of them"),
         (

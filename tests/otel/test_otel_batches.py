@@ -59,8 +59,9 @@ Make = Callable[..., Watch]
 def make(model: Model, provider: TracerProvider, registry: CollectorRegistry) -> Make:
     """``make("0.1", "errors")``: a traced watch with that share and these kinds to keep."""
 
-    def made(sample: str, *keep: Kept, deferred: bool = False) -> Watch:
-        tracing = replace(model.tracing, sample=Decimal(sample), keep=keep, slow=Duration.parse("50ms"))
+    def made(sample: str, *keep: Kept, deferred: bool = False, limit: int | None = None) -> Watch:
+        slow = Duration.parse("50ms")
+        tracing = replace(model.tracing, sample=Decimal(sample), keep=keep, slow=slow, max_spans_per_second=limit)
         spec = replace(model, tracing=tracing)
         tracer = provider.get_tracer("service")
         return Watch(spec, version="7", registry=registry, tracer=tracer, deferred=deferred)  # type: ignore[arg-type]  # the SDK's provider gives its Tracer
@@ -271,3 +272,23 @@ def test_an_exemplar_may_name_a_batch_that_is_kept_for_a_request(make: Make, spa
         page = watch.exposition("application/openmetrics-text; version=1.0.0")[0].decode()
         assert (f'trace_id="{batch.context.trace_id:032x}"' in page) is fails
     assert len(named(spans, "batch flight-delay")) == 2
+
+
+def test_with_a_limit_a_batch_is_kept_for_the_requests_that_are_within_it_and_for_those_of_a_kind_to_keep(
+    make: Make, spans: InMemorySpanExporter
+) -> None:
+    watch = make("1", "errors", limit=10)
+    for number in range(20):
+        with waiting(watch, 2) as requests, watch.batch(requests):
+            if number == 19:
+                requests[0].fail("timeout")
+    BACKLOG.drain()
+    found = spans.get_finished_spans()
+    within = {
+        linked(span)[0][0]
+        for span in found
+        if span.kind is SpanKind.SERVER and "modelwatch.over_limit" not in (span.attributes or {})
+    }
+    last = key(named(spans, "batch flight-delay")[-1])[0]
+    assert {span.context.trace_id for span in found if kept(span)} == within
+    assert last in within and 1 < len(within) < 20

@@ -161,7 +161,7 @@ def _performance(data: Data) -> t.Performance:
 
 
 def _tracing(data: Data, slos: tuple[t.Slo, ...]) -> t.Tracing:
-    default = defaults.TRACING
+    default, limit = defaults.TRACING, data.get("max_spans_per_second")
     return t.Tracing(
         sample=_number(data, "sample", default.sample),
         keep=tuple(data.get("keep", default.keep)),
@@ -169,6 +169,7 @@ def _tracing(data: Data, slos: tuple[t.Slo, ...]) -> t.Tracing:
         low_confidence=_number(data, "low_confidence", default.low_confidence),
         record=_number(data, "record", default.record),
         features=tuple(data.get("features", default.features)),
+        max_spans_per_second=None if limit is None else int(limit),
     )
 
 

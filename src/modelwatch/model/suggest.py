@@ -52,6 +52,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "metrics": ("performance",),
     "sampling": ("sample",),
     "sample_rate": ("sample",),
+    "rate_limit": ("max_spans_per_second",),
+    "rate_limiting": ("max_spans_per_second",),
     "ratio": ("sample", "max_ratio"),
     "alerts": ("alerting",),
     "routing": ("routes",),

@@ -169,7 +169,7 @@ class Tracing:
     """``sample`` is the share of ordinary traces kept; those in ``keep`` are always kept.
 
     ``record`` is the share that the service records at all: of the others nothing is ever known. ``features`` are
-    those that stand on spans.
+    those that stand on spans. ``max_spans_per_second`` limits the share, and nothing that is in ``keep``.
     """
 
     sample: Decimal
@@ -178,6 +178,7 @@ class Tracing:
     low_confidence: Decimal
     record: Decimal = Decimal(1)
     features: tuple[str, ...] = ()
+    max_spans_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ BATCH_SIZE = Attribute("modelwatch.batch.size", "int", "rows answered by this re
 BATCH_KEPT = Attribute("modelwatch.batch.kept", "boolean", "the trace of one of the batch's requests is kept")
 ERROR_TYPE = Attribute("error.type", "string", "class of the exception, by OpenTelemetry's convention")
 
+# Only on spans of models that have the limit, so it is in the contract but in no list of what every span may have.
+OVER_LIMIT = Attribute(
+    "modelwatch.over_limit", "boolean", "more than tracing.max_spans_per_second: not kept as one of the share"
+)
+
 # Before a feature's name: features that tracing.features of the spec lists, and no others.
 FEATURE_PREFIX = "modelwatch.feature."
 
@@ -62,6 +67,7 @@ SERVICE_VERSION = Attribute("service.version", "string", "version of the service
 SERVICE_INSTANCE = Attribute("service.instance.id", "string", "one per process")
 ENVIRONMENT = Attribute("deployment.environment.name", "string", "serving.environment of the spec")
 RESOURCE_ATTRIBUTES = (SERVICE_NAME, SERVICE_VERSION, SERVICE_INSTANCE, ENVIRONMENT)
+CONTRACT = (*SPAN_ATTRIBUTES, OVER_LIMIT, *RESOURCE_ATTRIBUTES)
 
 # What other instrumentation may add to the helpers' spans, by OpenTelemetry's conventions; the rest stays out.
 ADDED = ("http.request.method", "http.response.status_code", "http.route")

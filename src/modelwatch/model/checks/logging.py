@@ -1,4 +1,4 @@
-"""Logging and features on spans: names that there are, nothing both written and masked, sizes that can be."""
+"""Logging and tracing: names that there are, nothing both written and masked, sizes and limits that can be."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def check(document: Document) -> Iterator[Diagnostic]:
     if None not in names:
         yield from _traced(document, features)
         yield from _misspelt(document, features)
+    yield from _limit(document)
     yield from _both(document)
     yield from _needed(document, features)
     for part in _FILES:
@@ -31,6 +32,15 @@ def _traced(document: Document, features: list[str]) -> Iterator[Diagnostic]:
             help = f"did you mean '{guess}'?" if guess else f"there are {known}"
             message = f"'{words.short(name)}' is no feature of this model"
             yield document.diagnostic(codes.NOT_ONE_OF, document.span("tracing", "features", index), message, help)
+
+
+def _limit(document: Document) -> Iterator[Diagnostic]:
+    limit = document.number("tracing", "max_spans_per_second")
+    if limit is not None and document.number("tracing", "sample") == 0:
+        message = f"{limit} limits nothing: with sample: 0 no ordinary trace is kept, and what keep names has no limit"
+        help = "leave it out, or give sample the share of ordinary traces that you want"
+        span = document.span("tracing", "max_spans_per_second")
+        yield document.diagnostic(codes.OUT_OF_BOUNDS, span, message, help, "warning")
 
 
 def _misspelt(document: Document, features: list[str]) -> Iterator[Diagnostic]:
