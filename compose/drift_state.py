@@ -12,7 +12,7 @@ from modelwatch.compose import web
 
 # Names that a line has room for.
 MOST_NAMES = 5
-# Seconds: the first scores after a start wait until critical values are worked out, on a busy machine longer.
+# Seconds.
 PATIENCE = 20.0
 _LATER = "scores are still being worked out; ask again in some seconds"
 # Watched of every model that has them.

@@ -138,7 +138,8 @@ _MODEL = _object(
         "name": {"type": "string"},
         "status": {
             "enum": ["loading", "inactive", "collecting", "ok", "drift"],
-            "description": "inactive: nothing to compare with; collecting: no window has enough rows yet.",
+            "description": "inactive: nothing to compare with; collecting: no window has enough rows yet, or "
+            "critical values are being worked out.",
         },
         "problem": {**_nullable("string"), "description": "Why the reference profile is missing or not the newest."},
         "reference": {
@@ -217,7 +218,10 @@ _EVENT = _object(
     },
     ["id", "type"],
 )
-_WARMING = {"type": "boolean", "description": "Critical values are being worked out: scores take some seconds."}
+_WARMING = {
+    "type": "boolean",
+    "description": "Critical values are being worked out: some scores are not there for some seconds.",
+}
 _READY = _object(
     {
         "ready": {"type": "boolean"},

@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from modelwatch.exporters.guards import WARMING
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement
 
+# Reasons for having no score that end by themselves.
+_PASSING = frozenset({"few_samples", WARMING.reason})
+
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
     """All models by name; those still being loaded have only their status."""
-    # Asked before scores are, which waits until they are there.
+    # Asked before scores are: what they lack is then told even if it has just come.
     warming, missing = sidecar.warming, sidecar.readiness().missing
     known = {
         snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
@@ -62,12 +66,12 @@ def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | N
 
 
 def _status(judgements: Sequence[Judgement]) -> str:
-    """``drift``, ``ok``, ``collecting`` (no window has enough rows yet) or ``inactive`` (nothing to compare with)."""
+    """``drift``, ``ok``, ``collecting`` (what is missing comes by itself) or ``inactive`` (nothing to compare with)."""
     if any(np.nansum(judgement.drifted) > 0 for judgement in judgements):
         return "drift"
     if any(why is None for judgement in judgements for why in judgement.inactive):
         return "ok"
-    waiting = any(why is not None and why.reason == "few_samples" for j in judgements for why in j.inactive)
+    waiting = any(why is not None and why.reason in _PASSING for j in judgements for why in j.inactive)
     return "collecting" if waiting else "inactive"
 
 
