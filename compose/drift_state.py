@@ -9,23 +9,27 @@ from typing import Any
 from urllib.parse import urljoin
 
 from modelwatch.compose import web
+from modelwatch.compose.drift_findings import Drift, Share, drifts, shares
+from modelwatch.compose.drift_findings import told as findings
 
-# Names that a line has room for.
-MOST_NAMES = 5
-# Seconds: the first scores after a start wait until critical values are worked out, on a busy machine longer.
+# Seconds.
 PATIENCE = 20.0
-_LATER = "scores are still being worked out; ask again in some seconds"
+_LATER = "some scores are still being worked out; ask again in some seconds"
 # Watched of every model that has them.
 ANSWERS = ("prediction", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """``status`` is the sidecar's own word: drift, ok, collecting, inactive or loading."""
+    """``status`` is the sidecar's own word: drift, ok, collecting, inactive or loading. ``lines`` tell of ``drifts``
+    and ``shares`` the worst, and all else; ``detail`` is all of them."""
 
     model: str
     status: str
     detail: str
+    lines: tuple[str, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,8 @@ def look(url: str) -> Said:
     """What the sidecar says that has the page ``url``; nothing while it does not answer."""
     answer = web.ask(urljoin(url, "/v1/models"), timeout=PATIENCE)
     if answer.status == 0 and "timed out" in answer.text:
-        return Said(
-            notes=(f"the sidecar did not say how its models stand within {PATIENCE:.0f} s: {_LATER}",), whole=False
-        )
+        late = f"the sidecar did not say how its models stand within {PATIENCE:.0f} s: it is busy; ask again"
+        return Said(notes=(late,), whole=False)
     if answer.status == 401:
         return Said(
             notes=(f"the sidecar shows its models only to who brings a token (--protect-metrics){_why(answer)}",)
@@ -67,14 +70,13 @@ def _why(answer: web.Answer) -> str:
 
 def _state(model: Mapping[str, Any]) -> ModelState:
     features = model.get("features", [])
-    drifting = [one["name"] for one in features if any(window["detected"] for window in one["windows"])]
+    drift, share = drifts(features), shares(features)
     said = [model["problem"]] if model.get("problem") else []
-    if drifting:
-        said.append(f"drift in {_some(drifting)}")
+    said += findings(drift, share)
     said += _refused(model)
     said += _rejected(model)
     said += _waiting(features, told=model.get("problem") or "")
-    return ModelState(model["name"], model["status"], "; ".join(said))
+    return ModelState(model["name"], model["status"], "; ".join(said), tuple(said), drift, share)
 
 
 def _warming(found: Mapping[str, Any]) -> list[str]:
@@ -150,8 +152,3 @@ def _unasked(feature: Mapping[str, Any]) -> bool:
         window.get("samples") == 0 and str(window["inactive"]).startswith(f"the reference has no {name!r}")
         for window in feature["windows"]
     )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

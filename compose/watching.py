@@ -221,7 +221,10 @@ def _print(folder: Folder, lines: Sequence[Line], builds: Sequence[str], out: Te
 
 def _print_said(said: drift_state.Said, out: TextIO) -> None:
     if said.models:
-        rows = [(model.model, model.status, model.detail) for model in said.models]
+        rows = []
+        for model in said.models:
+            first, *more = model.lines or ("",)
+            rows += [(model.model, model.status, first), *(("", "", line) for line in more)]
         out.write("\n" + table(("model", "drift", "detail"), rows))
     for line in said.notes:
         out.write(f"{line}\n")

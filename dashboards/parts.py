@@ -26,6 +26,7 @@ _SEVERITY_COLORS = {"page": p.RED, "ticket": p.ORANGE, "info": p.BLUE}
 SEVERITY = p.value_map({str(rank): (name, _SEVERITY_COLORS[name]) for name, rank in q.SEVERITY_RANK.items()})
 # Blue for what is only to be waited for, grey for what the spec leaves out, orange for what someone may want to mend.
 _NOTHING_TO_TELL = {
+    str(q.WARMING): ("just started", p.BLUE),
     str(q.TOO_FEW_ROWS): ("too few rows", p.BLUE),
     str(q.SMALL_BASELINE): ("baseline too small", p.ORANGE),
     str(q.NOT_IN_BASELINE): ("not in the baseline", p.ORANGE),

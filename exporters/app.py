@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def run(
                 if not (tokens and protect_metrics):
                     _log.warning("listening on %s: whoever reaches it can %s; nothing asks who", listen, may)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            sidecar = Sidecar(fleet, state)
+            sidecar = Sidecar(fleet, state, hurried=True)
             app = functools.partial(create_app, sidecar, tokens=tokens, protect_metrics=protect_metrics)
             kept = state_dir / "offsets.json" if state_dir else None
             tailer = Tailer(logs, _Book(sidecar, state), kept, skipped=sidecar.skipped) if logs else None
@@ -178,6 +179,7 @@ def _serve(
         tasks = [loop.create_task(work) for work in (_keep(sidecar), _give_back())]
         ending = threading.Event()
         start(lambda: _retry(sidecar, ending))
+        start(lambda: _warm(sidecar))
         reader = threading.Thread(target=tailer.run, args=(ending,), daemon=True) if tailer else None
         if reader:
             reader.start()
@@ -228,7 +230,7 @@ def _reload(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
         sidecar.not_reloaded(problem)
         _log.error("the specs cannot be loaded, so the ones in use stay: %s", problem)
         return
-    _load(sidecar, fleet)
+    sidecar.load(fleet)
 
 
 def _problem(error: Exception) -> str:
@@ -245,18 +247,23 @@ def _retry(sidecar: Sidecar, ending: threading.Event) -> None:
     """Take up reference files that have been mended."""
     while not ending.wait(RETRY_SECONDS):
         try:
-            if sidecar.retry():
-                sidecar.warm()
+            sidecar.retry()
         except Exception:  # the next look may go better
             _log.exception("reference profiles could not be loaded again")
 
 
 def _begin(sidecar: Sidecar, reload: Callable[[], t.Fleet] | None) -> None:
-    _load(sidecar)
+    sidecar.load()
     if hangup.came():
         _reload(sidecar, reload)
 
 
-def _load(sidecar: Sidecar, fleet: t.Fleet | None = None) -> None:
-    sidecar.load(fleet)
-    sidecar.warm()
+def _warm(sidecar: Sidecar) -> None:
+    """Work critical values out for as long as the process lives, so that nobody who asks for scores waits for them."""
+    while sidecar.wanted.wait():
+        try:
+            sidecar.warm()
+        except Exception:  # the next turn may go better
+            _log.exception("critical values could not be worked out")
+            time.sleep(RETRY_SECONDS)
+            sidecar.wanted.set()

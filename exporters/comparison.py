@@ -14,17 +14,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwatch.exporters.critical import CriticalValues
 from modelwatch.exporters.guards import Inactive, alpha, without_score
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
 from modelwatch.exporters.slices import Mixture
-from modelwatch.exporters.statistics import OF_HISTOGRAMS
-from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
 from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments, ReferenceCells
 
 Places = NDArray[np.int64]
 S = TypeVar("S", bound=np.generic)
-# Windows of more rows are seldom, and worked out when somebody asks.
-MOST_ROWS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +30,12 @@ class Comparison:
 
     For vectors of several windows, shapes (windows, layout.width) and (windows, layout.float_width), they are those of
     the first window, then those of the second, and so on.
+
+    ``hurried``: what critical values would have to be worked out for is not told yet.
     """
 
     layout: Layout
+    hurried: bool = False
 
     @cached_property
     def numeric(self) -> tuple[Watched, ...]:
@@ -45,6 +45,25 @@ class Comparison:
     def alpha(self) -> float:
         """Rate at which chance may pass at one look at one distribution."""
         return alpha(self.layout)
+
+    @cached_property
+    def critical(self) -> CriticalValues:
+        """Of the rows of ``histograms``."""
+        return CriticalValues(self._reference, int(self.layout.model.drift.min_samples), self.alpha)
+
+    def ready(self, total: Counts) -> bool:
+        """Whether the scores of a window can be told."""
+        if not self.hurried or not self.layout.compared:
+            return True
+        return self.critical.known(self.compared_rows(total))
+
+    def compared_rows(self, total: Counts) -> Counts:
+        """Rows that ``total`` holds of each of ``layout.compared``."""
+        return self.rows(total)[self.compared]
+
+    def likelihood_quantile(self) -> Floats | None:
+        """See ``critical``; None where it cannot be told yet."""
+        return None if self.hurried and not self.critical.likelihood_known() else self.critical.likelihood_quantile()
 
     @cached_property
     def inactive(self) -> tuple[Inactive | None, ...]:
@@ -110,28 +129,6 @@ class Comparison:
         slices = self.layout.slices
         assert slices is not None
         return total[slices.block.start : slices.block.start + slices.block.width]
-
-    def warm(self) -> None:
-        """Work out the critical values of windows of all usual sizes, smaller ones first, so that no scrape has to."""
-        if not self.layout.compared:
-            return
-        self.likelihood_quantile()
-        empty = Histograms(np.zeros_like(self._reference), self._reference)
-        rows = int(self.layout.model.drift.min_samples)
-        while rows < MOST_ROWS:
-            for method in (LikelihoodRatio(), *OF_HISTOGRAMS.values()):
-                method.critical_value(empty, np.full(len(self._reference), rows), self.alpha)
-            rows *= 2
-
-    def likelihood_quantile(self) -> Floats:
-        """What the likelihood ratio of a window of any size exceeds with probability ``alpha`` at the most, (rows,).
-
-        It hardly hangs on the window's rows, so that one number serves whoever adds up the counts of many sidecars.
-        """
-        if not self.layout.compared:
-            return np.empty(0)
-        empty = Histograms(np.zeros_like(self._reference), self._reference)
-        return LikelihoodRatio().quantile(empty, int(self.layout.model.drift.min_samples), self.alpha)
 
     # --- cells ---
 

@@ -17,6 +17,10 @@ class Inactive:
     sentence: str
 
 
+# For seconds, after a start or a reload.
+WARMING = Inactive("warming", "its critical values are being worked out: ask again in some seconds")
+
+
 def alpha(layout: Layout) -> float:
     """Rate at which chance may pass at one look at one distribution; see ``statistics.looks``."""
     filled = [int((watched.reference > 0).sum()) for watched in layout.compared if watched.reference is not None]

@@ -6,8 +6,20 @@ from typing import Any
 
 from modelwatch.exporters.ingest import ARROW, NDJSON, UNSAID
 from modelwatch.exporters.ingest.table import MOST_ROWS
-from modelwatch.exporters.refusals import REASONS
-from modelwatch.exporters.tailing.skipped import REASONS as SKIPPED
+from modelwatch.exporters.openapi_models import (
+    ANSWERS,
+    FEATURE,
+    MODEL,
+    READY,
+    REFUSED,
+    RELOAD,
+    SKIPPED,
+    WARMING,
+    WINDOW,
+    array_of,
+    nullable,
+    object_of,
+)
 
 _SCALAR = {"type": ["string", "number", "boolean", "null"]}
 _ID = {"type": ["string", "number", "null"], "description": "Identifies the prediction."}
@@ -25,19 +37,7 @@ _FEATURES = (
 )
 
 
-def _array(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def _nullable(kind: str) -> dict[str, Any]:
-    return {"type": [kind, "null"]}
-
-
-_ROW = _object(
+_ROW = object_of(
     {
         "id": _ID,
         "timestamp": _TIME,
@@ -51,118 +51,20 @@ _COLUMNS = {
     "type": "object",
     "description": "The same rows as columns: arrays of one length.",
     "properties": {
-        "id": _array(_ID),
-        "timestamp": _array(_TIME),
-        "features": {"type": "object", "additionalProperties": _array(_SCALAR), "description": _FEATURES},
-        "prediction": _array(_SCALAR),
-        "confidence": _array({"type": ["number", "null"]}),
+        "id": array_of(_ID),
+        "timestamp": array_of(_TIME),
+        "features": {"type": "object", "additionalProperties": array_of(_SCALAR), "description": _FEATURES},
+        "prediction": array_of(_SCALAR),
+        "confidence": array_of({"type": ["number", "null"]}),
     },
 }
-_WINDOW = _object(
-    {
-        "window": {"type": "string", "examples": ["15m"]},
-        "samples": {"type": "integer", "description": "Rows in the window."},
-        "score": {**_nullable("number"), "description": "null until there are enough rows."},
-        "critical_value": {**_nullable("number"), "description": "Score that chance alone hardly passes."},
-        "detected": {
-            **_nullable("boolean"),
-            "description": "Above the warning and the critical value, with enough rows.",
-        },
-        "inactive": {
-            **_nullable("string"),
-            "description": "Why there is no score.",
-            "examples": ["needs 500 rows, has 120"],
-        },
-        "missing_ratio": _nullable("number"),
-        "out_of_range_ratio": _nullable("number"),
-        "new_category_ratio": _nullable("number"),
-        "mismatched_ratio": {**_nullable("number"), "description": "Share of values of a wrong type."},
-        "scores": {
-            "type": "object",
-            "description": "Scores by method, of those that have one.",
-            "additionalProperties": {"type": "number"},
-        },
-    },
-    ["window", "samples", "score", "critical_value", "detected", "inactive"],
-)
-_FEATURE = _object(
-    {
-        "name": {"type": "string"},
-        "type": {"enum": ["numeric", "categorical"]},
-        "method": {"enum": ["psi", "js"]},
-        "warning": {"type": "number"},
-        "critical": {"type": "number"},
-        "windows": _array({"$ref": "#/components/schemas/Window"}),
-    },
-    ["name", "type", "method", "warning", "critical", "windows"],
-)
-_CHANGE = _object(
-    {"feature": {"type": "string"}, "other": {"type": "string"}, "change": {"type": "number"}},
-    ["feature", "other", "change"],
-)
-_ANSWERS = _object(
-    {
-        "window": {"type": "string", "examples": ["15m"]},
-        "low_confidence_ratio": _nullable("number"),
-        "constant": {**_nullable("boolean"), "description": "Whether every answer was the same, and not by chance."},
-        "reconstruction_error_ratio": {
-            **_nullable("number"),
-            "description": "How far rows lie off the reference's principal components, over what they do in it.",
-        },
-        "correlation_changes": _array(_CHANGE),
-    },
-    ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
-)
-_REFUSED = {
-    "type": "object",
-    "description": "Requests that were refused as a whole, by reason, since the sidecar started.",
-    "propertyNames": {"enum": list(REASONS)},
-    "additionalProperties": {"type": "integer"},
-}
-_SKIPPED = {
-    "type": "object",
-    "description": "Lines of prediction logs that belong to no model, by reason, since the sidecar started.",
-    "propertyNames": {"enum": list(SKIPPED)},
-    "additionalProperties": {"type": "integer"},
-}
-_RELOAD = _object(
-    {
-        "successful": {"type": "boolean", "description": "Whether all specs and profiles could be loaded."},
-        "last_success": {**_nullable("string"), "format": "date-time"},
-        "problem": {**_nullable("string"), "description": "Why the specs cannot be read; those before stay in use."},
-    },
-    ["successful", "last_success", "problem"],
-)
-_MODEL = _object(
-    {
-        "name": {"type": "string"},
-        "status": {
-            "enum": ["loading", "inactive", "collecting", "ok", "drift"],
-            "description": "inactive: nothing to compare with; collecting: no window has enough rows yet.",
-        },
-        "problem": {**_nullable("string"), "description": "Why the reference profile is missing or not the newest."},
-        "reference": {
-            "oneOf": [
-                {"type": "null"},
-                _object({"sha256": {"type": "string"}, "rows": {"type": "integer"}}, ["sha256", "rows"]),
-            ]
-        },
-        "rows": _object({"accepted": {"type": "integer"}, "rejected": {"type": "integer"}}, ["accepted", "rejected"]),
-        "rejected_by_reason": {"type": "object", "additionalProperties": {"type": "integer"}},
-        "refused_requests": _REFUSED,
-        "last_row": {**_nullable("string"), "format": "date-time"},
-        "answers": _array({"$ref": "#/components/schemas/Answers"}),
-        "features": _array({"$ref": "#/components/schemas/Feature"}),
-    },
-    ["name", "status"],
-)
 _COUNT = {"type": "integer", "minimum": 0}
-_OUTCOME = _object(
+_OUTCOME = object_of(
     {
         "accepted": _COUNT,
         "rejected": _COUNT,
-        "errors": _array(
-            _object(
+        "errors": array_of(
+            object_of(
                 {
                     "index": {
                         **_COUNT,
@@ -177,7 +79,7 @@ _OUTCOME = _object(
     ["accepted", "rejected", "errors"],
 )
 _TEXT_OR_NUMBER = {"type": ["string", "number", "boolean", "null", "array", "object"]}
-_TENSOR = _object(
+_TENSOR = object_of(
     {
         "name": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
@@ -190,13 +92,13 @@ _TENSORS = {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}, "
 _PAYLOAD = {
     "description": "What KServe's logger sends: a request or an answer of the v1 or the v2 protocol.",
     "anyOf": [
-        _object({"instances": _array(_TEXT_OR_NUMBER)}, ["instances"]),
-        _object({"predictions": _array(_TEXT_OR_NUMBER)}, ["predictions"]),
-        _object({"inputs": _TENSORS}, ["inputs"]),
-        _object({"outputs": _TENSORS}, ["outputs"]),
+        object_of({"instances": array_of(_TEXT_OR_NUMBER)}, ["instances"]),
+        object_of({"predictions": array_of(_TEXT_OR_NUMBER)}, ["predictions"]),
+        object_of({"inputs": _TENSORS}, ["inputs"]),
+        object_of({"outputs": _TENSORS}, ["outputs"]),
     ],
 }
-_EVENT = _object(
+_EVENT = object_of(
     {
         "specversion": {"type": "string"},
         "id": {"type": "string", "minLength": 1, "description": "A request and its answer have the same."},
@@ -216,16 +118,6 @@ _EVENT = _object(
         "data_base64": {"type": "string"},
     },
     ["id", "type"],
-)
-_WARMING = {"type": "boolean", "description": "Critical values are being worked out: scores take some seconds."}
-_READY = _object(
-    {
-        "ready": {"type": "boolean"},
-        "loading": _array({"type": "string"}),
-        "missing": {"type": "object", "additionalProperties": {"type": "string"}},
-        "warming": _WARMING,
-    },
-    ["ready", "loading", "missing", "warming"],
 )
 
 
@@ -288,12 +180,12 @@ def document(
     model = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     events = {
         "application/cloudevents+json": {"schema": {"$ref": "#/components/schemas/Event"}},
-        "application/cloudevents-batch+json": {"schema": _array({"$ref": "#/components/schemas/Event"})},
+        "application/cloudevents-batch+json": {"schema": array_of({"$ref": "#/components/schemas/Event"})},
     }
     rows = {
         "oneOf": [
-            _object({"rows": _array({"$ref": "#/components/schemas/Row"})}, ["rows"]),
-            _object({"columns": {"$ref": "#/components/schemas/Columns"}}, ["columns"]),
+            object_of({"rows": array_of({"$ref": "#/components/schemas/Row"})}, ["rows"]),
+            object_of({"columns": {"$ref": "#/components/schemas/Columns"}}, ["columns"]),
         ]
     }
     shared = _post(body_bytes, most_errors)
@@ -375,24 +267,24 @@ def document(
                 "Payload": _PAYLOAD,
                 "Tensor": _TENSOR,
                 "Event": _EVENT,
-                "Window": _WINDOW,
-                "Answers": _ANSWERS,
-                "Feature": _FEATURE,
-                "Model": _MODEL,
-                "Models": _object(
+                "Window": WINDOW,
+                "Answers": ANSWERS,
+                "Feature": FEATURE,
+                "Model": MODEL,
+                "Models": object_of(
                     {
-                        "models": _array({"$ref": "#/components/schemas/Model"}),
-                        "warming": _WARMING,
-                        "refused_requests": _REFUSED,
-                        "skipped_lines": _SKIPPED,
-                        "last_reload": _RELOAD,
-                        "locked": {**_nullable("string"), "description": "Why nobody can send rows, with any token."},
+                        "models": array_of({"$ref": "#/components/schemas/Model"}),
+                        "warming": WARMING,
+                        "refused_requests": REFUSED,
+                        "skipped_lines": SKIPPED,
+                        "last_reload": RELOAD,
+                        "locked": {**nullable("string"), "description": "Why nobody can send rows, with any token."},
                     },
                     ["models", "warming", "refused_requests", "skipped_lines", "last_reload", "locked"],
                 ),
-                "Readiness": _READY,
-                "Health": _object({"status": {"const": "ok"}}, ["status"]),
-                "Error": _object({"error": {"type": "string"}}, ["error"]),
+                "Readiness": READY,
+                "Health": object_of({"status": {"const": "ok"}}, ["status"]),
+                "Error": object_of({"error": {"type": "string"}}, ["error"]),
             },
         },
     }

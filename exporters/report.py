@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from modelwatch.exporters.guards import WARMING
+from modelwatch.exporters.layout import Watched
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement
+from modelwatch.model import types as t
+
+# Reasons for having no score that end by themselves.
+_PASSING = frozenset({"few_samples", WARMING.reason})
 
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
     """All models by name; those still being loaded have only their status."""
-    # Asked before scores are, which waits until they are there.
+    # Asked before scores are: what they lack is then told even if it has just come.
     warming, missing = sidecar.warming, sidecar.readiness().missing
     known = {
         snapshot.layout.model.name: _model(snapshot, judgements, missing.get(snapshot.layout.model.name))
@@ -62,12 +68,12 @@ def _model(snapshot: Snapshot, judgements: Sequence[Judgement], problem: str | N
 
 
 def _status(judgements: Sequence[Judgement]) -> str:
-    """``drift``, ``ok``, ``collecting`` (no window has enough rows yet) or ``inactive`` (nothing to compare with)."""
+    """``drift``, ``ok``, ``collecting`` (what is missing comes by itself) or ``inactive`` (nothing to compare with)."""
     if any(np.nansum(judgement.drifted) > 0 for judgement in judgements):
         return "drift"
     if any(why is None for judgement in judgements for why in judgement.inactive):
         return "ok"
-    waiting = any(why is not None and why.reason == "few_samples" for j in judgements for why in j.inactive)
+    waiting = any(why is not None and why.reason in _PASSING for j in judgements for why in j.inactive)
     return "collecting" if waiting else "inactive"
 
 
@@ -86,19 +92,39 @@ def _answers(judgement: Judgement) -> dict[str, Any]:
 
 def _feature(snapshot: Snapshot, judgements: Sequence[Judgement], place: int) -> dict[str, Any]:
     watched = snapshot.layout.watched[place]
-    drift = watched.subject.feature.drift
+    drift, limits = watched.subject.feature.drift, _limits(snapshot.layout.model, watched)
     return {
         "name": watched.name,
         "type": watched.subject.feature.type,
         "method": drift.method,
         "warning": float(drift.warning),
         "critical": float(drift.critical),
-        "windows": [_window(judgement, place, drift.method) for judgement in judgements],
+        "limits": limits,
+        "windows": [_window(judgement, place, drift.method, limits) for judgement in judgements],
     }
 
 
-def _window(judgement: Judgement, place: int, method: str) -> dict[str, Any]:
+def _limits(model: t.Model, watched: Watched) -> dict[str, float]:
+    """Of the shares that the spec's alerts look at; prediction and confidence have none."""
+    feature = watched.subject.feature
+    if watched.subject.role != "feature":
+        return {}
+    found = {"missing_ratio": feature.missing_max_ratio} if feature.missing_max_ratio < 1 else {}
+    if feature.range is not None:
+        found["out_of_range_ratio"] = model.limits.out_of_range_ratio
+    if feature.type == "categorical":
+        found["new_category_ratio"] = model.limits.new_category_ratio
+    return {name: float(limit) for name, limit in found.items()}
+
+
+def _window(judgement: Judgement, place: int, method: str, limits: Mapping[str, float]) -> dict[str, Any]:
     why = judgement.inactive[place]
+    shares = {
+        "missing_ratio": _number(judgement.missing[place]),
+        "out_of_range_ratio": _number(judgement.outside[place]),
+        "new_category_ratio": _number(judgement.new[place]),
+    }
+    enough = judgement.samples[place] >= max(judgement.layout.model.drift.min_samples, 1)
     drifted = judgement.drifted[place]
     scores = {name: _number(values[place]) for name, values in judgement.scores.items()}
     return {
@@ -108,9 +134,8 @@ def _window(judgement: Judgement, place: int, method: str) -> dict[str, Any]:
         "critical_value": _number(judgement.critical[method][place]) if method in judgement.critical else None,
         "detected": None if math.isnan(drifted) else bool(drifted),
         "inactive": why and why.sentence,
-        "missing_ratio": _number(judgement.missing[place]),
-        "out_of_range_ratio": _number(judgement.outside[place]),
-        "new_category_ratio": _number(judgement.new[place]),
+        **shares,
+        "above_limits": [name for name, limit in limits.items() if enough and (shares[name] or 0.0) > limit],
         "mismatched_ratio": _number(judgement.mismatched[place]),
         "scores": {name: score for name, score in scores.items() if score is not None},
     }

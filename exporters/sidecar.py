@@ -18,6 +18,7 @@ from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.counting import Counted
 from modelwatch.exporters.decoded import Decoded
 from modelwatch.exporters.ingest import Table
+from modelwatch.exporters.judging import Judging
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.ledger import Mark, Tally
 from modelwatch.exporters.mended import Stamp, stamp
@@ -28,9 +29,8 @@ from modelwatch.exporters.sampling.rows import TableRows
 from modelwatch.exporters.sampling.samples import Samples
 from modelwatch.exporters.state import Health, State
 from modelwatch.exporters.tailing.skipped import Skipped
-from modelwatch.exporters.verdicts import Judgement, judge
+from modelwatch.exporters.verdicts import Judgement
 from modelwatch.model import types as t
-from modelwatch.model.units import Duration
 
 # A snapshot is saved so long after the last one, or when a start would have so much of the journal to read.
 SNAPSHOT_SECONDS, SNAPSHOT_BYTES = 60.0, 8 << 20
@@ -75,9 +75,15 @@ class Reload:
 
 
 class Sidecar:
-    """``state`` is where counts are kept; without one they end with the process. Safe to use from several threads."""
+    """``state`` is where counts are kept; without one they end with the process. Safe to use from several threads.
 
-    def __init__(self, fleet: t.Fleet, state: State | None = None, clock: Clock | None = None) -> None:
+    Who asks for scores waits until critical values are worked out, but not where it is ``hurried``: then somebody calls
+    ``warm`` whenever something is ``wanted``, and what is missing has no score until then.
+    """
+
+    def __init__(
+        self, fleet: t.Fleet, state: State | None = None, clock: Clock | None = None, *, hurried: bool = False
+    ) -> None:
         self._state = state
         self._clock = clock or SystemClock()
         self.samples = Samples(state.root if state else None, self._clock)
@@ -92,11 +98,8 @@ class Sidecar:
         self._stamps: dict[str, Stamp | None] = {}
         # Why each model has no profile, as its scores say it.
         self._without: dict[str, str | None] = {}
-        # What ``warm`` has worked out.
-        self._warm: dict[str, Layout] = {}
         self._load_lock, self._keep_lock = threading.Lock(), threading.Lock()
-        self._comparisons: dict[str, Comparison] = {}
-        self._judgements: dict[tuple[str, Duration], tuple[tuple[Layout, int, int], Judgement]] = {}
+        self._judging = Judging(hurried, state.root if state else None)
         # When, by the monotonic clock, each model's next snapshot is to be saved.
         self._next: dict[str, float] = {}
 
@@ -188,7 +191,10 @@ class Sidecar:
         if before is None:
             watch(self._state.load(model.name) if self._state else None)
         else:
+            # There is no moment without scores.
+            self._judging.prepare(planned, before.snapshot())
             before.retire(watch)
+        self.wanted.set()
         self.samples.prepare(model)
         _log.info(
             "%s is watched: %d of %d distributions have a reference",
@@ -237,9 +243,7 @@ class Sidecar:
                 self._state.save(tally, name)
 
         self._monitors[name].retire(forget)
-        self._judgements = {key: known for key, known in self._judgements.items() if key[0] != name}
-        self._comparisons.pop(name, None)
-        self._warm.pop(name, None)
+        self._judging.forget(name)
 
     # --- counting ---
 
@@ -281,7 +285,7 @@ class Sidecar:
             return counted
 
     def _judged(self, monitor: Monitor) -> list[Judgement]:
-        return self._judge(monitor.snapshot())
+        return self._judging.judge(monitor.snapshot())
 
     def one_too_many(self, peer: str) -> None:
         """Count a connection that was refused before it could say anything."""
@@ -293,43 +297,28 @@ class Sidecar:
 
     def judged(self) -> list[tuple[Snapshot, list[Judgement]]]:
         """Every loaded model, by name, with what its windows say."""
-        return [(snapshot, self._judge(snapshot)) for snapshot in self.snapshots()]
-
-    def _judge(self, snapshot: Snapshot) -> list[Judgement]:
-        layout, tally = snapshot.layout, snapshot.tally
-        name, found, new = layout.model.name, {}, {}
-        for window in layout.windows:
-            # Neither rows that came nor time that went by since: a window says what it said.
-            now = (layout, tally.sequence, tally.windows[window.milliseconds].newest)
-            before, judgement = self._judgements.get((name, window), (None, None))
-            if judgement is None or before != now:
-                new[window] = now
-            else:
-                found[window] = judgement
-        totals = [snapshot.total(window.milliseconds) for window in new]
-        for judgement in judge(self.comparison(layout), list(new), totals) if new else ():
-            found[judgement.window] = judgement
-            self._judgements[name, judgement.window] = new[judgement.window], judgement
-        return [found[window] for window in layout.windows]
+        return [(snapshot, self._judging.judge(snapshot)) for snapshot in self.snapshots()]
 
     def comparison(self, layout: Layout) -> Comparison:
-        """How the vectors over ``layout`` are compared; made once."""
-        found = self._comparisons.get(layout.model.name)
-        if found is None or found.layout is not layout:
-            found = self._comparisons[layout.model.name] = Comparison(layout)
-        return found
+        """How the vectors over ``layout`` are compared."""
+        return self._judging.comparison(layout)
+
+    @property
+    def wanted(self) -> threading.Event:
+        """Set while there is something for ``warm``."""
+        return self._judging.wanted
 
     def warm(self) -> None:
         """Work out ahead what judging needs. Takes seconds for a model of many features."""
-        for name, monitor in self._every():
-            layout = monitor.layout
-            self.comparison(layout).warm()
-            self._warm[name] = layout
+        self._judging.warm(self._layouts())
 
     @property
     def warming(self) -> bool:
-        """Whether ``warm`` is still to be done: who asks for scores waits for it."""
-        return any(self._warm.get(name) is not monitor.layout for name, monitor in self._every())
+        """Whether ``warm`` is still to be done: some scores may not be there yet."""
+        return self._judging.warming(self._layouts())
+
+    def _layouts(self) -> list[Layout]:
+        return [monitor.layout for _, monitor in self._every()]
 
     # --- keeping ---
 

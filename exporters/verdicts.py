@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.comparison import Comparison
-from modelwatch.exporters.guards import Inactive
+from modelwatch.exporters.guards import WARMING, Inactive
 from modelwatch.exporters.layout import Layout, Watched
 from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
@@ -60,20 +60,25 @@ class Judgement:
     effective: Floats
 
 
-def judge(comparison: Comparison, windows: Sequence[Duration], totals: Sequence[Vectors]) -> list[Judgement]:
-    """What ``totals``, the vectors of each of ``windows``, say of each distribution."""
+def judge(
+    comparison: Comparison, windows: Sequence[Duration], totals: Sequence[Vectors], *, warm: bool = True
+) -> list[Judgement]:
+    """What ``totals``, the vectors of each of ``windows``, say of each distribution.
+
+    Where they are not ``warm``, critical values are not at hand: then there is no score and no verdict.
+    """
     layout, watched, count = comparison.layout, comparison.layout.watched, len(windows)
     least, rate = layout.model.drift.min_samples, comparison.alpha
     counts = np.array([total.counts for total in totals])
     rows = comparison.rows(counts)
     missing, outside, wrong = (counts[:, comparison.places(which)] for which in ("missing", "outside", "mismatched"))
     here = rows - missing
-    inactive = [_inactive(comparison, each) for each in rows]
+    inactive = [_inactive(comparison, each, warm) for each in rows]
     active = np.array([[why is None for why in each] for each in inactive])
     tell = _Teller(active, np.maximum(rows, least), rate)
     drifted = np.full((count, len(watched)), np.nan)
     effective = drifted.copy()
-    if layout.compared and layout.unlike is None:
+    if warm and layout.compared and layout.unlike is None:
         comparable = comparison.compared
         histograms = _distributions(comparison, tell, counts, np.array([total.sums for total in totals]))
         if comparison.mixture is not None:
@@ -161,12 +166,13 @@ class _Teller:
         return found
 
 
-def _inactive(comparison: Comparison, rows: Counts) -> tuple[Inactive | None, ...]:
+def _inactive(comparison: Comparison, rows: Counts, warm: bool) -> tuple[Inactive | None, ...]:
     """Of each of ``layout.watched``, of which the window holds so many rows."""
     layout = comparison.layout
     needed = layout.model.drift.min_samples
+    enough = None if warm else WARMING
     return tuple(
-        found if found is not None or n >= needed else Inactive("few_samples", f"needs {needed} rows, has {n}")
+        found or (enough if n >= needed else Inactive("few_samples", f"needs {needed} rows, has {n}"))
         for found, n in zip(comparison.inactive, rows.tolist(), strict=True)
     )
 

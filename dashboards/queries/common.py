@@ -155,9 +155,10 @@ def drawable(budget: str) -> str:
 
 
 # In place of a count of drifting features, or of 0 and 1 for one of them: why there is nothing to tell.
-TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE, NOT_IN_BASELINE, OTHER_TYPE = -1, -2, -3, -4, -5, -6
+WARMING, TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE, NOT_IN_BASELINE, OTHER_TYPE = range(-1, -8, -1)
 # By the reason that the sidecar gives.
 UNTOLD = {
+    "warming": WARMING,
     "few_samples": TOO_FEW_ROWS,
     "reference_too_small": SMALL_BASELINE,
     "not_in_reference": NOT_IN_BASELINE,

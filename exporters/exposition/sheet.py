@@ -41,7 +41,8 @@ class Sheet:
                 Series.of(m.FEATURE_MISMATCHED, mismatched),
             ]
         )
-        self._fixed = self._settings(bins)
+        self._bins = bins
+        self._fixed: Page | None = None
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
         """``judgements`` are one for each window of the layout."""
@@ -57,7 +58,7 @@ class Sheet:
         if layout.profile is not None:
             page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
         self._counts(page, tally.counters)
-        page.take(self._fixed)
+        page.take(self._settings())
         for window, judgement in zip(self._windows, judgements, strict=True):
             window.fill(page, judgement)
 
@@ -66,15 +67,24 @@ class Sheet:
         mismatched = counters[comparison.places("mismatched")]
         page.block(self._counted, comparison.by_bin(counters), comparison.expected(counters), mismatched)
 
-    def _settings(self, bins: Sequence[tuple[str, str, str]]) -> Page:
-        """What no row changes."""
+    def _settings(self) -> Page:
+        """What no row changes; made once all of it is at hand."""
+        if self._fixed is not None:
+            return self._fixed
+        quantile = self._comparison.likelihood_quantile()
+        page = self._made(quantile)
+        if quantile is not None:
+            self._fixed = page
+        return page
+
+    def _made(self, quantile: Floats | None) -> Page:
         name, compared = self._name, self._layout.compared
         features = [(name, w.name) for w in compared]
         drifts = [(w.name, w.subject.feature.drift) for w in compared]
         thresholds = [(name, n, d.method, level) for n, d in drifts for level in ("warning", "critical")]
         block = Block(
             [
-                Series.of(m.FEATURE_REFERENCE, bins),
+                Series.of(m.FEATURE_REFERENCE, self._bins),
                 Series.of(m.DRIFT_CHI_SQUARED_QUANTILE, features),
                 Series.of(m.DRIFT_THRESHOLD, thresholds),
                 Series.of(m.REFERENCE_ROWS, features),
@@ -84,7 +94,7 @@ class Sheet:
         levels = np.array([float(level) for _, drift in drifts for level in (drift.warning, drift.critical)])
         rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
         page = Page()
-        page.block(block, *shares, self._comparison.likelihood_quantile(), levels, rows)
+        page.block(block, *shares, np.full(len(features), np.nan) if quantile is None else quantile, levels, rows)
         return page
 
 

@@ -9,7 +9,7 @@ import orjson
 from modelwatch.exporters.ingest.json_body import AFTER, UNBROKEN, parsed
 from modelwatch.exporters.ingest.looks import BOM, looks_like
 from modelwatch.exporters.ingest.row_texts import RowTexts
-from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table, add, checked_rows
+from modelwatch.exporters.ingest.table import MOST_ROWS, MalformedError, Rejection, Table, add, checked_rows
 
 _HELP = 'a line is a row: {"features": {...}, "prediction": ...}'
 
@@ -19,8 +19,11 @@ def decode_ndjson(body: bytes) -> Table:
     # A mark costs the first line alone.
     if not body.startswith(BOM) and (kind := looks_like(body)):
         raise MalformedError(f"the body is no JSON Lines, it looks like {kind}")
-    checked_rows(body.count(b"\n", 0, len(body.rstrip())))
-    lines = body.split(b"\n")
+    lines = body.split(b"\n", MOST_ROWS + 1)
+    if len(lines) > MOST_ROWS + 1:
+        # Counting takes as long as splitting, so that it is done for those alone that may be too many.
+        checked_rows(body.count(b"\n", 0, len(body.rstrip())))
+        lines = body.split(b"\n")
     numbers = [number for number, line in enumerate(lines) if line.strip()]
     if len(numbers) == 1:
         return RowTexts([lines[numbers[0]]], _parsed_line, numbers)

@@ -31,6 +31,8 @@ def seconds(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def timestamps(values: Sequence[object], errors: dict[int, Rejection]) -> NDArray[np.float64]:
     """Seconds since the epoch, shape (n,), NaN for null; notes in ``errors`` what is no time."""
+    if values.count(None) == len(values):
+        return np.full(len(values), math.nan)
     if _NUMERIC_OR_NONE.issuperset(map(type, values)):
         try:
             numbers = np.array(values, dtype=np.float64)

@@ -7,9 +7,9 @@ reader decides what it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -37,15 +37,13 @@ class Reader:
     """Raises ValueError or TypeError for names that cannot be read so."""
 
     def __init__(self, numeric: Mapping[str, bool]) -> None:
-        self._numeric = sorted(numeric.items())
+        self._numbers, self._others = (sorted(n for n, one in numeric.items() if one is kind) for kind in (True, False))
         fields = [f"f{place}" for place in range(len(numeric))]
+        kinds = [_Number] * len(self._numbers) + [_Scalar] * len(self._others)
         features = msgspec.defstruct(
             "Features",
-            [
-                (field, _Number if number else _Scalar, None)
-                for field, (_, number) in zip(fields, self._numeric, strict=True)
-            ],
-            rename={field: name for field, (name, _) in zip(fields, self._numeric, strict=True)},
+            [(field, kind, None) for field, kind in zip(fields, kinds, strict=True)],
+            rename=dict(zip(fields, [*self._numbers, *self._others], strict=True)),
             forbid_unknown_fields=True,
             gc=False,
         )
@@ -56,24 +54,31 @@ class Reader:
             gc=False,
         )
         self._decode = msgspec.json.Decoder(row).decode
-        self._parts = attrgetter("features", *BESIDE)
         # A row with nothing in it may be none.
         self._empty = (None,) * len(fields)
 
     def read(self, texts: Sequence[Any]) -> Block | None:
         """The rows of ``texts``, or None where one of them takes a closer look."""
         try:
-            features, *beside = zip(*map(self._parts, map(self._decode, texts)), strict=True)
+            features, *beside = zip(*map(_TUPLE, map(self._decode, texts)), strict=True)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         rows = list(map(_TUPLE, features))
         if self._empty in rows:
             return None
-        columns = {
-            name: np.array(values, dtype=np.float64) if number else values
-            for (name, number), values in zip(self._numeric, zip(*rows, strict=True), strict=True)
-        }
-        return Block(columns, dict(zip(BESIDE, beside, strict=True)))
+        columns = zip(*rows, strict=True)
+        pack = struct.Struct(f"{len(rows)}d").pack
+        found: dict[str, Part] = {name: _packed(pack, next(columns)) for name in self._numbers}
+        found.update(zip(self._others, columns, strict=True))
+        return Block(found, dict(zip(BESIDE, beside, strict=True)))
+
+
+def _packed(pack: Callable[..., bytes], values: Sequence[object]) -> NDArray[np.float64]:
+    """Numbers and None. In a third of numpy's time where all are numbers."""
+    try:
+        return np.frombuffer(pack(*values))
+    except struct.error:
+        return np.array(values, dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

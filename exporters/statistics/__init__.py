@@ -16,10 +16,11 @@ from modelwatch.exporters.statistics.mean_shift import MeanShift
 from modelwatch.exporters.statistics.method import Cells, Counts, Histograms, Method, Moments, WithPValue
 from modelwatch.exporters.statistics.psi import Psi
 from modelwatch.exporters.statistics.std_shift import StdShift
+from modelwatch.exporters.statistics.sums import SumOverBins
 from modelwatch.exporters.statistics.total_variation import TotalVariation
 from modelwatch.exporters.statistics.wasserstein import Wasserstein, WassersteinScaled
 
-_HISTOGRAM_METHODS: tuple[Method[Histograms], ...] = (
+_HISTOGRAM_METHODS: tuple[SumOverBins, ...] = (
     Psi(),
     JensenShannon(),
     KullbackLeibler(),
@@ -30,7 +31,7 @@ _HISTOGRAM_METHODS: tuple[Method[Histograms], ...] = (
 _CELL_METHODS: tuple[Method[Cells], ...] = (KolmogorovSmirnov(), Wasserstein(), WassersteinScaled())
 _MOMENT_METHODS: tuple[Method[Moments], ...] = (MeanShift(), StdShift())
 
-OF_HISTOGRAMS: Mapping[str, Method[Histograms]] = {m.name: m for m in _HISTOGRAM_METHODS}
+OF_HISTOGRAMS: Mapping[str, SumOverBins] = {m.name: m for m in _HISTOGRAM_METHODS}
 OF_CELLS: Mapping[str, Method[Cells]] = {m.name: m for m in _CELL_METHODS}
 OF_MOMENTS: Mapping[str, Method[Moments]] = {m.name: m for m in _MOMENT_METHODS}
 

@@ -9,6 +9,7 @@ spread wider, and weighed by the ratio of probabilities (importance sampling; Ow
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,9 +29,8 @@ def quantile(reference: Counts, n: int, terms: Terms, alpha: float, unseen: bool
     r = reference[reference > 0].astype(np.float64)
     if unseen:
         r = np.append(r, 0.0)
-    shape = r + 0.5
-    c, log_weight = _drawn(shape, n, alpha)
-    value = terms(c.astype(np.float64), r, np.array(n, dtype=np.float64), r.sum(keepdims=True)).sum(axis=1)
+    c, log_weight = _drawn((r + 0.5).tobytes(), n, alpha)
+    value = terms(c, r, np.array(n, dtype=np.float64), r.sum(keepdims=True)).sum(axis=1)
     order = np.argsort(-value)
     beyond = np.cumsum(np.exp(log_weight[order])) / len(value)
     place = min(int(np.searchsorted(beyond, alpha * CAUTION)), len(value) - 1)
@@ -38,8 +38,11 @@ def quantile(reference: Counts, n: int, terms: Terms, alpha: float, unseen: bool
     return float(value[order[place]]) * (1 + 1e-9)
 
 
-def _drawn(shape: Floats, n: int, alpha: float) -> tuple[Counts, Floats]:
+# One method after the other asks for the same windows.
+@lru_cache(maxsize=2)
+def _drawn(law: bytes, n: int, alpha: float) -> tuple[Floats, Floats]:
     """Windows, shape (draws, bins), and the logarithms of their weights."""
+    shape = np.frombuffer(law)
     rng = np.random.default_rng(2026)
     total = float(shape.sum())
     inflation = (n + total) / (1 + total)
@@ -50,7 +53,7 @@ def _drawn(shape: Floats, n: int, alpha: float) -> tuple[Counts, Floats]:
     # Each draw is weighed against the mixture of all versions, so that no weight is beyond their number.
     top = logs.max(axis=0)
     mixture = top + np.log(np.exp(logs - top).mean(axis=0))
-    return c, logs[0] - mixture
+    return c.astype(np.float64), logs[0] - mixture
 
 
 def _total(n: int, inflation: float) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelwatch.exporters.statistics.method import Floats, Histograms
+from modelwatch.exporters.statistics.method import Counts, Floats, Histograms
 from modelwatch.exporters.statistics.sums import SumOverBins, times_log
 
 
@@ -39,9 +39,16 @@ class LikelihoodRatio(SumOverBins):
         A constant for each feature, shape (features,): the largest critical value over the numbers of rows, a tenth or
         so above the chi-squared quantile at ``alpha``.
         """
-        rows = [max(least, 1) * 4**step for step in range(MOST_STEPS)]
-        found = [self.critical_value(data, np.full(len(data.m), n), alpha) for n in rows]
+        found = [self.critical_value(data, n, alpha) for n in _steps(data, least)]
         return np.asarray(np.max(found, axis=0))
+
+    def quantile_known(self, data: Histograms, least: int, alpha: float) -> bool:
+        """Whether ``quantile`` has nothing to work out."""
+        return all(self.known(data, n, alpha) for n in _steps(data, least))
+
+
+def _steps(data: Histograms, least: int) -> list[Counts]:
+    return [np.full(len(data.m), max(least, 1) * 4**step) for step in range(MOST_STEPS)]
 
 
 # From the least rows to 65,536 times as many: beyond, the reference's own rows decide.

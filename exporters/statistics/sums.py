@@ -6,14 +6,15 @@ without drift (``chance``), which the term decides too.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from modelwatch.exporters.statistics import chance, draws
 from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, inverse_rows
+from modelwatch.exporters.statistics.quantiles import QUANTILES, Asked, Key, Reference
 
 FLOOR = 1e-4
 
@@ -55,16 +56,37 @@ class SumOverBins(ABC):
         In its natural unit the quantile changes little between them: towards a constant as the rows grow.
         """
         inverse = inverse_rows(n, data.m)
-        power = np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
-        found = _recent(type(self), *data.law_key, power.tobytes(), alpha)
+        found = _recent(type(self), *data.law_key, _powers(n, inverse).tobytes(), alpha)
         return self.finish(found * self.natural(inverse))
 
+    def known(self, data: Histograms, n: Counts, alpha: float) -> bool:
+        """Whether ``critical_value`` has nothing to work out."""
+        (shape, reference), powers = data.law_key, _powers(n, inverse_rows(n, data.m))
+        every, known = np.frombuffer(reference, dtype=np.int64).reshape(shape), np.flatnonzero(powers >= 0)
+        return all(
+            QUANTILES.known(_keys(type(self), every[known], powers[known] + more, alpha)) for more in _NEIGHBOURS
+        )
 
-# Quantiles by method, reference, power of 2 of the window's rows and rate. Those of a fleet are some thousands.
-_quantiles: dict[tuple[type[SumOverBins], bytes, int, float], float] = {}
-_MOST_KEPT = 100_000
-# Who asks for what somebody else is working out waits for it: two at a time would both take twice as long.
-_working_out = threading.Lock()
+
+# A window's rows are between these powers of 2.
+_NEIGHBOURS = (0, 1)
+
+
+def work_out(methods: Sequence[type[SumOverBins]], data: Histograms, n: Counts, alpha: float) -> None:
+    """Have the critical values of several methods at hand, quicker than one method after the other."""
+    powers = _powers(n, inverse_rows(n, data.m))
+    (shape, law), few = data.law_key, np.count_nonzero(data.reference, axis=1) <= FEW_BINS
+    reference = np.frombuffer(law, dtype=np.int64).reshape(shape)
+    for row in np.flatnonzero(few & (powers >= 0)):
+        # What one method draws suits the next one too.
+        for more in _NEIGHBOURS:
+            for method in methods:
+                _kept(method, reference[row : row + 1], powers[row : row + 1] + more, alpha)
+
+
+def _powers(n: Counts, inverse: Floats) -> Counts:
+    """-1 where there are no rows."""
+    return np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
 
 
 @lru_cache(maxsize=512)
@@ -76,30 +98,34 @@ def _recent(method: type[SumOverBins], shape: tuple[int, int], reference: bytes,
     every, powers = np.frombuffer(reference, dtype=np.int64).reshape(shape), np.frombuffer(power, dtype=np.int64)
     known = np.flatnonzero(powers >= 0)
     found = np.full(len(powers), np.nan)
-    found[known] = np.maximum(*(_kept(method, every[known], powers[known] + more, alpha) for more in (0, 1)))
+    found[known] = np.maximum(*(_kept(method, every[known], powers[known] + more, alpha) for more in _NEIGHBOURS))
     found.flags.writeable = False
     return found
 
 
 def _kept(method: type[SumOverBins], reference: Counts, power: Counts, alpha: float) -> Floats:
     """The quantile for windows of 2^power rows in the sum's natural unit, shape (features,)."""
-    keys = [
-        (method, row[row > 0].tobytes(), int(exponent), alpha) for row, exponent in zip(reference, power, strict=True)
+
+    def work_out(unknown: list[int]) -> list[float]:
+        rows = reference[unknown]
+        n = 2 ** np.clip(power[unknown], 0, 62)
+        unit = method.natural(inverse_rows(n, rows.sum(axis=1)))
+        found: list[float] = (_worked_out(method, rows, n, alpha) / unit).tolist()
+        return found
+
+    return np.array(QUANTILES.of(_keys(method, reference, power, alpha), work_out))
+
+
+def _keys(method: type[SumOverBins], reference: Counts, power: Counts, alpha: float) -> list[Key]:
+    return [
+        (key, Asked(method.name, exponent))
+        for key, exponent in zip(references(reference, alpha), power.tolist(), strict=True)
     ]
-    if all(key in _quantiles for key in keys):
-        return np.array([_quantiles[key] for key in keys])
-    with _working_out:
-        if len(_quantiles) > _MOST_KEPT:
-            _quantiles.clear()
-        # Each once, however many windows ask for it.
-        unknown = list({key: i for i, key in enumerate(keys) if key not in _quantiles}.values())
-        if unknown:
-            rows = reference[unknown]
-            n = 2 ** np.clip(power[unknown], 0, 62)
-            worked_out = _worked_out(method, rows, n, alpha)
-            unit = method.natural(inverse_rows(n, rows.sum(axis=1)))
-            _quantiles.update(zip([keys[i] for i in unknown], (worked_out / unit).tolist(), strict=True))
-        return np.array([_quantiles[key] for key in keys])
+
+
+def references(counts: Counts, alpha: float) -> list[Reference]:
+    """What quantiles are kept by, for each row of ``counts``."""
+    return [Reference(row[row > 0].tobytes(), alpha) for row in counts]
 
 
 # Up to this many filled bins a score takes too few values for a saddlepoint.

@@ -35,11 +35,14 @@ def sidecar(answer: bytes) -> Iterator[str]:
 
 
 def feature(name: str, **inactive: str | None) -> dict[str, Any]:
-    windows = [{"window": window, "detected": why == "drift", "inactive": why} for window, why in inactive.items()]
+    drift = {"score": 0.2, "critical_value": 0.01, "samples": 900}
+    windows = [
+        {"window": window, "detected": why == "drift", "inactive": why, **drift} for window, why in inactive.items()
+    ]
     for window in windows:
         if window["inactive"] == "drift":
             window["inactive"] = None
-    return {"name": name, "windows": windows}
+    return {"name": name, "method": "psi", "warning": 0.1, "critical": 0.25, "windows": windows}
 
 
 def told(**model: Any) -> list[tuple[str, str, str]]:
@@ -54,7 +57,9 @@ def test_a_quiet_model_says_nothing_more() -> None:
 
 def test_what_drifts_is_named_as_far_as_a_line_has_room() -> None:
     features = [feature(name, w1h="drift") for name in "abcdefg"]
-    assert told(status="drift", features=features) == [("m", "drift", "drift in a, b, c, d, e and 2 more")]
+    [(_, status, detail)] = told(status="drift", features=features)
+    assert status == "drift"
+    assert detail == "drift in " + ", ".join(f"{name} (psi 0.2 > warning 0.1 in w1h)" for name in "abc") + " and 4 more"
 
 
 def test_a_score_that_waits_says_what_for_once() -> None:
@@ -126,7 +131,7 @@ def test_specs_that_could_not_be_loaded_are_told_with_the_first_reason() -> None
 def test_a_sidecar_that_still_works_scores_out_is_told_and_asked_again() -> None:
     with sidecar(b'{"models": [], "warming": true}') as url:
         (note,) = look(url).notes
-    assert "scores are still being worked out; ask again" in note
+    assert "some scores are still being worked out; ask again" in note
 
 
 def test_a_sidecar_that_does_not_answer_in_time_is_told_and_is_no_good_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +139,7 @@ def test_a_sidecar_that_does_not_answer_in_time_is_told_and_is_no_good_end(monke
     with socket.create_server(("127.0.0.1", 0)) as silent:
         said = look(f"http://127.0.0.1:{silent.getsockname()[1]}/")
     assert not said.whole
-    assert "scores are still being worked out; ask again" in said.notes[0]
+    assert "it is busy; ask again" in said.notes[0]
 
 
 def test_lines_of_logs_that_count_nowhere_are_told_beside_the_models() -> None:

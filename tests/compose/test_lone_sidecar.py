@@ -97,7 +97,8 @@ def test_a_sidecar_of_another_address_is_asked_by_url(tmp_path: Path) -> None:
     assert code == 0
     told = json.loads(out)
     assert (told["alone"]["url"], told["alone"]["state"]) == (url, "ready")
-    assert told["models"] == [{"model": "m", "status": "ok", "detail": ""}]
+    nothing = {"detail": "", "lines": [], "drifts": [], "shares": []}
+    assert told["models"] == [{"model": "m", "status": "ok", **nothing}]
 
 
 def test_one_that_asks_for_a_token_says_so() -> None:

@@ -47,6 +47,7 @@ SERIES = [
     *fed("busy", "shared", reason="few_samples", detected=0, fleet=1),
     *fed("busy", "alone", detected=0),
     *fed("busy", "rare", reason="few_samples", detected=0),
+    *fed("busy", "started", reason="warming"),
     *fed("busy", "tiny", reason="reference_too_small", detected=0),
     *fed("busy", "absent", reason="not_in_reference"),
     *fed("busy", "turned", reason="type_differs"),
@@ -82,14 +83,15 @@ def of(expr: str, model: str) -> str:
 
 @pytest.mark.parametrize("version", ["oldest", "newest"])
 def test_no_answer_is_never_told_as_no_drift(part: Any, tmp_path: Path, version: str) -> None:
-    """Too few rows, no baseline, one that is too small and no sidecar are four things, and none of them is 0."""
-    few, bare, lost, small, absent, turned = -1, -2, -3, -4, -5, -6
+    """Too few rows, a start, no baseline, one that is too small and no sidecar are five things, and none of them is 0."""
+    warming, few, bare, lost, small, absent, turned = -1, -2, -3, -4, -5, -6, -7
     each = {
         "moved": 1,
         "still": 0,
         "shared": 1,
         "alone": 0,
         "rare": few,
+        "started": warming,
         "tiny": small,
         "absent": absent,
         "turned": turned,

@@ -22,7 +22,13 @@ DEFAULT_TRAFFIC = 100.0
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="name of the model (metadata.name)")
     models_flag(parser)
-    parser.add_argument("--data", type=Path, metavar="HISTORY", help="past rows without drift, CSV or Parquet")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="HISTORY",
+        help="past rows without drift, CSV or Parquet: the setting is tried on them (default: none, then false alarms "
+        "are what the setting promises at the most). What is found is printed; no file is written",
+    )
     parser.add_argument(
         "--time",
         metavar="COLUMN",

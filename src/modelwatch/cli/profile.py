@@ -20,7 +20,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="DATA",
-        help="CSV, Parquet or Arrow file with the features as columns; give it again for more files",
+        help="CSV, Parquet or Arrow file with the features as columns, whose profile is written to --output; give it "
+        "again for more files",
     )
     source.add_argument("--merge", type=Path, nargs="+", metavar="PART", help="make the profile of partial profiles")
     source.add_argument("--show", type=Path, metavar="FILE", help="print a profile for people")
@@ -29,7 +30,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="where the profile goes (default: DATA's name with .profile.json, or .partial)",
+        help="file that the profile is written to; one that is there is replaced (default: beside the first DATA, by "
+        "its name with .profile.json, or with .partial; with --merge it has to be said)",
     )
     parser.add_argument(
         "--partial", action="store_true", help="write a partial profile: --merge makes the profile of many of them"
