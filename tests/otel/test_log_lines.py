@@ -28,6 +28,7 @@ from modelwatch.model.units import Duration
 from modelwatch.otel import JsonHandler, Watch
 from modelwatch.otel.logs import install as installing
 from modelwatch.otel.logs.formatter import JsonFormatter, Policies
+from modelwatch.otel.logs.misfits import MISFIT
 from modelwatch.otel.logs.outbox import Outbox, flush_all
 from modelwatch.telemetry import logs as L
 from tests.conftest import sample_model
@@ -191,7 +192,7 @@ class Raises:
     __repr__ = __str__
 
 
-def test_a_call_that_cannot_be_formatted_keeps_its_template_and_raises_nothing(
+def test_a_call_that_cannot_be_formatted_keeps_its_line_and_raises_nothing(
     registry: CollectorRegistry, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Watch(model(), version="7", registry=registry)
@@ -205,7 +206,7 @@ def test_a_call_that_cannot_be_formatted_keeps_its_template_and_raises_nothing(
         log.info("%s", float("nan"))
         log.info("\ud800 half a letter")
     assert [line["body"] for line in lines()] == [
-        *("%s of %d", "%d late", "a Raises b", "Raises", "nan", "\ud800 half a letter")
+        *(f"**** of %d{MISFIT}", f"**** late{MISFIT}", "a Raises b", "Raises", "nan", "\ud800 half a letter")
     ]
 
 
