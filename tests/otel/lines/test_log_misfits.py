@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelwatch.otel.logs.formatter import JsonFormatter, Policies
 from modelwatch.otel.logs.misfits import MISFIT, fits
 from tests.conftest import sample_model
-from tests.otel.test_log_lines import PRIVATE, logged
+from tests.otel.lines.logged import PRIVATE, logged
 
 
 def formatter() -> JsonFormatter:
