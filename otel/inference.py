@@ -114,6 +114,8 @@ class Inference(OpenSpan):
         probe = self.probe
         if confidence is not None:
             self.confidence(confidence)
+        if prediction is not None:
+            probe.expected.prediction(prediction)
         if probe.rows is not None:
             probe.rows.put(features, timestamp, prediction, confidence, id)
         if probe.features and not self.end and self.trace is not None and self.trace.recording:

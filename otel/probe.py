@@ -11,6 +11,7 @@ from opentelemetry.util.types import AnyValue
 from prometheus_client import Counter, Gauge, Histogram
 
 from modelwatch.otel.backlog import Linked
+from modelwatch.otel.expected import Expected
 from modelwatch.otel.instruments import Bounded
 from modelwatch.otel.opened import OpenSpan, Trace
 from modelwatch.otel.sampling import TailSampling
@@ -62,6 +63,7 @@ class Probe:
     low_confidence: float
     identity: tuple[str, str]
     """Model and version."""
+    expected: Expected
     features: tuple[str, ...] = ()
     """Those that stand on spans."""
     journal: Journal | None = None

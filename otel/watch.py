@@ -15,6 +15,7 @@ from modelwatch.model.types import Model
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.carry import generated, generated_async, held, held_async
 from modelwatch.otel.decorate import Step, decorator
+from modelwatch.otel.expected import Expected
 from modelwatch.otel.inference import Inference, Stage
 from modelwatch.otel.instruments import Bounded, exposition, instruments
 from modelwatch.otel.opened import SCOPE, Trace
@@ -67,6 +68,7 @@ class Watch:
             sampling=TailSampling(model.tracing),
             low_confidence=float(model.tracing.low_confidence),
             identity=ids,
+            expected=Expected(model),
             features=model.tracing.features,
             **_logs(model, version, all_.log_lines),
         )

@@ -15,6 +15,7 @@ from opentelemetry import trace
 from modelwatch.model.types import Model
 from modelwatch.otel.failures import exception_attributes
 from modelwatch.otel.inference import Inference, Stage
+from modelwatch.otel.logs.misfits import MISFIT, fits, misfit
 from modelwatch.otel.logs.redaction import Json, Redactor
 from modelwatch.otel.opened import SCOPE
 from modelwatch.telemetry import logs as L
@@ -171,10 +172,9 @@ def _body(record: logging.LogRecord, redactor: Redactor) -> Json:
     if not args:
         return redactor.text(message)
     try:
-        text = message % _arguments(message, args, redactor)
+        return redactor.text(message % _arguments(message, args, redactor))
     except Exception:  # the call was wrong, or an argument is shown as its type where a number was to be
-        text = message
-    return redactor.text(text)
+        return misfit(message, _arguments(message, args, redactor), redactor) + ("" if fits(message, args) else MISFIT)
 
 
 def _arguments(message: str, args: Any, redactor: Redactor) -> Any:

@@ -28,6 +28,9 @@ _SECRET = (
 )
 # passenger_email, passenger-email and passengerEmail are one name.
 _BETWEEN = re.compile(r"[_ .-]+|(?<=[a-z])(?=[A-Z])")
+# Where a key may begin: filename is not of a name, while file_name and fileName are, as far as anybody can tell. A
+# letter before may also be the end of an escape or of a terminal's colour; and capitals alone tell no words apart.
+_BEGINS = r"(?:(?<![A-Za-z])|(?-i:(?![a-z]))|(?<=\\[abfnrtv])|(?<=\\x[\dA-Fa-f]{2})|(?<=%[\dA-Fa-f]{2})|(?<=[\d;\[]m))"
 _HINTS = (
     *("name", "mail", "phone", "address", "birth", "dob", "ssn", "iban", "cvv", "cvc", "passport", "card"),
     *("pass", "pwd", "secret", "token", "credential", "key", "session", "authorization", "cookie"),
@@ -54,7 +57,7 @@ class Fields:
     def __init__(self, names: Collection[str]) -> None:
         parts = [[part for part in _BETWEEN.split(name) if part] for name in names]
         spelt = sorted((r"[_ .-]?".join(map(re.escape, found)) for found in parts if found), key=len, reverse=True)
-        called = "|".join([*spelt, *_PERSONAL, *_SECRET])
+        called = "|".join([*(_BEGINS + one for one in spelt), *_PERSONAL, *_SECRET])
         value = rf"\\*[\"']?\s{{0,16}}[:=]\s{{0,16}}(?:{_QUOTED}|{_WORDS})"
         self._pattern = re.compile(rf"(?:{called})\w{{0,16}}{value}", re.I | re.S)
         # Most texts have none of these, which is told far sooner.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter
 
 from modelwatch.model.types import Model
+from modelwatch.otel.expected import Expected
 from modelwatch.otel.logs.files import RotatedFiles
 from modelwatch.otel.logs.outbox import Outbox
 from modelwatch.telemetry import metrics as M
@@ -40,7 +41,7 @@ class PredictionRows:
         spec = model.logging.predictions if model.logging is not None else None
         assert spec is not None
         self._model, self._features = model.name, tuple(feature.name for feature in model.features)
-        self._share = float(spec.sample)
+        self._expected, self._share = Expected(model), float(spec.sample)
         self._files = files or RotatedFiles.of(spec, model.name, os.environ.get(FOLDER_VARIABLE, ""))
         written, dropped = (lines.labels(model.name, "prediction", outcome) for outcome in M.LINE_OUTCOMES)
         self._dropped = dropped
@@ -64,7 +65,9 @@ class PredictionRows:
         lines = []
         for row in rows:
             try:
-                text = json.dumps({"model": self._model, **document(*row)}, allow_nan=False)
+                made = document(*row)
+                self._expected.features(made["features"])
+                text = json.dumps({"model": self._model, **made}, allow_nan=False)
             except Exception:  # an object of the service's own may raise anything when it is read
                 log.debug("a prediction of %s could not be written as JSON", self._model, exc_info=True)
             else:

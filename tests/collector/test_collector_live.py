@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import Status, StatusCode
 from prometheus_client import CollectorRegistry
@@ -245,11 +248,6 @@ def test_everything_that_the_helpers_send_arrives_whole(
 def test_logs_arrive_in_their_file_without_what_is_not_listed(
     collector: Any, moved: Fleet, tmp_path: Path, waiting: Callable[..., Any]
 ) -> None:
-    import logging
-
-    from opentelemetry.sdk._logs import LoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-
     collector(moved)
     provider = LoggerProvider(resource=Resource.create({s.SERVICE_NAME.key: "flights"}))
     exporter = OTLPLogExporter(endpoint=f"http://{moved.addresses.internal['otlp_http']}/v1/logs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -199,8 +200,6 @@ def test_features_stand_on_spans_only_where_the_spec_names_them(
     features: tuple[str, ...],
     found: dict[str, Any],
 ) -> None:
-    import dataclasses
-
     base = sample_model()
     spec = dataclasses.replace(base, tracing=dataclasses.replace(base.tracing, features=features))
     watch = Watch(spec, version="7", registry=registry, tracer=provider.get_tracer("service"))  # type: ignore[arg-type]  # the SDK's provider gives its Tracer

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from modelwatch import otel
+
 HEAVY = ("grpc", "google.protobuf", "requests", "yaml", "numpy", "pyarrow", "modelwatch.otel.collector")
 ROOMS = ("dashboards", "alert_rules", "compose", "exporters", "cli", "writer")
 
@@ -38,8 +40,6 @@ def test_setup_loads_no_grpc_and_no_generator() -> None:
 
 
 def test_every_public_name_loads_and_others_are_refused() -> None:
-    from modelwatch import otel
-
     assert [name for name in otel.__all__ if getattr(otel, name) is None] == []
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = otel.nothing

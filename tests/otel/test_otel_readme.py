@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from modelwatch import otel
 from modelwatch.model.load import load_model
-from modelwatch.otel import Inference, Watch
+from modelwatch.otel import Inference, Watch, backlog, outage, sdk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "otel" / "README.md").read_text()
@@ -105,8 +105,6 @@ def test_every_call_that_the_page_lists_exists(watch: Watch) -> None:
 
 
 def test_the_numbers_that_the_page_names_are_the_codes() -> None:
-    from modelwatch.otel import backlog, outage, sdk
-
     said = " ".join(README.split())
     assert f"queue of {sdk._QUEUE_SPANS:,}" in said
     assert f"1, 2, 4, 8, then every {outage.LONGEST_SECONDS:.0f} seconds" in said

@@ -7,17 +7,15 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from modelwatch.model import types as t
 from modelwatch.otel import Watch
@@ -307,7 +305,7 @@ class Broken(SpanProcessor, Sampler):
 def test_broken_tracing_loses_spans_says_so_once_and_never_a_prediction(
     model: t.Model, registry: CollectorRegistry, value: Value, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
-    sampler = Broken() if broken == "sampler" else ParentBased(trace_root())
+    sampler = Broken() if broken == "sampler" else ParentBased(ALWAYS_ON)
     watch = watch_with(model, registry, Broken(), sampler)
     with caplog.at_level(logging.WARNING, "modelwatch.otel"):
         for _ in range(3):
@@ -316,12 +314,6 @@ def test_broken_tracing_loses_spans_says_so_once_and_never_a_prediction(
     assert value("model_predictions_total", outcome="success") == 3
     assert len(caplog.records) == 1
     assert "spans of inference flight-delay are lost, predictions are not" in caplog.text
-
-
-def trace_root() -> Sampler:
-    from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-
-    return ALWAYS_ON
 
 
 def test_a_generator_that_ends_elsewhere_leaves_the_context_alone(
@@ -334,83 +326,6 @@ def test_a_generator_that_ends_elsewhere_leaves_the_context_alone(
     assert not trace.get_current_span().get_span_context().is_valid
     assert len(spans.get_finished_spans()) == 1
     assert caplog.records == []
-
-
-def exemplars(watch: Watch) -> dict[str, dict[str, str]]:
-    """Labels of the exemplars by the metric they stand on."""
-    body = watch.exposition("application/openmetrics-text; version=1.0.0")[0].decode()
-    families = text_string_to_metric_families(body)  # type: ignore[no-untyped-call]  # ships no types
-    return {sample.name: sample.exemplar.labels for f in families for sample in f.samples if sample.exemplar}
-
-
-def policy(model: t.Model, sample: str, *keep: str) -> t.Model:
-    tracing = replace(model.tracing, sample=Decimal(sample), keep=keep)  # type: ignore[arg-type]  # names of the spec
-    return replace(model, tracing=tracing)
-
-
-def test_exemplars_link_every_histogram_to_the_span_it_timed(
-    model: t.Model, registry: CollectorRegistry, provider: TracerProvider, spans: InMemorySpanExporter
-) -> None:
-    tracer = provider.get_tracer("service")
-    watch = Watch(policy(model, "1"), version="7", registry=registry, tracer=tracer)  # type: ignore[arg-type]  # the SDK's
-    with watch.inference() as inference, inference.stage("predict"):
-        inference.confidence(0.7)
-    found, linked = by_name(spans), exemplars(watch)
-    for metric, name in (
-        ("model_prediction_duration_seconds_bucket", "inference flight-delay"),
-        ("model_prediction_confidence_ratio_bucket", "inference flight-delay"),
-        ("model_stage_duration_seconds_bucket", "predict"),
-    ):
-        span = context(found[name])
-        assert linked[metric] == {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
-
-
-@pytest.mark.parametrize(
-    ("sample", "keep", "confidence", "fails", "linked"),
-    [
-        ("0", (), 0.9, False, False),
-        ("0", (), 0.1, True, False),
-        ("0", ("errors",), 0.9, True, True),
-        ("0", ("low_confidence",), 0.1, False, True),
-        ("0", ("low_confidence",), 0.9, False, False),
-        ("1", (), 0.9, False, True),
-    ],
-)
-def test_an_exemplar_links_only_to_a_trace_that_the_collector_keeps(
-    *,
-    model: t.Model,
-    registry: CollectorRegistry,
-    provider: TracerProvider,
-    sample: str,
-    keep: tuple[str, ...],
-    confidence: float,
-    fails: bool,
-    linked: bool,
-) -> None:
-    tracer = provider.get_tracer("service")
-    watch = Watch(policy(model, sample, *keep), version="7", registry=registry, tracer=tracer)  # type: ignore[arg-type]  # the SDK's
-    with watch.inference() as inference:
-        inference.confidence(confidence)
-        if fails:
-            inference.fail("timeout")
-    assert bool(exemplars(watch)) is linked
-
-
-@pytest.mark.parametrize("keep", [(), ("drifted",)])
-def test_a_drifted_request_says_so_and_has_an_exemplar_where_it_is_kept(
-    model: t.Model, registry: CollectorRegistry, provider: TracerProvider, keep: tuple[str, ...]
-) -> None:
-    watch = Watch(policy(model, "0", *keep), version="7", registry=registry, tracer=provider.get_tracer("service"))  # type: ignore[arg-type]  # the SDK's
-    with watch.inference() as inference:
-        inference.drifted()
-    assert bool(exemplars(watch)) is bool(keep)
-
-
-def test_an_unsampled_trace_has_no_exemplar(model: t.Model, registry: CollectorRegistry) -> None:
-    watch = watch_with(policy(model, "1"), registry, Counting(), ALWAYS_OFF)
-    with watch.inference():
-        pass
-    assert exemplars(watch) == {}
 
 
 def test_a_batch_run_is_traced_with_its_rows(traced: Watch, spans: InMemorySpanExporter) -> None:

@@ -31,7 +31,7 @@ from modelwatch.otel.logs.files import RotatedFiles
 from modelwatch.otel.logs.outbox import flush_all
 from modelwatch.otel.logs.predictions import PredictionRows
 from tests.conftest import sample_model
-from tests.otel.test_otel_survives import Load, environment
+from tests.otel.test_otel_survives import Load, environment, stopped_under_load
 
 SPEC = """
 apiVersion: modelwatch/v1
@@ -174,8 +174,6 @@ def test_four_gunicorn_workers_told_to_stop_under_load_lose_no_row_of_an_answere
         stderr=subprocess.PIPE,
         text=True,
     )
-    from tests.otel.test_otel_survives import stopped_under_load
-
     load: Load = stopped_under_load(serving, port)
     rows = Counter(row["id"] for row in written(tmp_path / "rows"))
     assert [trace for trace in load.traces if rows[trace] != 1] == []
