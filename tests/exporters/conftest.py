@@ -18,9 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import specs
 
+from modelwatch.exporters import baseline
 from modelwatch.exporters.connections import guarded
 from modelwatch.exporters.intake import Limits
 from modelwatch.exporters.listening import bind
+from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.server import create_app
 from modelwatch.exporters.sidecar import Sidecar
 
@@ -58,6 +60,15 @@ def clock() -> FakeClock:
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV of 2,000 quiet rows, to be read only."""
     return specs.write_reference(tmp_path_factory.mktemp("data") / "reference.csv", 2000)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built_here(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Profiles are built in this process: one of its own, as users have it, is looked at in ``test_building``."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.stem != "test_building":
+            patch.setattr(baseline, "build_apart", build_profile)
+        yield
 
 
 Serve = Callable[..., httpx2.Client]

@@ -50,31 +50,40 @@ def _categories() -> Histograms:
 
 
 def cells(window: np.ndarray, reference: np.ndarray, edges: np.ndarray | None = None) -> Cells:
-    """A cell for every distinct value, or those between ``edges``, within the reference's range."""
+    """A cell for every distinct value, or those between ``edges``, within the reference's range.
+
+    Of one window, shape (n,), or of several, shape (windows, n).
+    """
+    windows = np.atleast_2d(window)
     low, high = reference.min(), reference.max()
-    inner = np.unique(np.concatenate([window, reference]) if edges is None else edges)
+    inner = np.unique(np.concatenate([windows.ravel(), reference]) if edges is None else edges)
     inner = inner[(inner > low) & (inner < high)]
     tops = np.concatenate([[np.nextafter(low, -np.inf)], [low], inner, [high] if high > low else [], [np.inf]])
     widths = np.concatenate([[0, 0], np.diff(tops[1:-1]), [0]])
 
     def count(values: np.ndarray) -> np.ndarray:
-        return np.bincount(np.searchsorted(tops, values, side="left"), minlength=len(tops))
+        places = np.searchsorted(tops, values, side="left") + len(tops) * np.arange(len(values))[:, None]
+        return np.bincount(places.ravel(), minlength=len(tops) * len(values)).reshape(len(values), -1)
+
+    def each(one: np.ndarray) -> np.ndarray:
+        return np.repeat(np.atleast_2d(one), len(windows), axis=0)
 
     return Cells(
-        count(window)[None],
-        np.array([np.maximum(low - window, 0).mean()]),
-        np.array([np.maximum(window - high, 0).mean()]),
-        ReferenceCells(count(reference)[None], widths[None], np.array([reference.std()])),
+        count(windows),
+        np.maximum(low - windows, 0).mean(axis=1),
+        np.maximum(windows - high, 0).mean(axis=1),
+        ReferenceCells(each(count(reference[None])), each(widths), np.full(len(windows), reference.std())),
     )
 
 
 def moments(window: np.ndarray, reference: np.ndarray) -> Moments:
-    one = np.array([1.0])
+    windows = np.atleast_2d(window)
+    one = np.ones(len(windows))
     return Moments(
-        np.array([len(window)]),
-        one * window.mean(),
-        one * window.std(),
-        np.array([len(reference)]),
+        np.full(len(windows), windows.shape[1]),
+        windows.mean(axis=1),
+        windows.std(axis=1),
+        np.full(len(windows), len(reference)),
         one * reference.mean(),
         one * reference.std(),
         one * (scipy.stats.kurtosis(reference, fisher=False) if reference.std() > 0 else 3),

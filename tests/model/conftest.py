@@ -41,6 +41,14 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     return _load
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a folder ``data`` for tables that specs are drafted from."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    return tmp_path
+
+
 def told(loaded: Loaded) -> list[str]:
     """``line:column CODE message`` of each diagnostic."""
     return [f"{d.line}:{d.column} {d.code} {d.message}" for d in loaded.diagnostics]

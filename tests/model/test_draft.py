@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelwatch.model.draft import Draft, InitError, draft
-from modelwatch.model.load import load_fleet
-from modelwatch.model.types import Model
+from modelwatch.model.draft import InitError, draft
+
+from .drafts import CHURN, ROWS, csv, loaded, parquet, reasons
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    return tmp_path
-
-
-def csv(content: str, name: str = "churn.csv") -> Path:
-    path = Path("data") / name
-    path.write_text(content)
-    return path
-
-
-def raw(content: bytes, name: str = "churn.csv") -> Path:
-    path = Path("data") / name
-    path.write_bytes(content)
-    return path
-
-
-def parquet(columns: Mapping[str, Any] | pa.Table, name: str = "churn.parquet") -> Path:
-    path = Path("data") / name
-    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(dict(columns)), path)
-    return path
-
-
-def loaded(found: Draft) -> Model:
-    """The model of a draft that was written where it belongs and loads without a word."""
-    path = Path("models") / f"{found.name}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(found.text)
-    result = load_fleet(Path("models"))
-    assert result.diagnostics == (), found.text
-    (model,) = result.unwrap().models
-    return model
-
-
-def reasons(found: Draft) -> dict[str, str]:
-    return {one.name: one.reason for one in found.left_out}
-
-
-ROWS = 60
-CHURN = "customer_id,age,plan,active,signup,note,churned\n" + "".join(
-    f"{100 + n},{20 + n % 40},{'basic' if n % 3 else 'plus'},{'true' if n % 2 else 'false'},2024-01-{1 + n % 28:02},call {n},{'yes' if n % 5 == 0 else 'no'}\n"
-    for n in range(ROWS)
-)
 
 
 def test_a_draft_is_short_commented_and_ready_to_use(folder: Path) -> None:
@@ -115,7 +68,6 @@ def test_csv_and_parquet_of_the_same_table_give_the_same_features(folder: Path) 
 
 
 def test_a_compressed_csv_is_read(folder: Path) -> None:
-    import gzip
 
     path = Path("data/churn.csv.gz")
     path.write_bytes(gzip.compress(CHURN.encode()))
@@ -280,226 +232,6 @@ def test_text_with_many_values_is_no_feature(folder: Path) -> None:
     assert found.features == ("zone",)
 
 
-ODD_NAMES = [
-    "a b",
-    "größe",
-    "it's",
-    'say "x"',
-    "a: b",
-    "x #1",
-    "on",
-    "1_000",
-    "12",
-    "null",
-    "- x",
-    "{x}",
-    "日本",
-    "\u200b",
-    "*p",
-    "a,b",
-    "%",
-    "?",
-    "~",
-    "2024-01-01",
-    "x" * 128,
-    "  x ",
-]
-
-
-def test_odd_names_of_columns_survive(folder: Path) -> None:
-    model = loaded(draft(parquet({name: [1.5, 2.5] for name in ODD_NAMES})))
-    assert [feature.name for feature in model.features] == ODD_NAMES
-
-
-@pytest.mark.parametrize("name", ["", "a\nb", "x\x00y", "\x85", "x" * 129])
-def test_names_that_no_label_can_hold_are_left_out(folder: Path, name: str) -> None:
-    found = draft(parquet({"x": [1.5, 2.5], name: [1.5, 2.5]}))
-    assert reasons(found) == {
-        name: "its name is empty, too long or has control characters; rename the column to watch it"
-    }
-    loaded(found)
-
-
-def test_columns_of_one_name_are_left_out_together(folder: Path) -> None:
-    found = draft(csv("x,z,x\n1.5,2.5,3.5\n2.5,3.5,4.5\n"))
-    assert [(one.name, one.reason) for one in found.left_out] == [
-        ("x", "is there more than once; rename the columns"),
-    ] * 2
-    loaded(found)
-
-
-def test_the_hundredth_feature_is_the_last(folder: Path) -> None:
-    found = draft(parquet({f"f{n}": [1.5, 2.5] for n in range(150)}))
-    assert len(found.features) == 100
-    assert reasons(found)["f100"] == "is beyond the first 100 features; watch those that matter"
-    loaded(found)
-
-
-def test_a_table_without_any_feature_still_gives_a_spec(folder: Path) -> None:
-    found = draft(parquet({"x": pa.array([None, None])}))
-    assert "features: [] # no column can be watched, see below\n" in found.text
-    loaded(found)
-
-
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [
-        ("Fraud v2.csv", "Fraud-v2"),
-        ("stack.csv", "stack-model"),
-        ("日本.csv", "model"),
-        ("a.b.csv", "a"),
-        ("_x_.csv", "x"),
-    ],
-)
-def test_the_model_is_called_after_its_file(folder: Path, file: str, name: str) -> None:
-    found = draft(csv(CHURN, file))
-    assert found.name == name
-    assert loaded(found).name == name
-
-
-def test_paths_start_from_the_draft(folder: Path) -> None:
-    found = draft(csv(CHURN, "it's #1.csv"), output=Path("specs/deep/x.yaml"))
-    assert "baseline: {data: '../../data/it''s #1.csv'}\n" in found.text
-
-
-def test_progress_goes_from_nothing_to_all(folder: Path) -> None:
-    seen: list[float] = []
-    draft(csv(CHURN), progress=seen.append)
-    assert seen
-    assert seen[-1] == 1.0
-
-
-@pytest.mark.parametrize(
-    ("make", "options", "message", "help"),
-    [
-        (
-            lambda: csv(""),
-            {},
-            "data/churn.csv is empty",
-            "write a line with the columns' names, then one line a row",
-        ),
-        (lambda: raw("a,b\n1,2\n".encode("utf-16")), {}, "data/churn.csv is UTF-16 text", "save it as UTF-8"),
-        (
-            lambda: raw(b"PK\x03\x04..."),
-            {},
-            "data/churn.csv is an archive or a workbook and no CSV",
-            "export the sheet as CSV",
-        ),
-        (
-            lambda: raw(parquet(pa.table({"a": [1]})).read_bytes()),
-            {},
-            "data/churn.csv is Parquet by its content",
-            "give it a name that ends in .parquet",
-        ),
-        (
-            lambda: raw(gzip.compress(b"a,b\n1,2\n")),
-            {},
-            "data/churn.csv is compressed with gzip",
-            "give it a name that ends in .csv.gz",
-        ),
-        (
-            lambda: raw(b"a,b\n1,2\n", "x.csv.gz"),
-            {},
-            "data/x.csv.gz is not compressed with gzip",
-            "if it is plain text, give it a name that ends in .csv",
-        ),
-        (
-            lambda: raw(gzip.compress(b"a,b\n1,2\n" * 1000)[:40], "x.csv.gz"),
-            {},
-            "data/x.csv.gz is cut short",
-            "copy or write it again",
-        ),
-        (
-            lambda: csv("no", "x.parquet"),
-            {},
-            "data/x.parquet is too short to be Parquet",
-            "write it again",
-        ),
-        (
-            lambda: csv("a,b\n"),
-            {},
-            "data/churn.csv has no rows",
-            "a baseline shows what the features usually look like",
-        ),
-        (
-            lambda: csv("a,b\n1\n"),
-            {},
-            "data/churn.csv has a row with another number of cells (1) than its first line (2): 1",
-            'write as many cells in every row, and put text that holds a comma or a line break in quotes: "a, b"',
-        ),
-        (
-            lambda: csv('note,age\n"a, b\nc",3\n"d,4\n'),
-            {},
-            'data/churn.csv has a row with another number of cells (1) than its first line (2): "d,4',
-            'write as many cells in every row, and put text that holds a comma or a line break in quotes: "a, b"',
-        ),
-        (
-            lambda: csv("a;b\n1;2\n"),
-            {},
-            "data/churn.csv is not separated by commas",
-            "save it as CSV with commas, or as Parquet",
-        ),
-        (
-            lambda: csv("no " * 100, "x.parquet"),
-            {},
-            "data/x.parquet is no Parquet file, or only part of one",
-            "write it again; data in other formats needs a name that ends in .csv or .csv.gz",
-        ),
-        (
-            lambda: csv("a", "x.xlsx"),
-            {},
-            "data/x.xlsx is neither CSV nor Parquet by its name",
-            "write it as CSV or Parquet, with a name that ends in .csv, .csv.gz, .parquet or .pq",
-        ),
-        (
-            lambda: Path("data/gone.csv"),
-            {},
-            "there is no file data/gone.csv",
-            "paths start from the folder that you are in",
-        ),
-        (
-            lambda: parquet(pa.table({})),
-            {},
-            "data/churn.parquet has no columns",
-            "a baseline has a column for every feature",
-        ),
-        (
-            lambda: csv(CHURN),
-            {"target": "chruned"},
-            "data/churn.csv has no column 'chruned' for --target",
-            "did you mean 'churned'?",
-        ),
-        (
-            lambda: csv(CHURN),
-            {"prediction": "answer"},
-            "data/churn.csv has no column 'answer' for --prediction",
-            "its columns are customer_id, age, plan, active, signup, note, churned",
-        ),
-        (
-            lambda: csv(CHURN),
-            {"name": "a b"},
-            "'a b' cannot be a model's name",
-            "use up to 63 letters, digits, '-' and '_', and start and end with a letter or digit",
-        ),
-        (lambda: csv(CHURN), {"name": "stack"}, "the name 'stack' is reserved", "add what the model predicts"),
-    ],
-)
-def test_what_cannot_be_drafted_gives_one_clear_error(
-    folder: Path, make: Callable[[], Path], options: dict[str, str], message: str, help: str
-) -> None:
-    with pytest.raises(InitError) as caught:
-        draft(make(), **options)  # type: ignore[arg-type]  # options are all texts
-    assert str(caught.value).startswith(message)
-    assert "\n" not in str(caught.value)
-    assert caught.value.help == help
-
-
-def test_bytes_that_are_no_text_give_one_clear_error(folder: Path) -> None:
-    Path("data/x.csv").write_bytes(b"a,b\n\xe9,1\n")
-    with pytest.raises(InitError, match=r"data/x\.csv is not UTF-8 text"):
-        draft(Path("data/x.csv"))
-
-
 COLUMNS = st.one_of(
     st.lists(st.floats() | st.none(), min_size=3, max_size=3),
     st.lists(st.integers(-(2**63), 2**63 - 1) | st.none(), min_size=3, max_size=3),
@@ -507,6 +239,8 @@ COLUMNS = st.one_of(
     st.lists(st.booleans() | st.none(), min_size=3, max_size=3),
     st.lists(st.datetimes() | st.none(), min_size=3, max_size=3),
 )
+
+
 NAMES = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
@@ -538,55 +272,3 @@ def test_texts_of_a_parquet_that_look_like_numbers_are_categories_and_a_nameless
     made = draft(path, output=tmp_path / "models" / "table.yaml")
     assert "name: postcode, type: categorical" in made.text
     assert "task: {type: classification} # guessed: no column looks like an answer" in made.text
-
-
-HAPPENED = "when it happened, and no feature; rows sent to the sidecar may carry it as their timestamp"
-MOVES_ON = "a date or time, which always moves on; to watch it, add a number made of it, such as an hour or an age"
-
-
-@pytest.mark.usefixtures("folder")
-def test_of_several_times_the_one_that_tells_when_it_happened_is_told_apart() -> None:
-    rows = "".join(f"2024-01-{n % 28 + 1:02d},2024-02-{n % 28 + 1:02d}T10:00:00Z,{n % 7}\n" for n in range(60))
-    made = draft(csv(f"signup_date,Event_Time,age\n{rows}"))
-    assert reasons(made) == {"signup_date": MOVES_ON, "Event_Time": HAPPENED}
-    assert "#   Event_Time: when it happened" in made.text and loaded(made).features[0].name == "age"
-
-
-@pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    ("name", "first", "step", "reason"),
-    [
-        ("timestamp", 1_700_000_000, 60, HAPPENED),
-        ("ts", 1_700_000_000_000, 977, HAPPENED),
-        ("created_at", 1_700_000_000.25, 60, HAPPENED),
-        ("delivery_date", 20_240_101, 1, MOVES_ON),
-        # A time by its name alone is a number like any other, and so is a large number by its size alone.
-        ("time", 12, 1, None),
-        ("market_date", 3, 1, None),
-        ("revenue", 1_700_000_000, 60, None),
-    ],
-)
-def test_a_number_that_is_a_time_by_its_name_and_its_size_is_no_feature(
-    name: str, first: float, step: int, reason: str | None
-) -> None:
-    rows = "".join(f"{first + step * n},{n % 7}\n" for n in range(15))
-    assert reasons(draft(csv(f"{name},age\n{rows}"))).get(name) == reason
-
-
-@pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    ("header", "headless"),
-    [
-        ("20,0.5,DE", True),
-        ("-3,1e3,DE", True),
-        ("0,0,DE", True),
-        ("0,1,DE", False),
-        ("1,2,DE", False),
-        ("2019,2020,DE", False),
-        ("age,0.5,DE", False),
-        ("age,plan,country", False),
-    ],
-)
-def test_a_first_line_that_looks_like_a_row_is_told(header: str, headless: bool) -> None:
-    rows = "".join(f"{n % 7},{n % 5}.5,{'DE' if n % 2 else 'FR'}\n" for n in range(60))
-    assert draft(csv(f"{header}\n{rows}")).headless is headless

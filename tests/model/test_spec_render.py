@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -43,8 +44,6 @@ def test_several_are_separated_by_an_empty_line() -> None:
 
 
 def test_colour_changes_nothing_but_colour() -> None:
-    import re
-
     coloured = as_text([ONE], colour=True)
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[\d+m", "", coloured) == as_text([ONE])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from modelwatch.model.parse import parse
@@ -156,8 +158,6 @@ def test_plain_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     "text", ["99.9", "0.1", "-5", "+3", "1e3", ".5", "5.", "99.90", "123456789012345678901234567890"]
 )
 def test_numbers_keep_every_digit(text: str) -> None:
-    from decimal import Decimal
-
     found, problems = read(f"a: {text}")
     assert isinstance(found, dict)
     assert (problems, str(found["a"])) == ([], str(Decimal(text)))
