@@ -46,7 +46,7 @@ def kept(stack: Stack) -> str:
 def told(setup: Setup, runtime: RuntimeName) -> str:
     """Where a person finds the log lines that the Collector has read; empty where none are to come."""
     file = kept(setup.fleet.stack)
-    if not file or CONFIG not in setup.files:
+    if not file or CONFIG not in setup.files or not pattern(lines(setup.fleet), setup.environ):
         return ""
     where = str(setup.folder.data / "collector" / file) if runtime == "native" else f"/state/{file} in the Collector"
     traces = f", and below their trace at http://{setup.addresses.public['preview']}/traces"

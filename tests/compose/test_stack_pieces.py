@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -270,12 +271,16 @@ def test_the_preview_shows_the_lines_that_the_collector_keeps_in_a_file(tmp_path
 def test_up_tells_where_the_log_lines_of_services_are(tmp_path, fleet):
     addresses = Addresses.native({})
     files = {"otel/logs.yaml": "", "otel/jaeger.yaml": ""}
-    setup = Setup(Folder(tmp_path), tmp_path / "models", fleet, addresses, {}, files, False)
+    to_files = t.Logging("info", Decimal("0.1"), (), (), (), t.LineFiles("/var/log/flights", 16, 256))
+    logs = replace(fleet, models=(replace(fleet.models[0], logging=to_files), *fleet.models[1:]))
+    setup = Setup(Folder(tmp_path), tmp_path / "models", logs, addresses, {}, files, False)
     kept = tmp_path / ".modelwatch" / "data" / "collector" / "logs.jsonl"
     traces = f"http://{addresses.public['preview']}/traces"
     assert service_files.told(setup, "native") == f"log lines of services: {kept}, and below their trace at {traces}"
     assert "/state/logs.jsonl in the Collector" in service_files.told(setup, "containers")
-    assert service_files.told(replace(setup, files={}), "native") == ""
+    to_stdout = replace(logs, models=(replace(logs.models[0], logging=replace(to_files, files=None)),))
+    for silent in (replace(setup, fleet=fleet, files={}), replace(setup, fleet=to_stdout)):
+        assert service_files.told(silent, "native") == ""
 
 
 @pytest.mark.parametrize(

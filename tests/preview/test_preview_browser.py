@@ -76,10 +76,13 @@ def test_what_cannot_be_drawn_is_said_on_its_panel(visit: Callable[..., Any]) ->
     "path", ["/", f"/d/sample/x?{RANGE}", f"/d/sample-edge/x?{RANGE}", "/runbooks/flight-delay/FeatureDrift"]
 )
 def test_pages_fit_a_phone(visit: Callable[..., Any], path: str) -> None:
-    """Nothing is wider than 390 pixels, so nobody scrolls sideways."""
+    """Nothing is wider than 390 pixels, so nobody scrolls sideways, and no title is cut."""
     with visit(path, viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True) as seen:
         seen.page.wait_for_timeout(1500)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+        titles = "[...document.querySelectorAll('.panel h2')]"
+        cut = f"{titles}.filter(title => title.scrollWidth > title.clientWidth).map(title => title.textContent)"
+        assert seen.page.evaluate(cut) == []
 
 
 @pytest.mark.real("prometheus")
