@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 import specs
+from doubled import Double
 
 from modelwatch.exporters import baseline
 from modelwatch.exporters.connections import guarded
@@ -114,3 +116,20 @@ def eventually(check: Callable[[], object], seconds: float = 30) -> None:
 @pytest.fixture
 def wait() -> Callable[..., None]:
     return eventually
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    found = Double()
+    yield found
+    found.hold.set()
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def dead() -> str:
+    """A URL where nothing listens."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.server_close()
+    return f"http://127.0.0.1:{server.server_address[1]}"

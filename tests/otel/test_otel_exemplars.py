@@ -10,18 +10,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from modelwatch.model import types as t
 from modelwatch.otel import Watch
-from tests.otel.test_otel_tracing import Counting, by_name, context, watch_with
-
-
-def exemplars(watch: Watch) -> dict[str, dict[str, str]]:
-    """Labels of the exemplars by the metric they stand on."""
-    body = watch.exposition("application/openmetrics-text; version=1.0.0")[0].decode()
-    families = text_string_to_metric_families(body)  # type: ignore[no-untyped-call]  # ships no types
-    return {sample.name: sample.exemplar.labels for f in families for sample in f.samples if sample.exemplar}
+from tests.otel.test_otel_tracing import Counting, by_name, context, exemplars, watch_with
 
 
 def policy(model: t.Model, sample: str, *keep: str) -> t.Model:

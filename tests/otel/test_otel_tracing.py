@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from modelwatch.model import types as t
 from modelwatch.otel import Watch
@@ -38,6 +39,13 @@ def context(span: ReadableSpan) -> trace.SpanContext:
     found = span.get_span_context()
     assert found is not None
     return found
+
+
+def exemplars(watch: Watch) -> dict[str, dict[str, str]]:
+    """Labels of the exemplars by the metric they stand on."""
+    body = watch.exposition("application/openmetrics-text; version=1.0.0")[0].decode()
+    families = text_string_to_metric_families(body)  # type: ignore[no-untyped-call]  # ships no types
+    return {sample.name: sample.exemplar.labels for f in families for sample in f.samples if sample.exemplar}
 
 
 def test_a_request_is_a_span_whose_children_are_its_stages(traced: Watch, spans: InMemorySpanExporter) -> None:

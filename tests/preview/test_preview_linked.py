@@ -48,6 +48,7 @@ def test_a_request_shows_the_stages_of_the_batch_that_answered_it(open_traces: C
     expected = ["1 batch flight-delay", "2 preprocessing", "3 weather", "2 predict", "2 kept later"]
     assert [f"{level} {name.strip()}" for level, name in found] == expected
     assert f"/traces/{JOINED}" in set(links(batch))
+    assert "A request turned out to be kept after the batch's own span had been sent" in words(batch)
     assert "batch flight-delay of 6 requests: began 8.69 ms after this request, took 25.9 ms" in words(batch)
     bars = [
         tuple(map(float, bar)) for bar in re.findall(r'x="([\d.]+)%" width="([\d.]+)%" height="100%" rx="2"', batch)
@@ -73,6 +74,7 @@ def test_a_batch_that_is_not_there_is_said_on_its_request(open_traces: Callable[
         assert response.status_code == 200
         own, _, batch = response.text.partition("Answered in a batch")
         assert "postprocessing" in own
+        assert "Bars stand" not in batch
         assert said in words(batch) and f"/traces/{JOINED}" in set(links(batch))
 
 
