@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
-from hypothesis import settings
 
 # Tests are imported without packages; this folder's helpers are plain modules beside them.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,10 +26,6 @@ from modelwatch.exporters.listening import bind
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.server import create_app
 from modelwatch.exporters.sidecar import Sidecar
-
-# A slow machine is no failure.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 class FakeClock:
