@@ -120,7 +120,7 @@ class Judging:
             return
         text = QUANTILES.text([one for layout in layouts for one in self.comparison(layout).critical.references])
         try:
-            beside = path.with_suffix(".new")
+            beside = path.with_name(f"{path.name}.new")
             beside.write_bytes(text)
             beside.replace(path)
             self._written = now

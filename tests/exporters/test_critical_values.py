@@ -237,7 +237,7 @@ def test_a_file_that_cannot_be_written_is_told_and_stops_nothing(
     fresh: Callable[[], Quantiles],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (tmp_path / judging.FILE).with_suffix(".new").mkdir()
+    (tmp_path / f"{judging.FILE}.new").mkdir()
     _running(reference, tmp_path, clock, fresh)
     assert "the next start works critical values out again" in caplog.text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -13,7 +14,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -45,11 +48,15 @@ class Sidecar:
 
     def ready(self) -> int:
         """The port, once rows are taken."""
-        assert self.process.stdout is not None
-        port = int(self.process.stdout.readline().rsplit(":", 1)[1])
-        while self.get(port, "/readyz")[0] != 200:
+        while self.get(self.port, "/readyz")[0] != 200:
             time.sleep(0.02)
-        return port
+        return self.port
+
+    @cached_property
+    def port(self) -> int:
+        """As the process has said it, which it does once."""
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline().rsplit(":", 1)[1])
 
     @staticmethod
     def get(port: int, path: str) -> tuple[int, str]:
@@ -127,16 +134,13 @@ def _numbers(port: int) -> dict[str, int]:
 
 
 def _one_life(
-    state: Path, reference: Path, chances: random.Random, counted: tuple[int, int], figures: Figures
-) -> tuple[int, int]:
-    """Start, load, kill, start: what is counted then, after it was compared with what was acknowledged."""
-    if chances.random() < 0.15:
-        # In the middle of a start, too.
-        early = Sidecar(state, reference)
-        time.sleep(chances.uniform(0, 1.5))
-        early.end()
-        figures.kills += 1
-    sidecar = Sidecar(state, reference)
+    sidecar: Sidecar,
+    start: Callable[[], Sidecar],
+    chances: random.Random,
+    counted: tuple[int, int],
+    figures: Figures,
+) -> tuple[Sidecar, tuple[int, int]]:
+    """Load, kill, start: the next one, and what it counts, after that was compared with what was acknowledged."""
     port = sidecar.ready()
     end = threading.Event()
     clients = [Client(port, random.Random(chances.random())) for _ in range(CLIENTS)]
@@ -149,7 +153,7 @@ def _one_life(
         end.set()
         for thread in threads:
             thread.join()
-    sidecar.end()
+    sidecar.end(chances.choice([signal.SIGKILL, signal.SIGTERM]) if clean else signal.SIGKILL)
     for thread in threads:
         thread.join()
     figures.kills += 1
@@ -157,9 +161,14 @@ def _one_life(
     assert [client.problem for client in clients if client.problem] == []
     figures.posts += sum(client.posts for client in clients)
 
-    again = Sidecar(state, reference)
+    if chances.random() < 0.15:
+        # In the middle of a start, too.
+        early = start()
+        time.sleep(chances.uniform(0, 1.5))
+        early.end()
+        figures.kills += 1
+    again = start()
     found = _numbers(again.ready())
-    again.end(chances.choice([signal.SIGKILL, signal.SIGTERM]))
     acknowledged = tuple(counted[k] + sum(client.acknowledged[k] for client in clients) for k in range(2))
     pending = [client.pending for client in clients if client.pending is not None]
     assert not (clean and pending)
@@ -181,14 +190,23 @@ def _one_life(
     figures.acknowledged = acknowledged[0]
     figures.pending += len(pending)
     figures.pending_counted += possible[after]
-    return after
+    return again, after
 
 
 def _soak(tmp_path: Path, kills: int, seed: int) -> Figures:
     reference = specs.write_reference(tmp_path / "reference.csv", 2000)
     chances, counted, figures = random.Random(seed), (0, 0), Figures()
-    while figures.kills < kills:
-        counted = _one_life(tmp_path / "state", reference, chances, counted, figures)
+    with contextlib.ExitStack() as ended:
+
+        def start() -> Sidecar:
+            found = Sidecar(tmp_path / "state", reference)
+            ended.callback(found.process.kill)
+            return found
+
+        sidecar = start()
+        while figures.kills < kills:
+            sidecar, counted = _one_life(sidecar, start, chances, counted, figures)
+        sidecar.end(signal.SIGTERM)
     assert figures.posts > kills
     return figures
 
