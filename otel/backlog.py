@@ -61,6 +61,7 @@ class Backlog:
         self._roused = threading.Event()
         self._thread: threading.Thread | None = None
         self.asleep = True
+        self._told: set[str] = set()
         os.register_at_fork(before=self._before_fork, after_in_parent=self._in_parent, after_in_child=self._in_child)
         atexit.register(self.drain)
 
@@ -103,11 +104,25 @@ class Backlog:
             records: list[Record] = []
             while self._waiting and len(records) < _SLICE:
                 records.append(self._waiting.popleft())
+            # What is wrong with one record costs neither the others nor the thread.
             for record in records:
-                record.emit()
+                try:
+                    record.emit()
+                except Exception as error:
+                    self._complain("spans of a request are", error)
             linked: Linked = set()
             for record in reversed(records):
-                record.settle(linked)
+                try:
+                    record.settle(linked)
+                except Exception as error:
+                    self._complain("metrics of a request are", error)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Once; without the exception's text, which may quote what the service was asked."""
+        if what not in self._told:
+            self._told.add(what)
+            log.error("%s lost, since they could not be worked out: %s", what, type(error).__name__)
+        log.debug("%s lost", what, exc_info=error)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="modelwatch-backlog", daemon=True)

@@ -25,11 +25,12 @@ _LENGTH = 1000
 class Fate:
     """Shared by a batch and its requests, so that neither has to hold the other."""
 
-    __slots__ = ("_end", "_trace", "context", "handed_on", "kept")
+    __slots__ = ("_end", "_trace", "context", "handed_on", "kept", "spans")
 
     def __init__(self, batch: SpanContext, trace: Trace) -> None:
         self.context, self._trace = batch, trace
         self.kept = self.handed_on = False
+        self.spans = 1
 
     def hand_on(self, end: int, *, kept: bool) -> None:
         """The batch's span goes now, which ended at ``end``; ``kept`` is what its requests are by now."""

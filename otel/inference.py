@@ -12,6 +12,8 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import AnyValue
 
 from modelwatch.otel.backlog import BACKLOG, Linked
+from modelwatch.otel.complaints import confidence_left_out, rows_of
+from modelwatch.otel.ended import Done
 from modelwatch.otel.failures import exception_event
 from modelwatch.otel.fate import Fate, link
 from modelwatch.otel.naming import OTHER, is_name
@@ -58,6 +60,8 @@ class Inference(OpenSpan):
         self._context = self.added = self.events = self.error = self.trace = None
         self._failure = self._recorded = self._fates = None
         self._drifted = False
+        if batch.__class__ is not int or batch < 0:
+            batch = rows_of(batch, probe.identity[0])
         self.probe, self._meter, self._headers, self.batch = probe, meter, headers, batch
         self.stages: list[Stage] = []
         self._confidences: list[float] = []
@@ -95,7 +99,7 @@ class Inference(OpenSpan):
                 return
         except (TypeError, ValueError):  # a text, an array: nothing that a request should fail of
             pass
-        _complain_of_confidence(self.probe.identity[0])
+        confidence_left_out(self.probe.identity[0])
 
     def predicted(
         self,
@@ -125,13 +129,14 @@ class Inference(OpenSpan):
             except Exception:  # an object of the service's own may raise anything when it is read
                 log.debug("features of %s could not be put on a span", probe.name, exc_info=True)
 
-    def fail(self, error_type: str) -> None:
+    def fail(self, error_type: str | BaseException) -> None:
         """Count an error although no exception leaves the block; ``error_type`` names its kind, such as "timeout".
 
-        A text that is no name is "other".
+        An exception stands for its class; what is no name is "other".
         """
         if not self.end:
-            self._failure = error_type if is_name(error_type) else OTHER
+            kind = type(error_type).__qualname__ if isinstance(error_type, BaseException) else error_type
+            self._failure = kind if is_name(kind) else OTHER
 
     def drifted(self) -> None:
         """Say that what came in is unlike the reference: such traces are kept where ``tracing.keep`` says so."""
@@ -158,7 +163,7 @@ class Inference(OpenSpan):
                 self.record(error, self)
             self._recorded = None  # its frames would keep the request's objects alive
         stages, self.stages = self.stages, []
-        done = _Done(self, trace, stages, end)
+        done = Done(self, trace, stages, end)
         if trace is not None:
             trace.detach()
             if trace.recording and not trace.recorder.deferred:
@@ -168,7 +173,7 @@ class Inference(OpenSpan):
     def hand_on_stages(self) -> None:
         """Those that have ended by now: of a request with very many, or that outlived theirs."""
         stages, self.stages = self.stages, []
-        part = _Done(self, self.trace, stages, 0)
+        part = Done(self, self.trace, stages, 0)
         if self.trace is not None and not self.trace.recorder.deferred:
             part.hand_on()
         BACKLOG.put(part)
@@ -272,8 +277,8 @@ class Inference(OpenSpan):
         )
 
     def kept_so_far(self, trace: Trace) -> bool:
-        """As ``kept``, of one that may be open still: with a limit, an ordinary one has yet to meet it."""
-        if self.end or self.probe.sampling.limit is None:
+        """As ``kept``, of one whose span is yet to be handed on: with a limit, an ordinary one has yet to meet it."""
+        if self.probe.sampling.limit is None:
             return self.kept(trace)
         why = self.probe.sampling.reasons(
             trace.trace_id,
@@ -285,10 +290,14 @@ class Inference(OpenSpan):
         return trace.sampled and bool(why)
 
     def meet_limit(self, trace: Trace, spans: int) -> None:
-        """Count an ordinary one against the spec's limit; what is over it is marked, so that the Collector knows."""
+        """Count an ordinary one against the spec's limit; what is over it is marked, so that the Collector knows.
+
+        With it come the spans of its batch, unless another request has that kept already.
+        """
+        batches = sum(fate.spans for fate in self._fates or () if not fate.kept)
         if trace.sampled and self.probe.sampling.over(
             trace.trace_id,
-            spans,
+            spans + batches,
             error=self._failure is not None,
             seconds=self.seconds,
             low_confidence=self.low,
@@ -311,55 +320,6 @@ class Inference(OpenSpan):
         if meter is not None:
             observe(meter.duration, M.LATENCY_BUCKETS, seconds, trace, self, linked)
             (meter.success if self._failure is None else meter.error).inc(self.batch)
-
-
-class _Done:
-    """An inference that has ended, or (``end`` 0) some stages of one: the backlog's record of it.
-
-    It is apart from the inference so that the list of stages, which point back at it, is held by nothing else: neither
-    needs the garbage collector.
-    """
-
-    __slots__ = ("_end", "_inference", "_stages", "_trace")
-
-    def __init__(self, inference: Inference, trace: Trace | None, stages: list[Stage], end: int) -> None:
-        self._inference, self._trace, self._stages, self._end = inference, trace, stages, end
-
-    def hand_on(self) -> None:
-        trace = self._trace
-        if trace is None or not trace.recording:
-            return
-        for stage in self._stages:
-            stage.emit(trace)
-        if self._end:
-            if self._inference.probe.sampling.limit is not None:
-                self._inference.meet_limit(trace, len(self._stages) + 1)
-            self._inference.emit(trace)
-
-    def emit(self) -> None:
-        if self._trace is not None and self._trace.recorder.deferred:
-            self.hand_on()
-
-    def drop_spans(self) -> None:
-        trace = self._trace
-        if trace is not None and trace.recording and trace.recorder.deferred:
-            trace.recorder.drop(len(self._stages) + bool(self._end))
-        self._trace = None
-
-    def settle(self, linked: Linked) -> None:
-        inference, trace = self._inference, self._trace
-        if trace is not None and not (self._end and inference.kept(trace)):
-            trace = None
-        for stage in self._stages:
-            meter = stage.meter
-            observe(meter.duration, M.LATENCY_BUCKETS, (stage.end - stage.start) / 1e9, trace, stage, linked)
-        if self._end:
-            inference.settle(trace, linked)
-            journal = inference.probe.journal
-            if journal is not None and inference.journaled:
-                journal.ended(inference, self._stages)
-            if self._trace is not None:
-                self._trace.close()
 
 
 class Stage(OpenSpan):
@@ -409,17 +369,4 @@ class Stage(OpenSpan):
             attributes=self.meter.attributes,
             start=trace.anchor + self.start,
             end=trace.anchor + self.end,
-        )
-
-
-_told: set[str] = set()
-
-
-def _complain_of_confidence(model: str) -> None:
-    """Once for each model; without the value, which may be anything."""
-    if model not in _told:
-        _told.add(model)
-        log.warning(
-            "a confidence of %s is no number from 0 to 1 and is left out, as are others like it: give 0.93 for 93 %%",
-            model,
         )

@@ -12,10 +12,11 @@ _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*( [A-Za-z0-9][A-Za-z0-9_.:/-]*
 _LONGEST, _DIGITS = 60, 4
 
 
-def is_name(text: str) -> bool:
+def is_name(text: object) -> bool:
     """Up to four words of ASCII letters with a few digits."""
     return (
-        len(text) <= _LONGEST
+        isinstance(text, str)
+        and len(text) <= _LONGEST
         and _WORDS.fullmatch(text) is not None
         and sum(character.isdigit() for character in text) <= _DIGITS
     )

@@ -67,6 +67,15 @@ class Batch(Inference):
     def kept(self, trace: Trace) -> bool:
         return super().kept(trace) or (self._fate is not None and self._fate.kept)
 
+    def meet_limit(self, trace: Trace, spans: int) -> None:
+        """An ordinary one with requests of this process is kept for these alone, and they meet the limit for it."""
+        if self._fate is None or not any(isinstance(request, Inference) for request, _ in self._requests):
+            super().meet_limit(trace, spans)
+            return
+        self._fate.spans = spans
+        if not self.kept_so_far(trace):
+            self.add({S.OVER_LIMIT.key: True})
+
     def emit(self, trace: Trace) -> None:
         if self._fate is not None:
             kept = any(self._is_kept(*request) for request in self._requests)
@@ -87,6 +96,11 @@ class Batch(Inference):
 def _identity(request: Inference | Mapping[str, str]) -> SpanContext:
     if isinstance(request, Inference):
         return request.context
+    if not isinstance(request, Mapping):
+        kind = type(request).__name__
+        raise TypeError(
+            f"watch.batch() takes inferences or headers of requests as a mapping, and was given a {kind}"
+        )
     return trace.get_current_span(extracted(request, Context())).get_span_context()
 
 

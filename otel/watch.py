@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from modelwatch.model.types import Model
 from modelwatch.otel.backlog import BACKLOG, Linked
 from modelwatch.otel.carry import generated, generated_async, held, held_async
+from modelwatch.otel.complaints import rows_of
 from modelwatch.otel.decorate import Step, decorator
 from modelwatch.otel.expected import Expected
 from modelwatch.otel.inference import Inference, Stage
@@ -246,7 +247,7 @@ class BatchRun(Inference):
 
     @rows.setter
     def rows(self, count: int) -> None:
-        self.batch = count
+        self.batch = rows_of(count, self.probe.identity[0])
 
     def ended(self, seconds: float, _trace: Trace | None, _linked: Linked, /) -> None:
         outcome = M.OUTCOME_SUCCESS if self._failure is None else M.OUTCOME_ERROR

@@ -65,6 +65,35 @@ def deferred(
     return Watch(model, version="7", registry=registry, tracer=tracer, deferred=True), provider  # type: ignore[arg-type]  # the SDK's provider gives its Tracer
 
 
+class Broken:
+    """A record of which nothing can be worked out."""
+
+    def emit(self) -> None:
+        raise TypeError("ada@example.com")
+
+    settle = drop_spans = emit
+
+
+def test_a_record_that_is_broken_costs_neither_the_others_nor_the_thread(
+    model: Model, registry: CollectorRegistry, kept: Kept, counted: Counted, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch, provider = deferred(model, registry, kept, counted)
+    for _ in range(3):
+        backlog.BACKLOG.put(Broken())  # type: ignore[arg-type]  # takes less than is asked for
+        request(watch)
+    waits_until = time.monotonic() + 30
+    while len(backlog.BACKLOG) and time.monotonic() < waits_until:
+        time.sleep(0.01)
+    backlog.BACKLOG.drain()
+    provider.force_flush()
+    assert len(kept.spans) == 6
+    thread = backlog.BACKLOG._thread
+    assert thread is not None and thread.is_alive()
+    told = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 2 and all("lost, since they could not be worked out: TypeError" in text for text in told)
+    assert "ada" not in " ".join(told)
+
+
 def request(watch: Watch) -> None:
     with watch.inference() as running, running.stage("predict"):
         running.confidence(0.9)

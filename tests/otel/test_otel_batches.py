@@ -274,10 +274,11 @@ def test_an_exemplar_may_name_a_batch_that_is_kept_for_a_request(make: Make, spa
     assert len(named(spans, "batch flight-delay")) == 2
 
 
+@pytest.mark.parametrize("deferred", [False, True])
 def test_with_a_limit_a_batch_is_kept_for_the_requests_that_are_within_it_and_for_those_of_a_kind_to_keep(
-    make: Make, spans: InMemorySpanExporter
+    make: Make, spans: InMemorySpanExporter, deferred: bool
 ) -> None:
-    watch = make("1", "errors", limit=10)
+    watch = make("1", "errors", limit=10, deferred=deferred)
     for number in range(20):
         with waiting(watch, 2) as requests, watch.batch(requests):
             if number == 19:
@@ -292,3 +293,32 @@ def test_with_a_limit_a_batch_is_kept_for_the_requests_that_are_within_it_and_fo
     last = key(named(spans, "batch flight-delay")[-1])[0]
     assert {span.context.trace_id for span in found if kept(span)} == within
     assert last in within and 1 < len(within) < 20
+
+
+def test_the_spans_of_a_batch_count_with_the_request_for_which_it_is_kept(
+    make: Make, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request and its batch of four stages are six spans: of a hundred in a second, sixteen such fit."""
+    watch = make("1", limit=100, deferred=True)
+    limit = watch._probe.sampling.limit
+    assert limit is not None
+    monkeypatch.setattr(limit, "_clock", lambda: 1000.0)
+    with BACKLOG._lock:  # so that its thread takes nothing in between
+        for _ in range(40):
+            with waiting(watch, 1) as requests, watch.batch(requests) as batch:
+                for name in ("decoding", "preprocessing", "predict", "postprocessing"):
+                    with batch.stage(name):
+                        pass
+    BACKLOG.drain()
+    assert len({span.context.trace_id for span in spans.get_finished_spans() if kept(span)}) == 16
+    free = [
+        span for span in named(spans, "batch flight-delay") if "modelwatch.over_limit" not in (span.attributes or {})
+    ]
+    assert not free, "its own share keeps none"
+
+
+def test_what_is_no_request_is_refused_by_its_type(make: Make) -> None:
+    with pytest.raises(
+        TypeError, match="takes inferences or headers of requests as a mapping, and was given a None"
+    ):
+        make("1").batch([None])  # type: ignore[list-item]  # on purpose

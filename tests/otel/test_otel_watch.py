@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
 from modelwatch.otel import Watch, exposition
+from modelwatch.otel.backlog import BACKLOG
 from modelwatch.telemetry import metrics as M
 
 Value = Callable[..., float | None]
@@ -120,6 +121,44 @@ def test_what_is_no_confidence_breaks_no_request_and_is_told_once(
     assert [record.message for record in caplog.records if "confidence" in record.message] == [
         f"a confidence of {named.name} is no number from 0 to 1 and is left out, as are others like it: give 0.93 for 93 %"
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"), [(np.int64(3), 3), (True, 1), (0, 0), (None, 1), ("3", 1), (-1, 1), (2.5, 1), ([1, 2], 1)]
+)
+def test_what_is_no_number_of_rows_counts_as_one_and_is_told_once(
+    model: t.Model, rows: Any, counts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = CollectorRegistry()
+    named = replace(model, name=f"rows-{type(rows).__name__}")
+    watch = Watch(named, version="7", registry=registry)
+    for _ in range(3):
+        with watch.inference(batch=rows):
+            pass
+    with watch.inference():
+        pass
+    BACKLOG.drain()
+    labels = {"model": named.name, "version": "7", "outcome": "success"}
+    assert registry.get_sample_value("model_predictions_total", labels) == 3 * counts + 1
+    told = [record.message for record in caplog.records if "number of rows" in record.message]
+    right = isinstance(rows, int | np.int64) and rows >= 0
+    assert len(told) == (0 if right else 1) and all("give batch=len(rows)" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("given_", "told"),
+    [(ValueError("ada@example.com"), "ValueError"), (None, "other"), (3, "other"), ("timeout", "timeout")],
+)
+def test_an_exception_may_be_given_for_the_kind_of_a_failure(watch: Watch, given_: Any, told: str) -> None:
+    with watch.inference() as inference:
+        inference.fail(given_)
+    assert inference.failure == told
+
+
+def test_a_stage_whose_name_is_none_is_another_one(watch: Watch, value: Value) -> None:
+    with watch.inference() as inference, inference.stage(None):  # type: ignore[arg-type]  # on purpose
+        pass
+    assert value("model_stage_duration_seconds_count", stage="other") == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the model is frozen
