@@ -98,9 +98,7 @@ def _identity(request: Inference | Mapping[str, str]) -> SpanContext:
         return request.context
     if not isinstance(request, Mapping):
         kind = type(request).__name__
-        raise TypeError(
-            f"watch.batch() takes inferences or headers of requests as a mapping, and was given a {kind}"
-        )
+        raise TypeError(f"watch.batch() takes inferences or headers of requests as a mapping, and was given a {kind}")
     return trace.get_current_span(extracted(request, Context())).get_span_context()
 
 

@@ -318,7 +318,5 @@ def test_the_spans_of_a_batch_count_with_the_request_for_which_it_is_kept(
 
 
 def test_what_is_no_request_is_refused_by_its_type(make: Make) -> None:
-    with pytest.raises(
-        TypeError, match="takes inferences or headers of requests as a mapping, and was given a None"
-    ):
+    with pytest.raises(TypeError, match="takes inferences or headers of requests as a mapping, and was given a None"):
         make("1").batch([None])  # type: ignore[list-item]  # on purpose
