@@ -37,13 +37,17 @@ _PLAIN = (str, int, float, bool, type(None), decimal.Decimal)
 Line = dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
-    """What the line of an inference tells; it stands on its record as the attribute ``inference``."""
+    """What the line of an inference tells; it stands on its record as the attribute ``inference``.
+
+    ``lost``: a handler could not write it.
+    """
 
     model: str
     ids: Line
     told: Line
+    lost: bool = False
 
 
 class Policies:

@@ -97,6 +97,7 @@ class Journal:
         return record
 
     def _write(self, records: Sequence[logging.LogRecord]) -> int:
+        """How many of them no handler of ours has lost; what others do, only they know."""
         for record in sorted(records, key=lambda record: record.created):
             log.handle(record)
-        return len(records)
+        return sum(not record.__dict__[L.INFERENCE_EVENT].lost for record in records)
