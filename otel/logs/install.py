@@ -20,6 +20,13 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 FOLDER_VARIABLE = "MODELWATCH_LOG_FILES"
 _SETTING = f"logging.files.folder, or {FOLDER_VARIABLE}"
 _OURS = "modelwatch."
+_NOT_APPLIED = (
+    "%s: the spec's section logging is not applied to this process's log, neither its redaction nor its files: "
+    "the root logger has a handler already, a %s. Remove it (logging.basicConfig, or a logging.info before setup, sets "
+    "one), make it a JsonHandler(), or say setup(..., logs=False) if it is meant"
+)
+
+log = logging.getLogger("modelwatch.otel")
 POLICIES = Policies()
 
 
@@ -73,8 +80,8 @@ def _tell(text: str) -> None:
 def install(model: Model, spec: Logging) -> None:
     """Have this process log as the spec says.
 
-    Handlers that the service has set on the root logger stay, and then nothing is added to them: give one of them a
-    `JsonHandler`. Of several models' levels the lowest holds.
+    Handlers that the service has set on the root logger stay, and then nothing is added to them, which is told unless
+    one of them is a `JsonHandler`. Of several models' levels the lowest holds.
     """
     root = logging.getLogger()
     level = _LEVELS[spec.level]
@@ -86,6 +93,8 @@ def install(model: Model, spec: Logging) -> None:
         _INSTALLED.append(handler)
     elif any(handler in _INSTALLED for handler in root.handlers):
         root.setLevel(min(root.level, level))
+    elif not any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
+        log.warning(_NOT_APPLIED, model.name, type(root.handlers[0]).__name__)
 
 
 def _files(model: Model, spec: LineFiles) -> RotatedFiles:

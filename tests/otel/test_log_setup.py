@@ -84,9 +84,16 @@ def test_a_handler_that_the_service_has_set_stays_alone_and_may_be_ours(tmp_path
     code = f'logging.basicConfig(level=20, format="%(name)s %(message)s"); watch = setup("one.yaml", version="7"){ASK}'
     done = run(tmp_path, code, spec)
     assert done.stdout == ""
-    first, second = done.stderr.splitlines()
+    told, first, second = done.stderr.splitlines()
+    assert told == (
+        "modelwatch.otel one: the spec's section logging is not applied to this process's log, neither its redaction "
+        "nor its files: the root logger has a handler already, a StreamHandler. Remove it (logging.basicConfig, or a "
+        "logging.info before setup, sets one), make it a JsonHandler(), or say setup(..., logs=False) if it is meant"
+    )
     assert first == "churn.api asked by ada@example.com"
     assert second.startswith("modelwatch.inference inference of one: success in ")
+    done = run(tmp_path, code.replace('version="7"', 'version="7", logs=False'), spec)
+    assert done.stderr.startswith("churn.api asked by"), "who says that it is meant is told nothing"
     code = f'logging.basicConfig(level=20, handlers=[JsonHandler(sys.stderr)]); watch = setup("one.yaml", version="7"){ASK}'
     own, inference = lines(run(tmp_path, code, spec).stderr)
     assert (own["body"], inference["outcome"]) == ("asked by ****", "success")
