@@ -175,6 +175,14 @@ def test_a_limit_of_traces_is_off_unless_it_is_set_and_a_share_of_nothing_needs_
     ]
 
 
+def test_a_service_that_records_nothing_is_told_so(load: Load) -> None:
+    assert lines(load(churn=TEN_LINES + "tracing: {record: 0}\n").diagnostics) == [
+        "11:19 MW017 warning with record: 0 the service records no trace, errors included, but those that a caller has "
+        "begun -- leave it out, or give the share of traces that the service is to record, such as record: 0.25"
+    ]
+    assert load(churn=TEN_LINES + "tracing: {record: 0.01}\n").diagnostics == ()
+
+
 def test_logging_is_off_unless_the_section_is_there_and_keeps_what_tracing_keeps(load: Load) -> None:
     assert load(churn=TEN_LINES).unwrap().models[0].logging is None
     spec = "tracing: {sample: 0.5, keep: [errors]}\nlogging: {predictions: {folder: ../rows}}\n"
