@@ -113,6 +113,16 @@ for watch in (first, second):
     ]
 
 
+def test_a_line_outside_of_a_request_tells_the_version_where_the_process_runs_one(tmp_path: Path) -> None:
+    code = 'setup("one.yaml", version="1"); log.info("a"); setup("one.yaml", version="2"); log.info("b")'
+    first, second = lines(run(tmp_path, code, "logging: {sample: 0}\n").stdout)
+    assert (first["model"], first["version"]) == ("one", "1")
+    assert (second["model"], second.get("version")) == ("one", None)
+    code = 'setup("one.yaml", version="1"); setup("two.yaml", version="1"); log.info("a")'
+    (line,) = lines(run(tmp_path, code, "logging: {sample: 0}\n", "logging: {sample: 0}\n").stdout)
+    assert (line.get("model"), line.get("version")) == (None, None)
+
+
 def test_lines_go_to_files_of_each_process_where_the_spec_says_so(tmp_path: Path) -> None:
     code = """
 import os
