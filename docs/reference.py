@@ -63,6 +63,19 @@ def _cell(text: object) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
+# Keyword of a schema -> how it is said.
+_LOW, _HIGH = (
+    {"minimum": "{}", "exclusiveMinimum": "above {}"},
+    {"maximum": "to {}", "exclusiveMaximum": "and below {}"},
+)
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    """What a number may be: ``0 to 1``, ``above 0 to 0.5``, ``from 2``."""
+    low, high = ([says.format(node[key]) for key, says in words.items() if key in node] for words in (_LOW, _HIGH))
+    return f"from {low[0]}" if low and not high and "minimum" in node else " ".join([*low, *high])
+
+
 def _fields(node: Mapping[str, Any], root: Mapping[str, Any], path: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
     while "$ref" in node:
         ref = node["$ref"]
@@ -75,7 +88,7 @@ def _fields(node: Mapping[str, Any], root: Mapping[str, Any], path: str, seen: t
         node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
     if path:
         kind = node.get("type") or ("one of" if "enum" in node else "")
-        values = ", ".join(f"`{value}`" for value in node.get("enum", ()))
+        values = ", ".join(f"`{value}`" for value in node.get("enum", ())) or _bounds(node)
         default = f"`{json.dumps(node['default'])}`" if "default" in node else ""
         yield f"| `{path}` | {_cell(kind if isinstance(kind, str) else ' or '.join(kind))} {values} | {_cell(default)} | {_cell(node.get('description', ''))} |"
     for name, child in node.get("properties", {}).items():

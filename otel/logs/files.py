@@ -32,7 +32,7 @@ class RotatedFiles:
     """``stem`` begins the names of all files that count for ``total_bytes``, whoever writes them."""
 
     def __init__(self, folder: Path, stem: str, *, file_bytes: int, total_bytes: int) -> None:
-        self._folder, self._stem, self._file_bytes, self._total_bytes = folder, stem, file_bytes, total_bytes
+        self.folder, self._stem, self._file_bytes, self._total_bytes = folder, stem, file_bytes, total_bytes
         self._file: _File | None = None
         self._start_afresh()
         _OPEN.add(self)
@@ -110,9 +110,9 @@ class RotatedFiles:
         return file, 0
 
     def _begin(self) -> _File:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._number += 1
-        path = self._folder / f"{self._stem}-{self._instance}-{self._number:06}.jsonl"
+        path = self.folder / f"{self._stem}-{self._instance}-{self._number:06}.jsonl"
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
         with contextlib.suppress(
             OSError
@@ -124,7 +124,7 @@ class RotatedFiles:
     def _remove_oldest(self) -> None:
         """Until all fit, with room for the one that has begun; none that is being written to."""
         found = []
-        for path in self._folder.glob(f"{self._stem}-*-[0-9]*.jsonl"):
+        for path in self.folder.glob(f"{self._stem}-*-[0-9]*.jsonl"):
             with contextlib.suppress(OSError):
                 state = path.stat()
                 found.append((state.st_mtime_ns, state.st_size, path))

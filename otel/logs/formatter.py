@@ -37,23 +37,29 @@ _PLAIN = (str, int, float, bool, type(None), decimal.Decimal)
 Line = dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
-    """What the line of an inference tells; it stands on its record as the attribute ``inference``."""
+    """What the line of an inference tells; it stands on its record as the attribute ``inference``.
+
+    ``lost``: a handler could not write it.
+    """
 
     model: str
     ids: Line
     told: Line
+    lost: bool = False
 
 
 class Policies:
     """What may be written, by model. Of a line that is about none, what every model's spec allows.
 
-    What any spec redacts is masked in the texts of all lines.
+    What any spec redacts is masked in the texts of all lines. Where a process runs one version of one model, all its
+    lines are about that.
     """
 
     def __init__(self) -> None:
         self._specs: dict[str, Model] = {}
+        self._versions: set[tuple[str, str]] = set()
         self._models: dict[str, tuple[Line, Redactor]] = {}
         self._others: tuple[Line, Redactor] = {}, Redactor()
 
@@ -66,6 +72,15 @@ class Policies:
         shared = {key: value for key, value in identities[0].items() if all(i[key] == value for i in identities)}
         common = set.intersection(*(set(allow) for _, allow, _ in specs))
         self._others = shared, Redactor(common, masked)
+
+    def runs(self, model: str, version: str) -> None:
+        """Call it after `add`."""
+        self._versions.add((model, version))
+        shared, redactor = self._others
+        shared = {key: value for key, value in shared.items() if key != L.VERSION.key}
+        if len(self._versions) == 1:
+            shared[L.VERSION.key] = version
+        self._others = shared, redactor
 
     def of(self, model: str | None) -> tuple[Line, Redactor]:
         return self._models.get(model or "", self._others)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter
 
 from modelwatch.model.types import Model
+from modelwatch.otel.logs import install
 from modelwatch.otel.logs.formatter import Ended, Line, trace_ids
 from modelwatch.otel.logs.outbox import Outbox
 from modelwatch.otel.logs.redaction import Json, Redactor
@@ -33,6 +34,7 @@ class Journal:
         spec = model.logging
         assert spec is not None
         self._model, self._version = model.name, version
+        install.POLICIES.runs(model.name, version)
         self._sampling = TailSampling(dataclasses.replace(model.tracing, sample=spec.sample, keep=spec.keep))
         # Of another share, lines and traces are not kept together anyway.
         self._as_traces = spec.sample == model.tracing.sample
@@ -97,6 +99,7 @@ class Journal:
         return record
 
     def _write(self, records: Sequence[logging.LogRecord]) -> int:
+        """How many of them no handler of ours has lost; what others do, only they know."""
         for record in sorted(records, key=lambda record: record.created):
             log.handle(record)
-        return len(records)
+        return sum(not record.__dict__[L.INFERENCE_EVENT].lost for record in records)

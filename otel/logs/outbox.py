@@ -16,6 +16,7 @@ from weakref import WeakSet
 from prometheus_client import Counter
 
 from modelwatch.otel.backlog import BACKLOG
+from modelwatch.otel.logs.reasons import reason
 
 log = logging.getLogger("modelwatch.otel")
 
@@ -117,8 +118,7 @@ class Outbox(Generic[_Item]):
         except Exception as error:  # whatever a disk or a handler of the service brings
             if not self._complained:
                 self._complained = True
-                why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-                log.warning("%s are dropped while they cannot be written: %s", self._what, why.lower())
+                log.warning("%s are dropped while they cannot be written: %s", self._what, reason(error))
             return 0
 
 

@@ -150,6 +150,21 @@ def test_logging_names_what_there_is_and_masks_nothing_that_is_written(load: Loa
     assert lines(load(churn=TEN_LINES + spec).diagnostics) == found
 
 
+def test_folders_of_lines_of_different_kinds_are_told_apart_in_a_spec_and_in_a_fleet(load: Load) -> None:
+    both = "logging:\n  files: {folder: ../logs}\n  predictions: {folder: ./../logs/}\n"
+    assert lines(load(churn=TEN_LINES + both).diagnostics) == [
+        "13:25 MW019 warning rows for the sidecar are written to the folder of log lines, ./../logs/ -- line 12 has it, "
+        "and whoever follows it reads both: give each a folder of its own, such as ../predictions"
+    ]
+    rows = TEN_LINES + "logging: {predictions: {folder: ../samples/churn}}\n"
+    other = TEN_LINES.replace("churn", "late") + "logging: {predictions: {folder: ../samples/churn}}\n"
+    assert load(churn=rows, late=other).diagnostics == (), "models may share a folder of rows"
+    kept = TEN_LINES.replace("churn", "other") + "sampling: {folder: ../samples}\n"
+    assert load(churn=rows, other=kept).diagnostics == (), "below it, each model has its own"
+    (told,) = lines(load(churn=TEN_LINES + "sampling: {folder: ../samples}\n", late=other).diagnostics)
+    assert told.startswith("11:33 MW019 warning rows for the sidecar are written to the folder of rows that are kept")
+
+
 def test_a_limit_of_traces_is_off_unless_it_is_set_and_a_share_of_nothing_needs_none(load: Load) -> None:
     assert load(churn=TEN_LINES).unwrap().models[0].tracing.max_spans_per_second is None
     limit = load(churn=TEN_LINES + "tracing: {max_spans_per_second: 500}\n")
@@ -158,6 +173,14 @@ def test_a_limit_of_traces_is_off_unless_it_is_set_and_a_share_of_nothing_needs_
         "11:44 MW017 warning 500 limits nothing: with sample: 0 no ordinary trace is kept, and what keep names has no "
         "limit -- leave it out, or give sample the share of ordinary traces that you want"
     ]
+
+
+def test_a_service_that_records_nothing_is_told_so(load: Load) -> None:
+    assert lines(load(churn=TEN_LINES + "tracing: {record: 0}\n").diagnostics) == [
+        "11:19 MW017 warning with record: 0 the service records no trace, errors included, but those that a caller has "
+        "begun -- leave it out, or give the share of traces that the service is to record, such as record: 0.25"
+    ]
+    assert load(churn=TEN_LINES + "tracing: {record: 0.01}\n").diagnostics == ()
 
 
 def test_logging_is_off_unless_the_section_is_there_and_keeps_what_tracing_keeps(load: Load) -> None:

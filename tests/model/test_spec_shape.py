@@ -133,7 +133,7 @@ def only(load: Load, **files: str) -> str:
         ),
         (
             "tracing: {max_spans_per_second: 0}",
-            "11:33 MW017 'max_spans_per_second' must be at least 10, found 0 -- such as max_spans_per_second: 500",
+            "11:33 MW017 'max_spans_per_second' must be at least 10, found 0 -- such as max_spans_per_second: 500; left out, no limit",
         ),
         (
             "tracing: {max_spans_per_second: 500/s}",

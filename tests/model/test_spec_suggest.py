@@ -21,6 +21,9 @@ from modelwatch.model.units import Duration
         ("target", ["objective", "window"], "objective"),
         ("target", ["job", "targets"], "targets"),
         ("xyz", ["objective"], None),
+        ("logs", ["logging", "slos"], "logging"),
+        ("logs", ["slos"], "slos"),
+        ("traces", ["logging", "tracing"], "tracing"),
         ("o" * 1000, ["objective"], None),
     ],
 )

@@ -84,9 +84,16 @@ def test_a_handler_that_the_service_has_set_stays_alone_and_may_be_ours(tmp_path
     code = f'logging.basicConfig(level=20, format="%(name)s %(message)s"); watch = setup("one.yaml", version="7"){ASK}'
     done = run(tmp_path, code, spec)
     assert done.stdout == ""
-    first, second = done.stderr.splitlines()
+    told, first, second = done.stderr.splitlines()
+    assert told == (
+        "modelwatch.otel one: the spec's section logging is not applied to this process's log, neither its redaction "
+        "nor its files: the root logger has a handler already, a StreamHandler. Remove it (logging.basicConfig, or a "
+        "logging.info before setup, sets one), make it a JsonHandler(), or say setup(..., logs=False) if it is meant"
+    )
     assert first == "churn.api asked by ada@example.com"
     assert second.startswith("modelwatch.inference inference of one: success in ")
+    done = run(tmp_path, code.replace('version="7"', 'version="7", logs=False'), spec)
+    assert done.stderr.startswith("churn.api asked by"), "who says that it is meant is told nothing"
     code = f'logging.basicConfig(level=20, handlers=[JsonHandler(sys.stderr)]); watch = setup("one.yaml", version="7"){ASK}'
     own, inference = lines(run(tmp_path, code, spec).stderr)
     assert (own["body"], inference["outcome"]) == ("asked by ****", "success")
@@ -104,6 +111,16 @@ for watch in (first, second):
         ("one", "1", {"plan": "gold"}),
         ("two", "2", {"age": 3}),
     ]
+
+
+def test_a_line_outside_of_a_request_tells_the_version_where_the_process_runs_one(tmp_path: Path) -> None:
+    code = 'setup("one.yaml", version="1"); log.info("a"); setup("one.yaml", version="2"); log.info("b")'
+    first, second = lines(run(tmp_path, code, "logging: {sample: 0}\n").stdout)
+    assert (first["model"], first["version"]) == ("one", "1")
+    assert (second["model"], second.get("version")) == ("one", None)
+    code = 'setup("one.yaml", version="1"); setup("two.yaml", version="1"); log.info("a")'
+    (line,) = lines(run(tmp_path, code, "logging: {sample: 0}\n", "logging: {sample: 0}\n").stdout)
+    assert (line.get("model"), line.get("version")) == (None, None)
 
 
 def test_lines_go_to_files_of_each_process_where_the_spec_says_so(tmp_path: Path) -> None:

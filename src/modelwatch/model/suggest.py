@@ -52,6 +52,10 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "metrics": ("performance",),
     "sampling": ("sample",),
     "sample_rate": ("sample",),
+    "log": ("logging",),
+    "logs": ("logging",),
+    "trace": ("tracing",),
+    "traces": ("tracing",),
     "rate_limit": ("max_spans_per_second",),
     "rate_limiting": ("max_spans_per_second",),
     "ratio": ("sample", "max_ratio"),
@@ -113,9 +117,13 @@ def _plain(word: str) -> str:
     return re.sub(r"[-_ ]", "", word).casefold()
 
 
+def _by_plain(known: Iterable[str]) -> dict[str, str]:
+    return {_plain(name): name for name in sorted(known, reverse=True)}
+
+
 def close(word: str, known: Iterable[str]) -> str | None:
     """The known word that ``word`` misspells, or None."""
-    by_plain = {_plain(name): name for name in sorted(known, reverse=True)}
+    by_plain = _by_plain(known)
     exact = by_plain.get(_plain(word))
     if exact is not None:
         return exact
@@ -132,9 +140,10 @@ def _by_other_name(word: str, known: Iterable[str], names: dict[str, tuple[str, 
 
 
 def field(word: str, known: Iterable[str]) -> str | None:
-    """The field that a wrong key means, or None."""
+    """The field that a wrong key means, or None. A name that other tools use is surer than one that is only alike."""
     allowed = list(known)
-    return close(word, allowed) or _by_other_name(word, allowed, _FIELDS)
+    same = _by_plain(allowed).get(_plain(word))
+    return same or _by_other_name(word, allowed, _FIELDS) or close(word, allowed)
 
 
 def choice(word: str, known: Iterable[str]) -> str | None:

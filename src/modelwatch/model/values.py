@@ -192,6 +192,8 @@ def _twice(document: Document, violation: Violation, node: Node) -> Diagnostic:
     return document.diagnostic(codes.DUPLICATE_ITEM, span, message, "keep one of them")
 
 
+# How the description of a field says what holds without it.
+_LEFT_OUT = re.compile(r"\bLeft out, ([^.:;]+)\.(?:\s|\Z)")
 _NUMBER_BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -206,7 +208,8 @@ def _bounds(violation: Violation, node: Node) -> tuple[str, str, str]:
         if violation.schema.get("title") == "objective":
             return _objective(node.value, node.text)
         message = f"{label} must be {_NUMBER_BOUNDS[keyword]} {bound}, found {words.short(node.text)}"
-        help = _such_as(violation)
+        without = _LEFT_OUT.search(violation.schema.get("description", ""))
+        help = "; ".join(filter(None, (_such_as(violation), f"left out, {without[1]}" if without else "")))
         if violation.schema.get("title") == "ratio" and 1 < node.value <= 100:
             help = f"it is a share from 0 to 1: {node.text} % is {(node.value / 100).normalize():f}"
         return codes.OUT_OF_BOUNDS, message, help

@@ -165,7 +165,7 @@ def test_a_closed_stream_is_told_once_without_the_line(policies: Policies, capsy
     handler = JsonHandler(stream, policies)
     for _ in range(3):
         handler.handle(logging.LogRecord("x", 20, "", 0, "to ada@example.com", (), None))
-    assert capsys.readouterr().err == "modelwatch: log lines cannot be written: ValueError\n"
+    assert capsys.readouterr().err == "modelwatch: log lines are dropped while they cannot be written: ValueError\n"
 
 
 def test_every_line_has_only_fields_of_the_contract_and_of_their_types(

@@ -20,6 +20,7 @@ from modelwatch.model.checks import (
     slos,
     task,
     versions,
+    written,
 )
 from modelwatch.model.checks.folder import Folder
 from modelwatch.model.diagnostics import Diagnostic
@@ -38,7 +39,7 @@ _OF_MODEL = (
     logging.check,
 )
 _OF_STACK = (names.of_stack, receivers.check, destinations.check, versions.check, prometheus.intervals)
-_OF_FOLDER = (names.across, routes.check, serving.jobs, prometheus.retention)
+_OF_FOLDER = (names.across, routes.check, serving.jobs, written.across, prometheus.retention)
 
 
 def of_document(document: Document) -> Iterator[Diagnostic]:

@@ -18,6 +18,7 @@ def check(document: Document) -> Iterator[Diagnostic]:
         yield from _traced(document, features)
         yield from _misspelt(document, features)
     yield from _limit(document)
+    yield from _recorded(document)
     yield from _both(document)
     yield from _needed(document, features)
     for part in _FILES:
@@ -41,6 +42,13 @@ def _limit(document: Document) -> Iterator[Diagnostic]:
         help = "leave it out, or give sample the share of ordinary traces that you want"
         span = document.span("tracing", "max_spans_per_second")
         yield document.diagnostic(codes.OUT_OF_BOUNDS, span, message, help, "warning")
+
+
+def _recorded(document: Document) -> Iterator[Diagnostic]:
+    if document.number("tracing", "record") == 0:
+        message = "with record: 0 the service records no trace, errors included, but those that a caller has begun"
+        help = "leave it out, or give the share of traces that the service is to record, such as record: 0.25"
+        yield document.diagnostic(codes.OUT_OF_BOUNDS, document.span("tracing", "record"), message, help, "warning")
 
 
 def _misspelt(document: Document, features: list[str]) -> Iterator[Diagnostic]:
