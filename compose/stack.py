@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, TextIO
 
-from modelwatch.compose import chosen_ports, config, keys, runtimes, service_files
+from modelwatch.compose import chosen_ports, config, keys, runtimes, sending, service_files
 from modelwatch.compose.backend import Backend, Runtime, Setup
 from modelwatch.compose.joining import wait_joined
 from modelwatch.compose.keys import RuntimeSecrets
@@ -369,6 +369,13 @@ class _Up:
         for without in self._degraded.values():
             self._say(_unwatched(without))
         told = service_files.told(self._setup, self._name)
-        for line in (told, *runtimes.outlook(backend, self._setup), *self._secrets.notes):
+        coming = backend.parts if backend.builds else self._here(backend)
+        sends = sending.receiver(coming, self._addresses.public)
+        for line in (
+            sends.said() if sends else "",
+            told,
+            *runtimes.outlook(backend, self._setup),
+            *self._secrets.notes,
+        ):
             if line:
                 self._say(line)

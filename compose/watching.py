@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
-from modelwatch.compose import drift_state, lone_sidecar, runtimes, supervision
+from modelwatch.compose import drift_state, lone_sidecar, runtimes, sending, supervision
 from modelwatch.compose.backend import UP, Condition
 from modelwatch.compose.pages import API_ONLY, note
 from modelwatch.compose.parts import Building, Failed, PartError, PartStatus, Ready, Unavailable
@@ -100,6 +100,12 @@ def _line(part: Part, seen: _Seen) -> Line:
     )
 
 
+def _sends(lines: Sequence[Line], seen: _Seen) -> sending.Receiver | None:
+    """Where services send to, if that listens or is being built."""
+    here = [line.part for line in lines if line.state in ("ready", "starting") or (line.part in NEEDS and seen.builds)]
+    return sending.receiver(here, seen.record.public)
+
+
 def _builds(tools: Mapping[str, PartStatus], now: float) -> list[str]:
     """A line on each program that is being built or whose build failed, whether a part waits for it or not."""
     lines = []
@@ -142,6 +148,7 @@ def status(
     lines = [_line(part_named(name), seen) for name in seen.record.parts] if seen else []
     builds = _builds(tools, now) if record is None or record.runtime == "native" else []
     ready = running is not None and all(line.state == "ready" for line in lines if line.core)
+    sends = _sends(lines, seen) if seen else None
     sidecar = next((line.url for line in lines if line.part == "exporter" and line.url), None)
     said = drift_state.look(sidecar) if sidecar else alone.said if alone else drift_state.Said()
     if format == "json":
@@ -151,12 +158,15 @@ def status(
             "runtime": record.runtime if record else None,
             "parts": [{**asdict(line), "since": _iso(line.since)} for line in lines],
             "builds": builds,
+            "otlp": asdict(sends) if sends else None,
             "alone": _lone(alone) if alone else None,
             **_told(said),
         }
         out.write(json.dumps(told, indent=2) + "\n")
         return 0 if ready else 1
     _print(folder, lines, builds, out, now)
+    if sends:
+        out.write(f"{sends.said()}\n")
     if alone:
         whose = (
             f"that of another stack, of {alone.stack}," if alone.stack else "which no stack of this folder has started,"

@@ -28,6 +28,11 @@ class Found:
     drifted: bool = False
     rows: int = 1
 
+    @property
+    def batch(self) -> bool:
+        """Whether it is of requests that were answered together, also where that was one."""
+        return self.name.partition(" ")[0] == S.BATCH_SPAN
+
 
 def read(document: Any, operation: str, wanted: Mapping[str, str]) -> tuple[Found, ...]:
     """Of each trace the longest span ``operation`` that has all tags ``wanted``; what has none is left out."""

@@ -38,13 +38,23 @@ class Kind:
     title: str
     says: str
     tags: Mapping[str, str]
+    keep: str = ""
+    """What ``tracing.keep`` of a spec calls them, where such a list is as empty as all is well."""
 
 
 KINDS = (
     Kind("slowest", "Slowest", "the longest requests first", {}),
-    Kind("failed", "Failed", "requests that ended in an error, newest first", {S.OUTCOME.key: "error"}),
-    Kind("unsure", "Unsure", "answers of low confidence, newest first", {S.LOW_CONFIDENCE.key: "true"}),
-    Kind("drifted", "Drifted", "requests that the service marks as drifted, newest first", {S.DRIFTED.key: "true"}),
+    Kind("failed", "Failed", "requests that ended in an error, newest first", {S.OUTCOME.key: "error"}, "errors"),
+    Kind(
+        "unsure", "Unsure", "answers of low confidence, newest first", {S.LOW_CONFIDENCE.key: "true"}, "low_confidence"
+    ),
+    Kind(
+        "drifted",
+        "Drifted",
+        "requests that the service marks as drifted, newest first",
+        {S.DRIFTED.key: "true"},
+        "drifted",
+    ),
     Kind("latest", "Latest", "all that were kept, newest first", {}),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelwatch.dashboards.queries.common import RATE, buckets_by_le, label_values
+from modelwatch.telemetry import collector as c
 from modelwatch.telemetry import metrics as m
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry import spans
@@ -10,7 +11,9 @@ from modelwatch.telemetry.promql import rate, selector, total
 
 SPAN_MODEL = f'{spans.MODEL_NAME.label}=~"$model"'
 SPAN_STAGE = f'{spans.STAGE.label}=~"$stage"'
-SPAN_ROOT = f'{spans.STAGE.label}=""'
+# Of whole requests. Batches, and what keeps a batch later, have no stage either; a kind tells nothing, since a request
+# within another's span is internal as its stages are. A stage may be called anything.
+SPAN_REQUEST = (f'span_name=~"{spans.INFERENCE_SPAN} .+"', f'{spans.STAGE.label}=""')
 STATUS_ERROR = "STATUS_CODE_ERROR"
 
 
@@ -34,3 +37,8 @@ def span_latency(quantile: float, label: str, *raw: str) -> str:
 
 def span_buckets(*raw: str) -> str:
     return buckets_by_le(m.SPAN_DURATION, SPAN_MODEL, *raw)
+
+
+def traces_kept() -> str:
+    """Of all models: the Collector counts by policy alone."""
+    return total(rate(selector(c.DECIDED_TRACES, sampled="true"), RATE), "policy")

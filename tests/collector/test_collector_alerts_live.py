@@ -127,7 +127,8 @@ def test_every_metric_of_its_own_is_told_by_its_contract_s_name(
     address = f"http://{traced.addresses.internal['collector']}/metrics"
     waiting(lambda: c.UNQUEUED_SPANS.name in page(address), "a full queue")
     told = page(address)
-    for metric in (c.QUEUE_SIZE, c.QUEUE_CAPACITY, c.UNQUEUED_SPANS, c.REFUSED_SPANS, c.UNDECIDED_TRACES):
+    told_of = (c.QUEUE_SIZE, c.QUEUE_CAPACITY, c.UNQUEUED_SPANS, c.REFUSED_SPANS, c.UNDECIDED_TRACES, c.DECIDED_TRACES)
+    for metric in told_of:
         assert f"# TYPE {metric.name} {metric.type}\n" in told, metric.name
         line = next(line for line in told.splitlines() if line.startswith((f"{metric.name}{{", f"{metric.name} ")))
         assert all(f'{label}="' in line for label in metric.labels), line

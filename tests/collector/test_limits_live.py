@@ -19,6 +19,7 @@ from modelwatch.model.units import Duration
 from modelwatch.otel.collector import generate
 from modelwatch.otel.sampling import TailSampling
 from modelwatch.telemetry import spans as s
+from modelwatch.telemetry.collector import DECIDED_TRACES
 from tests.collector.conftest import fetch, until
 from tests.collector.telemetry import Service, attributes, kept, samples, spans
 from tests.otel import served
@@ -101,7 +102,7 @@ def test_a_limit_bounds_ordinary_traces_of_its_model_and_nothing_else(
     most = LIMIT * lasted + 2 * LIMIT
     assert 2 * len(flood) > 2 * most, "it is a flood"
     assert 0.5 * LIMIT * SECONDS <= spent <= most
-    told = samples(page, "otelcol_processor_tail_sampling_count_traces_sampled")
+    told = samples(page, DECIDED_TRACES.name)
     by_limit = {each["sampled"]: int(each[""]) for each in told if each["policy"] == f"limit-{CAPPED}"}
     # What nothing else has kept, and nothing else.
     assert by_limit["true"] == len(limited & found)

@@ -122,7 +122,7 @@ if what == "up":
 elif what == "down":
     code = stack.down(root, sys.stdout, data="--data" in sys.argv)
 elif what == "status":
-    code = stack.status(root, sys.stdout, "json")
+    code = stack.status(root, sys.stdout, "text" if "text" in sys.argv else "json")
 else:
     code = stack.logs(root, sys.argv[3:], False, sys.stdout)
 sys.exit(code)

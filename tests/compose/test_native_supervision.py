@@ -370,6 +370,7 @@ def test_status_without_a_stack_says_how_to_start_one(fake_stack):
         "runtime": None,
         "parts": [],
         "builds": [],
+        "otlp": None,
         "alone": None,
         "models": [],
         "notes": [],

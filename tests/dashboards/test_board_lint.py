@@ -177,7 +177,7 @@ def test_all_seventeen_rules_are_here_or_excluded() -> None:
 def test_the_reason_for_excluding_job_and_instance_holds(boards: dict[str, Json], label: str) -> None:
     """Every query about models is narrowed by the model variable instead."""
     about_all = {"Targets", "Targets down", "Alerts about the stack", "Lost on the way to people", "Notifications sent"}
-    about_all |= {"Spans and logs that are lost", "Queues of the Collector"}
+    about_all |= {"Spans and logs that are lost", "Queues of the Collector", "Traces kept, by policy"}
     for where, expr in targets(boards):
         if where.partition(": ")[2] not in about_all:
             assert '"$model"' in expr, where

@@ -32,6 +32,8 @@ VALUES = {
     "model": ("flight-delay",),
     "modelwatch_model_name": ("flight-delay",),
     "modelwatch_stage": ("", "predict", "preprocessing"),
+    "span_name": ("inference flight-delay", "batch flight-delay", "predict"),
+    "sampled": ("true", "false"),
     "stage": ("predict", "preprocessing"),
     "version": ("1", "2"),
     "outcome": ("success", "error", "accepted", "rejected", "sent", "dropped"),

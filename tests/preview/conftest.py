@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.testclient import TestClient
 
 from modelwatch.compose.preview.app import Settings, create_app
-from tests.preview.recorded import Handler, recorded
+from tests.preview.recorded import ANSWERED, Handler, recorded
 
 
 def board(uid: str = "one", title: str = "One", **more: Any) -> str:
@@ -267,11 +267,20 @@ def jaeger() -> Iterator[str]:
     server.shutdown()
 
 
+def lines(folder: Path) -> Path:
+    """A file of logs with a line of one trace, whose path is longer than a phone is wide."""
+    file = folder / ("stateOfTheCollector" * 3) / "logs.jsonl"
+    file.parent.mkdir()
+    line = {"traceId": ANSWERED, "timeUnixNano": "1", "severityText": "INFO", "body": {"stringValue": "answered"}}
+    file.write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [line]}]}]}) + "\n")
+    return file
+
+
 @pytest.fixture(scope="session")
 def site(prometheus: RealPrometheus, folders: Path, jaeger: str) -> Iterator[str]:
     command = [sys.executable, "-m", "modelwatch.compose.preview", "--dashboards", folders / "boards"]
     command += ["--runbooks", folders / "runbooks", "--prometheus", prometheus.url, "--listen", "127.0.0.1:0"]
-    command += ["--scrape-interval", "1s", "--traces", jaeger]
+    command += ["--scrape-interval", "1s", "--traces", jaeger, "--logs", lines(folders)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         url = process.stdout.readline().split()[2]

@@ -69,6 +69,7 @@ def test_from_a_request_to_its_batch_and_on_to_another_request(
         assert outer["y"] < inner["y"]
         batch.locator("details.span > summary").nth(1).click()
         expect(batch.get_by_text("modelwatch.stage").first).to_be_visible()
+        expect(page.get_by_text("What carries this trace's id in")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.locator(".batch").get_by_role("link", name="batch flight-delay").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("batch flight-delay")

@@ -7,14 +7,17 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import httpx2
 import pytest
 
 from modelwatch.compose.preview import jaeger, traces, upstream
+from modelwatch.model.types import Kept
 from modelwatch.otel.collector.jaeger import MAX_TRACES
+from modelwatch.telemetry import metrics as M
 from tests.preview.recorded import (
+    ANSWERED,
     BATCH,
     FAILED,
     Handler,
@@ -43,6 +46,31 @@ def test_the_failed_requests_of_a_model_are_listed_with_their_traces(open_traces
     unsure = words(open_traces().get("/traces?kind=unsure").text)
     assert "0.410" in unsure and "0.520" in unsure and "batch of 3" not in unsure
     assert "batch of 3" in words(open_traces().get("/traces?kind=latest").text)
+
+
+def test_a_batch_of_one_is_told_apart_from_a_request_of_several_rows(open_traces: Callable[..., TestClient]) -> None:
+    """In the list and on its own page; the badge says what it is and not how many there are."""
+
+    def with_rows(rows: int) -> Handler:
+        def handler(request: httpx2.Request) -> httpx2.Response:
+            answer = recorded(request)
+            found = json.loads(answer.text)
+            if request.url.path == "/api/traces":
+                for trace in found["data"]:
+                    for span in trace["spans"]:
+                        span["tags"] = [tag for tag in span["tags"] if tag["key"] != "modelwatch.batch.size"]
+                        span["tags"].append({"key": "modelwatch.batch.size", "type": "int64", "value": rows})
+            return as_jaeger(json.dumps(found), answer.status_code)
+
+        return handler
+
+    one, several = (open_traces(with_rows(rows)).get("/traces?kind=latest").text for rows in (1, 7))
+    batches = json.loads(text("found-batch"))["data"]
+    assert len(batches) == words(one).count("batch of 1") == words(several).count("batch of 7") > 0
+    assert " row" not in words(one.split("<tbody>")[1].split("</tbody>")[0])
+    assert "7 rows" in words(several)
+    page = words(open_traces().get(f"/traces/{BATCH}").text.split('<dl class="summary">')[0])
+    assert "batch of 3" in page
 
 
 def test_jaeger_is_asked_for_what_the_list_is_about(open_traces: Callable[..., TestClient]) -> None:
@@ -117,8 +145,10 @@ def test_the_log_lines_of_a_trace_stand_below_it(open_traces: Callable[..., Test
     client = open_traces(logs=file)
     page = client.get(f"/traces/{FAILED}").text
     assert '<span class="mark warn">WARN</span> <span class="log-body">no &lt;b&gt;weather</span>' in page
-    other = words(client.get(f"/traces/{BATCH}").text)
+    other = words(client.get(f"/traces/{ANSWERED}").text)
     assert f"No line in {file} carries this trace's id" in other
+    batch = words(client.get(f"/traces/{BATCH}").text)
+    assert "A batch has no line of its own" in batch and "No line in" not in batch
     assert "Log lines" not in open_traces().get(f"/traces/{FAILED}").text
 
 
@@ -202,8 +232,28 @@ def test_a_trace_that_jaeger_has_not_is_explained(open_traces: Callable[..., Tes
     """With status 404 and the reasons, of which the number is the generated config's own."""
     response = open_traces().get(f"/traces/{'0' * 31}1")
     assert response.status_code == 404
-    assert f"the newest {MAX_TRACES:,} traces in memory" in words(response.text)
-    assert "tracing.sample" in response.text
+    said = words(response.text)
+    assert f"the newest {MAX_TRACES:,} traces in memory" in said
+    for reason in (
+        "tracing.keep in the model's spec does not name",
+        "the share that tracing.sample says",
+        "no more than tracing.max_spans_per_second",
+        "wait in a queue of the service, and once that is full",
+        "The Collector was killed",
+        "its queue on disk",
+        "none across a restart",
+    ):
+        assert reason in said, reason
+    assert M.SPANS.name in said
+
+
+def test_a_list_promises_no_kind_that_the_spec_may_not_keep(open_traces: Callable[..., TestClient]) -> None:
+    """The preview knows no spec: an empty list is good only where `tracing.keep` names its kind, and says which word."""
+    page = words(open_traces().get("/traces?kind=drifted").text)
+    assert "the kinds that tracing.keep of the model's spec names" in page
+    assert "tracing.keep of the spec names drifted . Where it does not" in page
+    assert "as long as Jaeger has that; a Jaeger that was restarted has none of before" in page
+    assert {kind.keep for kind in jaeger.KINDS if kind.keep} < set(get_args(Kept))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def _run(args: argparse.Namespace, streams: Streams) -> int:
 
 COMMAND = Command(
     "status",
-    "Show each part of the stack: ready or not, since when, where, and how far the builds are; without a stack here, a "
+    "Show each part of the stack: ready or not, since when, where, and how far the builds are, and where services send their traces; without a stack here, a "
     "drift sidecar that answers at its usual address, and whose it is. Of each model: which features drift, in which "
     "window and how far, and which have too many missing, new or out-of-range values. Exit 0 when the core of the stack "
     "(or the sidecar of --exporter) is ready, 1 when it is not or does not run, 2 when the question makes no sense.",

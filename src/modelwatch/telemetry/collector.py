@@ -60,6 +60,14 @@ UNDECIDED_TRACES = _own(
     "Traces dropped before it was decided whether to keep them: too many at once.",
     cardinality="1",
 )
+DECIDED_TRACES = _own(
+    "processor_tail_sampling_count_traces_sampled",
+    "traces",
+    "Traces that a policy has decided, and whether it keeps them.",
+    "policy",
+    "sampled",
+    cardinality="2 per policy",
+)
 # What no destination will ever see.
 LOST = (
     UNSENT_SPANS,
@@ -76,5 +84,6 @@ COLLECTOR_METRICS = (
     REFUSED_SPANS,
     REFUSED_LOGS,
     UNDECIDED_TRACES,
+    DECIDED_TRACES,
     *LOST,
 )
