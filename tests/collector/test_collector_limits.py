@@ -116,7 +116,7 @@ def test_errors_slow_unsure_and_drifted_ones_are_kept_before_a_limit_is_asked(mo
 def test_the_policies_grow_with_the_models_that_have_a_limit_and_not_with_the_fleet(model: Model) -> None:
     fleet = [*[{}] * 1000, *[limited()] * 3]
     names = [policy["name"] for policy in policies(models(model, *fleet), VERSION)]
-    assert names == ["unlimited-share-0.1", "share-0.1", "limit-m1000", "limit-m1001", "limit-m1002"]
+    assert names == ["batch", "unlimited-share-0.1", "share-0.1", "limit-m1000", "limit-m1001", "limit-m1002"]
 
 
 def test_a_limit_of_a_share_of_nothing_changes_nothing(model: Model) -> None:

@@ -98,13 +98,22 @@ def test_a_disk_that_is_really_full_costs_nothing_that_was_acknowledged(  # type
         second.process.communicate()
 
 
+def _taken(path: Path) -> bool:
+    """A folder where the next snapshot would be written; not while one is."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 def test_a_disk_with_room_for_the_journal_but_for_no_snapshot_refuses_rows_in_time_and_heals(  # type: ignore[no-untyped-def]
     small_disk: Path, reference: Path, wait
 ) -> None:
     first = Process(small_disk, reference, "127.0.0.1:0", "small")
     try:
         wait(lambda: first.client.get("/readyz").status_code == 200)
-        (small_disk / f"{specs.NAME}.new").mkdir()
+        wait(lambda: _taken(small_disk / f"{specs.NAME}.new"))
         failed = 'modelwatch_exporter_state_failures_total{operation="save"}'
 
         def room() -> None:
