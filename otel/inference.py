@@ -17,7 +17,7 @@ from modelwatch.otel.ended import Done
 from modelwatch.otel.failures import exception_event
 from modelwatch.otel.fate import Fate, link
 from modelwatch.otel.naming import OTHER, is_name
-from modelwatch.otel.opened import SCOPE, OpenSpan, Trace
+from modelwatch.otel.opened import SCOPE, OpenSpan, Trace, still_open
 from modelwatch.otel.probe import Probe, RequestMeter, StageMeter, observe
 from modelwatch.telemetry import metrics as M
 from modelwatch.telemetry import spans as S
@@ -153,7 +153,8 @@ class Inference(OpenSpan):
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         end = self.end = perf_counter_ns()
         if SCOPE.get() is self:
-            SCOPE.set(self._before)
+            before = self._before
+            SCOPE.set(before if before is None else still_open(before))
         if self._meter is not None:
             self._meter.live.discard(id(self))
         trace = self.trace

@@ -79,6 +79,13 @@ SCOPE: ContextVar[OpenSpan | None] = ContextVar("modelwatch_scope", default=None
 """The innermost open inference or stage of this thread or task."""
 
 
+def still_open(span: OpenSpan | None) -> OpenSpan | None:
+    """The innermost that has not ended: of inferences that one thread opened, the first may end first."""
+    while span is not None and getattr(span, "end", False):
+        span = getattr(span, "_before", None)
+    return span
+
+
 class Trace(ABC):
     """The spans of one inference, current in the OpenTelemetry context while it runs."""
 
@@ -151,7 +158,7 @@ class Trace(ABC):
     def detach(self) -> None:
         """Make the context current that was so before; left alone where another has taken over, as in a generator."""
         if otel_context.get_current() is self._attached:
-            otel_context.attach(self._before)
+            otel_context.attach(_without_ended(self._before) if self._before else self._before)
         self._attached = self._before
 
     def close(self) -> None:
@@ -255,5 +262,21 @@ class _CurrentSpan(NonRecordingSpan):
             kept = {key: value for key, value in (attributes or {}).items() if key in S.ADDED}
             self._owner.innermost().add_event(Event(name if is_name(name) else "event", kept, timestamp))
 
+    @property
+    def ended(self) -> bool:
+        # Of a trace that is closed the root is no inference any more.
+        return bool(getattr(self._owner.root, "end", True))
+
+    @property
+    def before(self) -> Context:
+        return self._owner._before
+
     def __repr__(self) -> str:
         return f"modelwatch span of {self.get_span_context()!r}"
+
+
+def _without_ended(context: Context) -> Context:
+    """As `still_open`, of what other instrumentation sees."""
+    while isinstance(span := context.get(_SPAN_KEY), _CurrentSpan) and span.ended:
+        context = span.before
+    return context

@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 from modelwatch.otel import Inference, Watch, carried, run_in_executor, submit
+from modelwatch.otel.backlog import BACKLOG
 from modelwatch.otel.opened import SCOPE
 
 Value = Callable[..., float | None]
@@ -395,3 +396,23 @@ def test_all_of_it_works_untraced(watch: Watch, value: Value, registry: Collecto
     assert value("model_stage_duration_seconds_count", stage="predict") == 3
     assert value("model_stage_duration_seconds_count", stage="load") == 1
     assert registry.get_sample_value("modelwatch_spans_total", {"outcome": "sent"}) == 0
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_inferences_of_one_thread_may_end_in_the_order_in_which_they_began(
+    traced: Watch, spans: InMemorySpanExporter, settled: bool
+) -> None:
+    """As a loop opens and closes them that gathers requests: what comes after is part of none of them."""
+    opened = [traced.inference() for _ in range(3)]
+    for one in opened:
+        one.__enter__()
+    for one in opened:
+        one.__exit__(None, None, None)
+        if settled:
+            BACKLOG.drain()
+    assert SCOPE.get() is None and traced.current() is None
+    assert not trace.get_current_span().get_span_context().is_valid
+    with traced.inference() as after:
+        pass
+    (span,) = [found for found in spans.get_finished_spans() if found.context.span_id == after.context.span_id]
+    assert span.parent is None
