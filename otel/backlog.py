@@ -104,17 +104,16 @@ class Backlog:
             records: list[Record] = []
             while self._waiting and len(records) < _SLICE:
                 records.append(self._waiting.popleft())
-            # What is wrong with one record costs neither the others nor the thread.
             for record in records:
                 try:
                     record.emit()
-                except Exception as error:
+                except Exception as error:  # one record's fault costs neither the others nor the thread
                     self._complain("spans of a request are", error)
             linked: Linked = set()
             for record in reversed(records):
                 try:
                     record.settle(linked)
-                except Exception as error:
+                except Exception as error:  # as above; it is told, once
                     self._complain("metrics of a request are", error)
 
     def _complain(self, what: str, error: Exception) -> None:

@@ -49,7 +49,7 @@ class Noting(requests.Session):
         self.forget()
         try:
             answer = super().request(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # kept for what judges it, and raised again
             self.error = error
             raise
         self.status, self.after = answer.status_code, retry_after(answer.headers, time.time())

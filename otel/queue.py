@@ -221,7 +221,7 @@ class SpanQueue(SpanProcessor):
                     self._limit,
                 )
             return _Answer.AWAY
-        except Exception:
+        except Exception:  # an exporter of somebody else's may raise anything: its spans count as failed
             log.debug("the span exporter failed", exc_info=True)
             return _Answer.REFUSED
         finally:

@@ -83,7 +83,7 @@ class Recorder:
             root.span_id = self.span_id()
             made.attach()
             return made
-        except Exception:
+        except Exception:  # a sampler or propagator of somebody else's: the request goes on untraced
             self.complain()
             return None
 
@@ -165,7 +165,7 @@ class Recorder:
         )
         try:
             self._tracer.span_processor.on_end(readable)
-        except Exception:
+        except Exception:  # a span processor of the service's own may raise anything
             self.complain()
 
     def drop(self, spans: int) -> None:

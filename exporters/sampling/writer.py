@@ -176,5 +176,5 @@ def _safely(keeper: Keeper, work: Callable[[], None]) -> None:
         work()
     except OSError as error:
         keeper.failed(error)
-    except Exception:
+    except Exception:  # the writer outlives whatever one batch of rows brings; it is logged
         _log.exception("rows of %s", keeper.model)

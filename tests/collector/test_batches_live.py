@@ -92,7 +92,10 @@ def test_the_batch_of_every_kept_request_is_kept_and_shown_with_it(
     expected = {batch for batch, requests in kept.items() if requests or by_id(batch)}
     settings = Settings(tmp_path, "http://127.0.0.1:9", traces=f"http://{fleet.addresses.internal['jaeger']}")
     with TestClient(create_app(settings), base_url="http://localhost") as client:
-        there = lambda trace: client.get(f"/traces/{trace}").status_code == 200  # noqa: E731 - short
+
+        def there(trace: str) -> bool:
+            return client.get(f"/traces/{trace}").status_code == 200
+
         all_kept = [*expected, *(each for requests in kept.values() for each in requests)]
         waiting(lambda: all(map(there, all_kept)), "what is kept")
         assert [one.batch for one in answered if there(one.batch)] == [b for b in kept if b in expected]

@@ -62,7 +62,7 @@ class Pair:
         self.root, self.clock, self.layout = root, Clock(), LAYOUTS[0]
         self.journal: Journal | None = None
         self.endless = Endless(self.clock)
-        self.live = Monitor(self.layout, self.endless)  # type: ignore[arg-type]
+        self.live = Monitor(self.layout, self.endless)  # type: ignore[arg-type]  # a clock that a test turns
         self.start()
 
     def _journal(self, header: Header) -> Journal:
@@ -72,7 +72,7 @@ class Pair:
     def start(self) -> None:
         self.state = State(self.root)
         before = self.state.load(counts.NAME)
-        self.kept = Monitor(self.layout, self.clock, before, self._journal)  # type: ignore[arg-type]
+        self.kept = Monitor(self.layout, self.clock, before, self._journal)  # type: ignore[arg-type]  # a clock that a test turns
 
     def kill(self) -> None:
         if self.journal is not None:
@@ -111,8 +111,8 @@ class Pair:
     def switch(self, to: int) -> None:
         self.layout = LAYOUTS[to]
         found: list[Monitor] = []
-        self.live.retire(lambda tally: found.append(Monitor(self.layout, self.endless, tally)))  # type: ignore[arg-type]
-        self.kept.retire(lambda tally: found.append(Monitor(self.layout, self.clock, tally, self._journal)))  # type: ignore[arg-type]
+        self.live.retire(lambda tally: found.append(Monitor(self.layout, self.endless, tally)))  # type: ignore[arg-type]  # a clock that a test turns
+        self.kept.retire(lambda tally: found.append(Monitor(self.layout, self.clock, tally, self._journal)))  # type: ignore[arg-type]  # a clock that a test turns
         self.live, self.kept = found
         self.save()
 
