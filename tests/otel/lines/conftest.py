@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,17 +29,24 @@ def policies(monkeypatch: pytest.MonkeyPatch) -> Policies:
     return made
 
 
+@contextmanager
+def on_root(handler: logging.Handler) -> Iterator[None]:
+    """The root logger has it, and writes from INFO on."""
+    root = logging.getLogger()
+    before, root.level = root.level, logging.INFO
+    root.manager._clear_cache()  # type: ignore[attr-defined]  # levels are remembered
+    root.addHandler(handler)
+    yield
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
 @pytest.fixture
 def out(policies: Policies) -> Iterator[io.StringIO]:
     """What is written by the handler that stands on the root logger."""
     stream = io.StringIO()
-    handler, root = JsonHandler(stream, policies), logging.getLogger()
-    before, root.level = root.level, logging.INFO
-    root.manager._clear_cache()  # type: ignore[attr-defined]  # levels are remembered
-    root.addHandler(handler)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(before)
+    with on_root(JsonHandler(stream, policies)):
+        yield stream
 
 
 @pytest.fixture

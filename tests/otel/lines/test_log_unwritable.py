@@ -15,6 +15,7 @@ from modelwatch.otel.logs.files import RotatedFiles
 from modelwatch.otel.logs.formatter import Policies
 from modelwatch.otel.logs.outbox import Outbox, flush_all
 from modelwatch.otel.logs.reasons import reason
+from tests.otel.lines.conftest import on_root
 from tests.otel.lines.logged import ask, model
 
 log = logging.getLogger("flights.api")
@@ -26,13 +27,8 @@ def folder(tmp_path: Path, policies: Policies) -> Iterator[Path]:
     made = tmp_path / "logs"
     made.write_text("")
     files = RotatedFiles(made, "flights-log", file_bytes=100_000, total_bytes=1_000_000)
-    handler, root = JsonHandler(files, policies), logging.getLogger()
-    before, root.level = root.level, logging.INFO
-    root.manager._clear_cache()  # type: ignore[attr-defined]  # levels are remembered
-    root.addHandler(handler)
-    yield made
-    root.removeHandler(handler)
-    root.setLevel(before)
+    with on_root(JsonHandler(files, policies)):
+        yield made
     files.close()
 
 
