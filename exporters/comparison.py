@@ -14,11 +14,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.critical import CriticalValues
 from modelwatch.exporters.guards import Inactive, alpha, without_score
 from modelwatch.exporters.layout import ABOVE, BELOW, SUM_Z, SUM_Z2, Layout, Watched
 from modelwatch.exporters.slices import Mixture
-from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Moments, ReferenceCells
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, Histograms, Law, Moments, ReferenceCells
 
 Places = NDArray[np.int64]
 S = TypeVar("S", bound=np.generic)
@@ -71,6 +72,11 @@ class Comparison:
         return tuple(without_score(self.layout, watched) for watched in self.layout.watched)
 
     @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which of ``layout.watched`` have a score as soon as there are enough rows."""
+        return np.array([why is None for why in self.inactive], dtype=bool)
+
+    @cached_property
     def own(self) -> dict[str, Places]:
         """Places in ``layout.watched`` by the method that the spec names."""
         named = np.array([w.subject.feature.drift.method for w in self.layout.watched])
@@ -88,12 +94,15 @@ class Comparison:
         return max((len(w.bins.labels) for w in self.layout.compared), default=0)
 
     @cached_property
-    def _binned(self) -> tuple[Places, Places]:
-        """Places of the vector, and the place in the flat histograms that each counts for."""
+    def _binned(self) -> tuple[Places, Places, Places]:
+        """Places of the vector, one bin's after the other's; where each bin's begin; and its place in the flat
+        histograms."""
         every = self.layout.compared
-        places = [np.arange(w.block.start, w.block.start + w.size) for w in every]
-        bins = [w.bin_of_place + row * self._bins for row, w in enumerate(every)]
-        return _joined(places), _joined(bins)
+        places = _joined([np.arange(w.block.start, w.block.start + w.size) for w in every])
+        bins = _joined([w.bin_of_place + row * self._bins for row, w in enumerate(every)])
+        order = np.argsort(bins, kind="stable")
+        filled, begins = np.unique(bins[order], return_index=True)
+        return places[order], begins, filled
 
     @cached_property
     def _reference(self) -> Counts:
@@ -102,18 +111,31 @@ class Comparison:
     def histograms(self, total: Counts) -> Histograms:
         """Coarse bins of ``total``."""
         windows = np.atleast_2d(total)
-        places, bins = self._binned
-        rows = len(self.layout.compared)
-        size, count = rows * self._bins, len(windows)
-        at = (bins + size * np.arange(count)[:, None]).reshape(-1)
-        # Weights are float64: exact below 2**53 rows.
-        flat = np.bincount(at, weights=windows.take(places, axis=1).reshape(-1), minlength=count * size)
-        counts = flat.astype(np.int64).reshape(count * rows, self._bins)
-        reference = self._below(self._reference, count)
+        counts = self._coarse(windows).reshape(-1, self._bins)
+        law = self._law(len(windows))
         if self.mixture is None:
-            return Histograms(counts, reference)
+            return Histograms.beside(counts, law)
         mixed = [self.mixture.reference(self._sliced(window)) for window in windows]
-        return Histograms(counts, np.concatenate(mixed), reference)
+        return Histograms(counts, np.concatenate(mixed), law)
+
+    def _coarse(self, windows: Counts) -> Counts:
+        """Shape (windows, rows x bins)."""
+        places, begins, filled = self._binned
+        found = np.zeros((len(windows), len(self.layout.compared) * self._bins), dtype=np.int64)
+        if len(filled):
+            found[:, filled] = np.add.reduceat(windows.take(places, axis=1), begins, axis=1)
+        return found
+
+    def _law(self, count: int) -> Law:
+        """The reference below itself as often as there are windows."""
+        found = self._laws.get(count)
+        if found is None:
+            found = self._laws[count] = Law(self._below(self._reference, count))
+        return found
+
+    @cached_property
+    def _laws(self) -> dict[int, Law]:
+        return {}
 
     def _below(self, array: NDArray[S], count: int) -> NDArray[S]:
         """So many copies of an array, one below the other."""
@@ -158,7 +180,9 @@ class Comparison:
         """Cells of ``total`` and ``sums``."""
         windows = np.atleast_2d(total)
         places, here = self._celled
-        counts = (windows.take(places, axis=1) * here).reshape(-1, self._cells)
+        counts = windows.take(places, axis=1)
+        counts *= here
+        counts = counts.reshape(-1, self._cells)
         n = np.maximum(counts.sum(axis=1), 1)
         below, above = (self._summed(sums, place) / n for place in (BELOW, ABOVE))
         return Cells(counts, below, above, self._cell_references(len(windows)))
@@ -233,7 +257,7 @@ class Comparison:
 
     def by_bin(self, total: Counts) -> Counts:
         """Counts by bin of all of ``layout.compared``, one after the other."""
-        return self.histograms(total).counts[self._filled]
+        return np.asarray(self._coarse(total[None])[0, self._filled.reshape(-1)])
 
     def expected(self, total: Counts) -> Floats:
         """What ``by_bin`` would be, were the rows as in their parts of the reference; empty where it has none."""
@@ -245,10 +269,26 @@ class Comparison:
         return np.array(found, dtype=bool).reshape(len(found), self._bins)
 
     @cached_property
-    def numeric_rows(self) -> Places:
-        """Where the rows of ``numeric`` stand among those of ``layout.compared``."""
-        where = {w.name: row for row, w in enumerate(self.layout.compared)}
-        return np.array([where[w.name] for w in self.numeric], dtype=np.int64)
+    def new(self) -> tuple[Places, Places]:
+        """Which of ``layout.watched`` know all categories of the reference, and where values of other ones stand."""
+        found = [
+            (place, w.block.start + w.bins.new)
+            for place, w in enumerate(self.layout.watched)
+            if isinstance(w.bins, CategoricalBins) and w.bins.complete
+        ]
+        places, where = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        return places, where
+
+    @cached_property
+    def compared_places(self) -> Places:
+        """Where those of ``layout.compared`` stand in ``layout.watched``."""
+        return np.flatnonzero(self.compared)
+
+    @cached_property
+    def numeric_places(self) -> Places:
+        """Where those of ``numeric`` stand in ``layout.watched``."""
+        numeric = {w.name for w in self.numeric}
+        return np.array([place for place, w in enumerate(self.layout.watched) if w.name in numeric], dtype=np.int64)
 
 
 def _joined(arrays: Sequence[Places]) -> Places:

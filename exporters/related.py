@@ -12,7 +12,6 @@ from modelwatch.exporters.relations import Relations
 from modelwatch.exporters.statistics.correlation import correlation_change
 from modelwatch.exporters.statistics.method import Floats
 from modelwatch.exporters.statistics.reconstruction import error_ratio
-from modelwatch.exporters.vectors import Vectors
 
 # Changed pairs that are told: a broken feature changes all of its pairs, and the worst few show which it is.
 MOST_CHANGES = 5
@@ -33,26 +32,31 @@ class Related:
 NOTHING = Related((), np.nan)
 
 
-def judge_relations(layout: Layout, total: Vectors, alpha: float, min_samples: int) -> Related:
-    """What the vectors of a window say. Below ``min_samples`` rows without a missing value, nothing."""
+def judge_relations(layout: Layout, sums: Floats, alpha: float, min_samples: int) -> list[Related]:
+    """What windows of such sums say, shape (windows, layout.float_width).
+
+    Below ``min_samples`` rows without a missing value, nothing.
+    """
     relations = layout.relations
     if relations is None:
-        return NOTHING
+        return [NOTHING] * len(sums)
     block = relations.block
-    sums = total.sums[block.float_start : block.float_start + block.float_width]
-    rows, now = relations.correlated(sums)
-    if rows < min_samples:
-        return NOTHING
-    _, error, _ = relations.reconstruction(sums)
+    own = sums[:, block.float_start : block.float_start + block.float_width]
+    now = relations.correlated(own)
+    large = np.any(np.abs(now - relations.reference) > LEAST_CHANGE, axis=1).tolist()
     usual = relations.basis.residual.mean if relations.basis and relations.basis.residual else 0.0
-    return Related(tuple(_changes(relations, rows, now, alpha)), error_ratio(error * rows, int(rows), usual))
+    found = []
+    for i, one in enumerate(own):
+        rows = float(one[0])
+        changes = _changes(relations, rows, relations.matrix(now[i]), alpha) if large[i] else ()
+        told = Related(tuple(changes), error_ratio(relations.error(one) * rows, int(rows), usual))
+        found.append(told if rows >= min_samples else NOTHING)
+    return found
 
 
 def _changes(relations: Relations, rows: float, now: Floats, alpha: float) -> Iterator[tuple[str, str, float]]:
     change = now - relations.correlations
     large = np.abs(change) > LEAST_CHANGE
-    if not large.any():
-        return
     size = relations.size
     n, m = (np.full((size, size), count, dtype=np.int64) for count in (rows, relations.rows))
     moved = correlation_change(now, n, relations.correlations, m)

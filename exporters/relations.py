@@ -84,24 +84,43 @@ class Relations:
             out[-3:] = (error.sum(), error @ error, np.count_nonzero(error > self._far))
         return out
 
-    def correlated(self, sums: Floats) -> tuple[float, Floats]:
-        """Rows, and the correlations of the window, shape (k, k); NaN where a feature did not vary."""
-        n, k = float(sums[0]), self.size
-        matrix = np.zeros((k, k))
-        if not n:
-            return n, np.full((k, k), np.nan)
-        matrix[self.pairs] = sums[1 + k : -3] / n
-        mean = sums[1 : 1 + k] / n
-        matrix = matrix + np.triu(matrix, 1).T - np.outer(mean, mean)
-        spread = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        # What is left of a constant feature is rounding.
-        spread[spread < 1e-9 * np.maximum(1.0, np.abs(mean))] = np.nan
-        return n, np.clip(matrix / np.outer(spread, spread), -1.0, 1.0)
+    def correlated(self, sums: Floats) -> Floats:
+        """The correlations of windows of such sums, shape (windows, float_width), at ``pairs``: (windows, pairs).
 
-    def reconstruction(self, sums: Floats) -> tuple[float, float, float]:
-        """Rows, mean squared error of reconstruction, and share of rows beyond the reference's 99th percentile."""
+        NaN where a feature did not vary.
+        """
+        k, (one, other) = self.size, self.pairs
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means = sums[:, :-3] / sums[:, :1]
+            mean = means[:, 1 : 1 + k]
+            covariance = means[:, 1 + k :] - mean.take(one, axis=1) * mean.take(other, axis=1)
+            spread = np.sqrt(np.maximum(covariance.take(self._own, axis=1), 0.0))
+            # What is left of a constant feature is rounding.
+            spread[spread < 1e-9 * np.maximum(1.0, np.abs(mean))] = np.nan
+            found = covariance / (spread.take(one, axis=1) * spread.take(other, axis=1))
+        return np.asarray(np.clip(found, -1.0, 1.0))
+
+    @cached_property
+    def _own(self) -> NDArray[np.int64]:
+        """Where a feature is paired with itself."""
+        one, other = self.pairs
+        return np.flatnonzero(one == other)
+
+    @cached_property
+    def reference(self) -> Floats:
+        """The reference's correlations at ``pairs``."""
+        return np.asarray(self.correlations[self.pairs])
+
+    def matrix(self, at_pairs: Floats) -> Floats:
+        """From shape (pairs,) to (k, k)."""
+        found, (one, other) = np.empty((self.size, self.size)), self.pairs
+        found[one, other] = found[other, one] = at_pairs
+        return found
+
+    def error(self, sums: Floats) -> float:
+        """Mean squared error of reconstruction, from sums of shape (float_width,); NaN without rows or a basis."""
         n = float(sums[0])
-        return (n, float(sums[-3] / n), float(sums[-1] / n)) if n and self.basis is not None else (n, np.nan, np.nan)
+        return float(sums[-3] / n) if n and self.basis is not None else np.nan
 
 
 def relations(profile: Profile, watched: tuple[Watched, ...], start: int, float_start: int) -> Relations | None:

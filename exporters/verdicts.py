@@ -15,10 +15,9 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.bins import CategoricalBins
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.guards import WARMING, Inactive
-from modelwatch.exporters.layout import Layout, Watched
+from modelwatch.exporters.layout import Layout
 from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
 from modelwatch.exporters.statistics import OF_CELLS, OF_HISTOGRAMS, OF_MOMENTS, TESTS, detection
@@ -74,20 +73,22 @@ def judge(
     missing, outside, wrong = (counts[:, comparison.places(which)] for which in ("missing", "outside", "mismatched"))
     here = rows - missing
     inactive = [_inactive(comparison, each, warm) for each in rows]
-    active = np.array([[why is None for why in each] for each in inactive])
+    active = comparison.scored & (rows >= least) & warm
     tell = _Teller(active, np.maximum(rows, least), rate)
     drifted = np.full((count, len(watched)), np.nan)
-    effective = drifted.copy()
+    effective, sums = drifted, np.array([total.sums for total in totals])
     if warm and layout.compared and layout.unlike is None:
-        comparable = comparison.compared
-        histograms = _distributions(comparison, tell, counts, np.array([total.sums for total in totals]))
+        every = tell.part(comparison.compared_places)
+        histograms = _distributions(comparison, tell, every, counts, sums)
         if comparison.mixture is not None:
-            effective[:, comparable] = histograms.m.reshape(count, -1)
-        drifted[:, comparable] = (_drifted(comparison, tell, histograms) & active)[:, comparable]
+            effective = every.spread(histograms.m)
+        found = _drifted(comparison, tell, every, histograms) & active
+        drifted = np.where(comparison.compared, found, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         missing_ratio = np.where(comparison.features, missing / rows, np.nan)
         outside_ratio = np.where(comparison.bounded, outside / here, np.nan)
-        new, mismatched = _new(watched, counts) / here, wrong / (rows + wrong)
+        new, mismatched = _new(comparison, counts) / here, wrong / (rows + wrong)
+    relations = judge_relations(layout, sums, rate, least)
     return [
         Judgement(
             layout=layout,
@@ -104,44 +105,61 @@ def judge(
             new=new[i],
             mismatched=mismatched[i],
             answers=judge_answers(layout, total, rate, least),
-            relations=judge_relations(layout, total, rate, least),
+            relations=relations[i],
             effective=effective[i],
         )
         for i, (window, total) in enumerate(zip(windows, totals, strict=True))
     ]
 
 
-def _distributions(comparison: Comparison, tell: _Teller, counts: Counts, sums: Floats) -> Histograms:
+def _distributions(comparison: Comparison, tell: _Teller, every: _Part, counts: Counts, sums: Floats) -> Histograms:
     """Have every method told, and give the histograms."""
-    every = np.flatnonzero(comparison.compared)
-    numeric = every[comparison.numeric_rows]
     histograms = comparison.histograms(counts)
     tell.methods(OF_HISTOGRAMS, histograms, every)
     # A mixture of parts of the reference is one of bins only.
-    if len(numeric) and comparison.mixture is None:
-        cells = comparison.cells(counts, sums)
+    if comparison.numeric and comparison.mixture is None:
+        numeric, cells = tell.part(comparison.numeric_places), comparison.cells(counts, sums)
         tell.methods(OF_CELLS, cells, numeric)
         tell.methods(OF_MOMENTS, comparison.moments(cells, sums), numeric)
     return histograms
 
 
-def _drifted(comparison: Comparison, tell: _Teller, histograms: Histograms) -> NDArray[np.bool_]:
-    every = np.flatnonzero(comparison.compared)
-    ratio = tell.spread(every, _GUARD.score(histograms))
-    most = tell.spread(every, _GUARD.critical_value(histograms, tell.waited[:, every].reshape(-1), tell.alpha))
-    score, bar = np.full(ratio.shape, np.nan), np.full(ratio.shape, np.nan)
+def _drifted(comparison: Comparison, tell: _Teller, every: _Part, histograms: Histograms) -> NDArray[np.bool_]:
+    ratio, most = every.spread(
+        np.array([_GUARD.score(histograms), _GUARD.critical_value(histograms, every.waited, tell.alpha)])
+    )
+    score, bar = np.full((2, *ratio.shape), np.nan)
     for method, places in comparison.own.items():
         score[:, places], bar[:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
     return detection.drifted(score, comparison.warnings, bar, ratio, most)
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
-    """Writes what methods say into arrays over all distributions, shape (windows, distributions).
+class _Part:
+    """Some of ``every`` distribution, at ``places``: those of the first window, then those of the second, and so on.
 
-    With too few rows, ``waited`` are those that the critical value is told for: the one that the score will have to
-    pass as soon as there are enough.
+    ``active`` have a score. With too few rows, ``waited`` are those that the critical value is told for: the one that
+    the score will have to pass as soon as there are enough.
     """
+
+    places: Places
+    every: int
+    active: NDArray[np.bool_]
+    waited: Counts
+
+    def spread(self, values: Floats | Counts) -> Floats:
+        """From shape (..., these) to (..., windows, all distributions), NaN elsewhere."""
+        here = values.reshape(*values.shape[:-1], -1, len(self.places))
+        if len(self.places) == self.every:
+            return here.astype(np.float64, copy=False)
+        found = np.full((*here.shape[:-1], self.every), np.nan)
+        found[..., self.places] = here
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Keeps what methods say in arrays over all distributions, shape (windows, distributions)."""
 
     active: NDArray[np.bool_]
     waited: Counts
@@ -150,26 +168,33 @@ class _Teller:
     critical: dict[str, Floats] = field(default_factory=dict)
     p_values: dict[str, Floats] = field(default_factory=dict)
 
-    def methods(self, methods: Mapping[str, Method[D]], data: D, places: Places) -> None:
-        """``places`` are the distributions that the rows of ``data`` are of."""
+    def part(self, places: Places) -> _Part:
         active, waited = self.active[:, places].reshape(-1), self.waited[:, places].reshape(-1)
-        for name, method in methods.items():
-            self.scores[name] = self.spread(places, np.where(active, method.score(data), np.nan))
-            self.critical[name] = self.spread(places, method.critical_value(data, waited, self.alpha))
-            if name in TESTS:
-                test = cast("WithPValue[D]", method)
-                self.p_values[name] = self.spread(places, np.where(active, test.p_value(data), np.nan))
+        return _Part(places, self.active.shape[1], active, waited)
 
-    def spread(self, places: Places, values: Floats) -> Floats:
-        found = np.full(self.active.shape, np.nan)
-        found[:, places] = values.reshape(len(found), -1)
-        return found
+    def methods(self, methods: Mapping[str, Method[D]], data: D, part: _Part) -> None:
+        """Have them tell of ``data``, whose rows are the distributions of ``part``."""
+        tests = {name: cast("WithPValue[D]", method) for name, method in methods.items() if name in TESTS}
+        scores: list[Floats] = [method.score(data) for method in methods.values()]
+        p_values: list[Floats] = [test.p_value(data) for test in tests.values()]
+        critical: list[Floats] = [method.critical_value(data, part.waited, self.alpha) for method in methods.values()]
+        # All at once: it is calls that cost, and not the few numbers.
+        said = np.concatenate([*scores, *p_values, *critical]).reshape(-1, len(part.active))
+        if not part.active.all():
+            said[: len(methods) + len(tests), ~part.active] = np.nan
+        told = list(part.spread(said))
+        tested = len(methods) + len(tests)
+        self.scores.update(zip(methods, told, strict=False))
+        self.p_values.update(zip(tests, told[len(methods) :], strict=False))
+        self.critical.update(zip(methods, told[tested:], strict=True))
 
 
 def _inactive(comparison: Comparison, rows: Counts, warm: bool) -> tuple[Inactive | None, ...]:
     """Of each of ``layout.watched``, of which the window holds so many rows."""
     layout = comparison.layout
     needed = layout.model.drift.min_samples
+    if warm and (rows >= needed).all():
+        return comparison.inactive
     enough = None if warm else WARMING
     return tuple(
         found or (enough if n >= needed else Inactive("few_samples", f"needs {needed} rows, has {n}"))
@@ -177,10 +202,9 @@ def _inactive(comparison: Comparison, rows: Counts, warm: bool) -> tuple[Inactiv
     )
 
 
-def _new(watched: tuple[Watched, ...], counts: Counts) -> Floats:
+def _new(comparison: Comparison, counts: Counts) -> Floats:
     """Values of categories that the reference never had; NaN where that cannot be known."""
-    found = np.full((len(counts), len(watched)), np.nan)
-    for place, one in enumerate(watched):
-        if isinstance(one.bins, CategoricalBins) and one.bins.complete:
-            found[:, place] = counts[:, one.block.start + one.bins.new]
+    found = np.full((len(counts), len(comparison.layout.watched)), np.nan)
+    places, where = comparison.new
+    found[:, places] = counts[:, where]
     return found

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import compress, pairwise
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from modelwatch.telemetry.metrics import CONTRACT, Emitter, Metric, MetricType
+from modelwatch.telemetry.metrics import CONTRACT, Emitter, Metric
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+_ESCAPES = {**_HELP_ESCAPES, ord('"'): r"\""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Series:
     @classmethod
     def of(cls, metric: Metric, labels: Iterable[Sequence[str]]) -> Series:
         """One series for each tuple of label values, in the order of ``metric.labels``."""
-        return cls(metric, tuple(start(metric, values) for values in labels))
+        return cls(metric, tuple(start(metric.name, metric.labels, values) for values in labels))
 
 
 class Block:
@@ -86,30 +87,33 @@ def _texts(values: NDArray[np.float64]) -> list[str]:
     return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode().split(",")
 
 
-def start(metric: Metric, values: Sequence[str]) -> str:
+def start(name: str, labels: Sequence[str], values: Sequence[str]) -> str:
     """A line up to its value. Raises ValueError when there are not as many values as labels."""
     # Sorted, as the client library writes them: people search for lines.
-    pairs = sorted(zip(metric.labels, values, strict=True))
-    body = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
-    return f"{metric.name}{{{body}}} " if body else f"{metric.name} "
+    pairs = sorted(zip(labels, values, strict=True))
+    body = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
+    return f"{name}{{{body}}} " if body else f"{name} "
 
 
-# Of single numbers, which are the same ones at every scrape.
-_starts: dict[tuple[str, tuple[str, ...]], str] = {}
-_MOST_STARTS = 10_000
+@lru_cache(maxsize=10_000)
+def single(name: str, labels: tuple[str, ...], values: tuple[str, ...]) -> str:
+    """``start`` of a single number, which is the same one at every scrape."""
+    return start(name, labels, values)
+
+
+@lru_cache(maxsize=1000)
+def head(name: str, kind: str, help: str, openmetrics: bool) -> str:
+    """What stands above the lines of a metric, a counter with its ``_total`` or without."""
+    if kind == "counter":
+        # OpenMetrics alone names its family without the suffix that its lines have.
+        name = name.removesuffix("_total") + ("" if openmetrics else "_total")
+    return f"# HELP {name} {help.translate(_HELP_ESCAPES)}\n# TYPE {name} {kind}"
 
 
 @cache
 def _heads(openmetrics: bool) -> tuple[tuple[str, str], ...]:
     """Each metric of the contract with what stands above its lines."""
-    found = []
-    for metric in CONTRACT:
-        # OpenMetrics names a counter's family without its suffix.
-        counter = openmetrics and metric.type is MetricType.COUNTER
-        family = metric.name.removesuffix("_total") if counter else metric.name
-        help_ = metric.help.replace("\\", r"\\").replace("\n", r"\n")
-        found.append((metric.name, f"# HELP {family} {help_}\n# TYPE {family} {metric.type.value}"))
-    return tuple(found)
+    return tuple((metric.name, head(metric.name, metric.type.value, metric.help, openmetrics)) for metric in CONTRACT)
 
 
 class Page:
@@ -127,13 +131,7 @@ class Page:
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add a single number."""
-        key = metric.name, labels
-        begun = _starts.get(key)
-        if begun is None:
-            if len(_starts) > _MOST_STARTS:
-                _starts.clear()
-            begun = _starts[key] = start(metric, labels)
-        self._lines[metric.name].append(begun + repr(float(value)))
+        self._lines[metric.name].append(single(metric.name, metric.labels, labels) + repr(float(value)))
 
     def take(self, other: Page) -> None:
         """Add all lines of another page."""
@@ -141,12 +139,14 @@ class Page:
             if lines:
                 self._lines[name] += lines
 
-    def text(self, openmetrics: bool = False) -> str:
-        """The page. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""
+    def text(self, openmetrics: bool = False, more: Iterable[str] = ()) -> str:
+        """The page, and ``more`` lines. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""
         parts: list[str] = []
         for name, head in _heads(openmetrics):
             lines = self._lines.get(name)
             if lines is not None:
                 parts.append(head)
                 parts += lines
-        return "\n".join(parts) + "\n"
+        parts += more
+        parts.append("")
+        return "\n".join(parts)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-
 from modelwatch.exporters.exposition.page import OPENMETRICS, TEXT, Page
+from modelwatch.exporters.exposition.process import Process
 from modelwatch.exporters.exposition.sheet import Sheet
 from modelwatch.exporters.layout import Layout
 from modelwatch.exporters.refusals import NO_MODEL
@@ -24,16 +21,14 @@ class Scrape:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._sheets: dict[str, tuple[Layout, Sheet]] = {}
-        self._process = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._process)
+        self._process = Process()
 
     def answer(self, openmetrics: bool) -> tuple[bytes, str]:
         """The body and its content type."""
-        text = self.page().text(openmetrics).encode()
+        more = self._process.lines(openmetrics)
         if openmetrics:
-            return text + generate_openmetrics(self._process), OPENMETRICS  # type: ignore[no-untyped-call]  # the library's
-        return text + generate_latest(self._process), TEXT
+            more.append("# EOF")
+        return self.page().text(openmetrics, more).encode(), OPENMETRICS if openmetrics else TEXT
 
     def page(self) -> Page:
         page = Page()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Sheet:
         layout = comparison.layout
         self._name = layout.model.name
         features = [w.name for w in layout.watched]
-        self._windows = [_Window(self._name, features, window) for window in layout.windows]
+        self._judged = _Judged(self._name, features, layout.windows)
         compared = layout.compared
         bins = [(self._name, w.name, label) for w in compared for label in w.bins.labels]
         expected = bins if layout.slices is not None else []
@@ -59,8 +60,7 @@ class Sheet:
             page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
         self._counts(page, tally.counters)
         page.take(self._settings())
-        for window, judgement in zip(self._windows, judgements, strict=True):
-            window.fill(page, judgement)
+        self._judged.fill(page, judgements)
 
     def _counts(self, page: Page, counters: Counts) -> None:
         comparison = self._comparison
@@ -98,60 +98,76 @@ class Sheet:
         return page
 
 
-class _Window:
-    """The series of one window."""
+class _Judged:
+    """The series of all windows."""
 
-    def __init__(self, model: str, features: Sequence[str], window: Duration) -> None:
-        self._model, self._window, self._features = model, window.text, features
-
-        self._filled: tuple[Judgement | None, Page] = (None, Page())
+    def __init__(self, model: str, features: Sequence[str], windows: Sequence[Duration]) -> None:
+        self._model, self._features = model, features
+        texts = [window.text for window in windows]
+        self._filled: tuple[tuple[Judgement, ...], Page] = ((), Page())
 
         def each(metric: m.Metric) -> Series:
-            return Series.of(metric, [(model, feature, window.text) for feature in features])
+            return Series.of(metric, [(model, feature, text) for text in texts for feature in features])
 
         def by_method(metric: m.Metric, method: str) -> Series:
-            return Series.of(metric, [(model, feature, method, window.text) for feature in features])
+            return Series.of(metric, [(model, feature, method, text) for text in texts for feature in features])
 
-        by_feature = [m.DRIFT_SAMPLES, m.DRIFT_DETECTED, m.REFERENCE_EFFECTIVE_ROWS, m.FEATURE_MISSING]
-        by_feature += [m.FEATURE_OUT_OF_RANGE, m.FEATURE_NEW_CATEGORY, m.FEATURE_MISMATCHED_RATIO]
         self._block = Block(
             [
-                *map(each, by_feature),
+                *map(each, _BY_FEATURE),
                 *(by_method(m.DRIFT_SCORE, name) for name in METHODS),
                 *(by_method(m.DRIFT_CRITICAL_VALUE, name) for name in METHODS),
-                *(by_method(m.DRIFT_P_VALUE, name) for name in TESTS),
+                *(by_method(m.DRIFT_P_VALUE, name) for name in METHODS if name in TESTS),
             ]
         )
         self._none = np.full(len(features), np.nan)
 
-    def fill(self, page: Page, found: Judgement) -> None:
-        """Add the lines of ``found``; those of the last one are kept for when it comes again."""
+    def fill(self, page: Page, judgements: Sequence[Judgement]) -> None:
+        """Add the lines of ``judgements``, one for each window; those of the last ones are kept for when they come
+        again."""
         known, lines = self._filled
-        if known is not found:
+        if len(known) != len(judgements) or any(one is not other for one, other in zip(known, judgements, strict=True)):
             lines = Page()
-            self._fill(lines, found)
-            self._filled = found, lines
+            self._fill(lines, judgements)
+            self._filled = tuple(judgements), lines
         page.take(lines)
 
-    def _fill(self, page: Page, found: Judgement) -> None:
-        values: list[Counts | Floats] = [found.samples, found.drifted, found.effective, found.missing]
-        values += [found.outside, found.new, found.mismatched]
-        values += [found.scores.get(name, self._none) for name in METHODS]
-        values += [found.critical.get(name, self._none) for name in METHODS]
-        values += [found.p_values.get(name, self._none) for name in TESTS]
+    def _fill(self, page: Page, judgements: Sequence[Judgement]) -> None:
+        none = self._none
+        values: list[Counts | Floats] = [of(found) for of in _BY_FEATURE.values() for found in judgements]
+        values += [found.scores.get(name, none) for name in METHODS for found in judgements]
+        values += [found.critical.get(name, none) for name in METHODS for found in judgements]
+        values += [found.p_values.get(name, none) for name in METHODS if name in TESTS for found in judgements]
         page.block(self._block, *values)
+        for found in judgements:
+            self._alone(page, found, found.window.text)
+
+    def _alone(self, page: Page, found: Judgement, window: str) -> None:
+        """What a window has few numbers of."""
         for feature, why in zip(self._features, found.inactive, strict=True):
             if why is not None:
-                page.add(m.DRIFT_INACTIVE, 1, self._model, feature, self._window, why.reason)
+                page.add(m.DRIFT_INACTIVE, 1, self._model, feature, window, why.reason)
         for metric, value in (
             (m.LOW_CONFIDENCE, found.answers.unsure),
             (m.CONSTANT_OUTPUT, found.answers.constant),
             (m.RECONSTRUCTION_ERROR, found.relations.reconstruction),
         ):
             if not np.isnan(value):
-                page.add(metric, value, self._model, self._window)
+                page.add(metric, value, self._model, window)
         for feature, other, change in found.relations.changes:
-            page.add(m.CORRELATION_CHANGE, change, self._model, feature, other, self._window)
+            page.add(m.CORRELATION_CHANGE, change, self._model, feature, other, window)
+
+
+# What a judgement has a number of for each feature.
+_BY_FEATURE: Mapping[m.Metric, Callable[[Judgement], Counts | Floats]] = {
+    m.DRIFT_SAMPLES: attrgetter("samples"),
+    m.DRIFT_DETECTED: attrgetter("drifted"),
+    m.REFERENCE_EFFECTIVE_ROWS: attrgetter("effective"),
+    m.FEATURE_MISSING: attrgetter("missing"),
+    m.FEATURE_OUT_OF_RANGE: attrgetter("outside"),
+    m.FEATURE_NEW_CATEGORY: attrgetter("new"),
+    m.FEATURE_MISMATCHED_RATIO: attrgetter("mismatched"),
+}
 
 
 def _reference_shares(watched: Watched) -> Floats:

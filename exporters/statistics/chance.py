@@ -22,9 +22,10 @@ import numpy as np
 from modelwatch.exporters.statistics.distributions import normal
 from modelwatch.exporters.statistics.distributions.gamma import log_gamma
 from modelwatch.exporters.statistics.method import Counts, Floats
+from modelwatch.exporters.statistics.sides import Sides
 
-# (c, r, n, m) -> contribution of a bin to the sum; arrays that broadcast.
-Terms = Callable[[Floats, Floats, Floats, Floats], Floats]
+# What bins contribute to the sum.
+Terms = Callable[[Sides], Floats]
 
 # Counts looked at in a bin.
 NODES = 72
@@ -102,7 +103,7 @@ def quantiles(law: Null, terms: Terms, alpha: float) -> Floats:
 
     Looks for the tilt whose mean has this probability: doublings, then the Illinois rule between bounds.
     """
-    f = np.where(np.isfinite(law.log_probability), terms(law.c, law.r, law.n, law.m), 0.0)
+    f = np.where(np.isfinite(law.log_probability), terms(Sides.of(law.c, law.r, law.n, law.m)), 0.0)
     nothing = np.zeros(len(f))
     untilted = at = _tilted(law, f, nothing, nothing)
     target = math.log(alpha * CAUTION)

@@ -17,6 +17,7 @@ import numpy as np
 
 from modelwatch.exporters.statistics.distributions import chi_squared
 from modelwatch.exporters.statistics.method import Floats, Histograms
+from modelwatch.exporters.statistics.sides import Sides
 from modelwatch.exporters.statistics.sums import SumOverBins
 
 
@@ -28,16 +29,16 @@ class ChiSquared(SumOverBins):
     unseen = False
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        pooled = np.where(c + r > 0, (c + r) / (n + m), 1.0)
-        return (c / n - r / m) ** 2 / (pooled * (1 / n + 1 / m))
+    def term(sides: Sides) -> Floats:
+        window, reference = sides.window, sides.reference
+        return (window.share - reference.share) ** 2 / (sides.pooled * (1 / window.rows + 1 / reference.rows))
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:
         return np.where(np.isfinite(inverse), 1.0, np.nan)
 
     def p_value(self, data: Histograms) -> Floats:
-        degrees = np.count_nonzero(data.counts + data.reference, axis=1) - 1
+        degrees = np.count_nonzero(data.sides.filled, axis=1) - 1
         score = self.score(data)
         # One bin alone is equal on both sides: nothing speaks against it.
         return np.where(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.statistics.likelihood_ratio import LikelihoodRatio
-from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, Method
+from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, Law, Method
 
 _GUARD = LikelihoodRatio()
 
@@ -64,9 +64,9 @@ def _critical(method: Method[Histograms], windows: Histograms, alpha: float) -> 
 
 def _windows(counts: Counts, reference: Counts, parts: Floats | None) -> Histograms:
     whole = np.broadcast_to(reference, counts.shape)
-    return Histograms(counts, whole) if parts is None else Histograms(counts, parts, whole)
+    return Histograms(counts, whole) if parts is None else Histograms(counts, parts, Law(whole))
 
 
 def _some(windows: Histograms, chosen: NDArray[np.int64]) -> Histograms:
-    law = None if windows.law is None else windows.law[chosen]
+    law = None if windows.law is None else Law(windows.law.counts[chosen])
     return Histograms(windows.counts[chosen], windows.reference[chosen], law)

@@ -17,6 +17,7 @@ from modelwatch.exporters.statistics.chance import Terms
 from modelwatch.exporters.statistics.distributions.chi_squared import quantile as chi_squared
 from modelwatch.exporters.statistics.distributions.gamma import log_gamma
 from modelwatch.exporters.statistics.method import Counts, Floats
+from modelwatch.exporters.statistics.sides import Sides
 
 DRAWS = 4_000
 # The rate aimed at, as a share of the one asked for: what the draws' own error takes.
@@ -30,7 +31,7 @@ def quantile(reference: Counts, n: int, terms: Terms, alpha: float, unseen: bool
     if unseen:
         r = np.append(r, 0.0)
     c, log_weight = _drawn((r + 0.5).tobytes(), n, alpha)
-    value = terms(c, r, np.array(n, dtype=np.float64), r.sum(keepdims=True)).sum(axis=1)
+    value = terms(Sides.of(c, r, np.array(n, dtype=np.float64), r.sum(keepdims=True))).sum(axis=1)
     order = np.argsort(-value)
     beyond = np.cumsum(np.exp(log_weight[order])) / len(value)
     place = min(int(np.searchsorted(beyond, alpha * CAUTION)), len(value) - 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.method import Floats
+from modelwatch.exporters.statistics.sides import Sides
 from modelwatch.exporters.statistics.sums import SumOverBins
 
 
@@ -23,8 +24,8 @@ class Hellinger(SumOverBins):
     unit = ""
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        return (np.sqrt(c / n) - np.sqrt(r / m)) ** 2 / 2
+    def term(sides: Sides) -> Floats:
+        return (sides.window.root - sides.reference.root) ** 2 / 2
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:

@@ -16,7 +16,8 @@ import math
 import numpy as np
 
 from modelwatch.exporters.statistics.method import Floats
-from modelwatch.exporters.statistics.sums import SumOverBins, times_log
+from modelwatch.exporters.statistics.sides import Sides, times_log
+from modelwatch.exporters.statistics.sums import SumOverBins
 
 
 class JensenShannon(SumOverBins):
@@ -26,9 +27,9 @@ class JensenShannon(SumOverBins):
     unit = ""
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        q, p = c / n, r / m
-        middle = np.where(p + q > 0, (p + q) / 2, 1.0)
+    def term(sides: Sides) -> Floats:
+        q, p = sides.window.share, sides.reference.share
+        middle = np.where(sides.filled, (p + q) / 2, 1.0)
         return (times_log(p, p / middle) + times_log(q, q / middle)) / (2 * math.log(2))
 
     @staticmethod

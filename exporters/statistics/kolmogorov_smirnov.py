@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.distributions import kolmogorov
-from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_rows, once
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_of, once
 
 
 class KolmogorovSmirnov:
@@ -29,13 +29,12 @@ class KolmogorovSmirnov:
         return _largest(data)
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:
-        return kolmogorov.quantile(alpha) * np.sqrt(inverse_rows(n, data.m))
+        return kolmogorov.quantile(alpha) * np.sqrt(inverse_of(data, n))
 
     def p_value(self, data: Cells) -> Floats:
-        return kolmogorov.survival(self.score(data) / np.sqrt(inverse_rows(data.n, data.m)))
+        return kolmogorov.survival(self.score(data) / np.sqrt(inverse_of(data, data.n)))
 
 
 @once
 def _largest(data: Cells) -> Floats:
-    found: Floats = np.maximum(data.gap.max(axis=1), -data.gap.min(axis=1))
-    return found
+    return np.asarray(data.distance.max(axis=1))

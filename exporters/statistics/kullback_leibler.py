@@ -13,10 +13,9 @@ Where bins expect many rows, 2 KL / (1/n + 1/m) is chi-squared without drift.
 
 from __future__ import annotations
 
-import numpy as np
-
 from modelwatch.exporters.statistics.method import Floats
-from modelwatch.exporters.statistics.sums import SumOverBins, floored, times_log
+from modelwatch.exporters.statistics.sides import Sides, times_log
+from modelwatch.exporters.statistics.sums import SumOverBins
 
 
 class KullbackLeibler(SumOverBins):
@@ -26,10 +25,10 @@ class KullbackLeibler(SumOverBins):
     unit = "nats"
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        q = c / n
+    def term(sides: Sides) -> Floats:
+        q, reference = sides.window.share, sides.reference
         # p - q sums to 0 over the bins, and makes each bin's share of the divergence positive.
-        return np.where(c + r > 0, times_log(q, q / floored(r, m)) + r / m - q, 0.0)
+        return times_log(q, q / reference.floored) + reference.share - q
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:

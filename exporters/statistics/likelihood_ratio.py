@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.method import Counts, Floats, Histograms
-from modelwatch.exporters.statistics.sums import SumOverBins, times_log
+from modelwatch.exporters.statistics.sides import Sides, times_log
+from modelwatch.exporters.statistics.sums import SumOverBins
 
 
 class LikelihoodRatio(SumOverBins):
@@ -25,9 +26,9 @@ class LikelihoodRatio(SumOverBins):
     unit = ""
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        pooled = np.where(c + r > 0, (c + r) / (n + m), 1.0)
-        return 2 * (times_log(c, c / (n * pooled)) + times_log(r, r / (m * pooled)))
+    def term(sides: Sides) -> Floats:
+        parts = (times_log(side.counts, side.share / sides.pooled) for side in (sides.window, sides.reference))
+        return 2 * sum(parts, np.zeros(()))
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:

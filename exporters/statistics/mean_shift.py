@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.distributions.skewed import quantile
-from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_rows
+from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_of
 
 
 class MeanShift:
@@ -31,4 +31,4 @@ class MeanShift:
     def critical_value(self, data: Moments, n: Counts, alpha: float) -> Floats:
         # Pearson's inequality: kurtosis >= skewness^2 + 1.
         skewness = np.sqrt(np.maximum(data.kurtosis - 1, 0))
-        return quantile(alpha, n, data.m, skewness, data.kurtosis) * np.sqrt(inverse_rows(n, data.m))
+        return quantile(alpha, n, data.m, skewness, data.kurtosis) * np.sqrt(inverse_of(data, n))

@@ -14,26 +14,58 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Protocol, TypeVar, runtime_checkable
+from operator import is_
+from typing import Protocol, TypeVar, TypeVarTuple, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from modelwatch.exporters.statistics.sides import Side, Sides
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class Law:
+    """Rows of a plain reference by coarse bin, shape (features, bins): what critical values hang on.
+
+    What follows from it is worked out once for all windows that are compared with it.
+    """
+
+    counts: Counts
+
+    @cached_property
+    def m(self) -> Counts:
+        return np.asarray(self.counts.sum(axis=1))
+
+    @cached_property
+    def side(self) -> Side:
+        return _side(self.counts, self.m)
+
+    @cached_property
+    def key(self) -> tuple[tuple[int, int], bytes]:
+        """Shape and bytes."""
+        rows, bins = self.counts.shape
+        return (rows, bins), self.counts.astype(np.int64, copy=False).tobytes()
+
+
+@dataclass(frozen=True, eq=False)
 class Histograms:
     """Rows by coarse bin, shape (features, bins), missing, other and new among the bins.
 
-    ``reference`` need not be whole numbers where it is a mixture of parts. Critical values are then those of ``law``,
-    rows of a plain reference, for as many rows.
+    ``reference`` need not be whole numbers where it is a mixture of parts. Critical values are those of ``law``, for as
+    many rows; without it, of the reference.
     """
 
     counts: Counts
     reference: Counts | Floats
-    law: Counts | None = None
+    law: Law | None = None
+
+    @classmethod
+    def beside(cls, counts: Counts, law: Law) -> Histograms:
+        """Of windows that are compared with a plain reference."""
+        return cls(counts, law.counts, law)
 
     @cached_property
     def n(self) -> Counts:
@@ -41,31 +73,28 @@ class Histograms:
 
     @cached_property
     def m(self) -> Counts:
-        return np.asarray(self.reference.sum(axis=1))
+        return np.asarray(self.reference.sum(axis=1)) if self._plain is None else self._plain.m
+
+    @property
+    def _plain(self) -> Law | None:
+        """The law, where the reference is just that."""
+        return self.law if self.law is not None and self.reference is self.law.counts else None
 
     @cached_property
-    def q(self) -> Floats:
-        """The window's shares; NaN where it has no rows."""
-        return _shares(self.counts, self.n)
+    def sides(self) -> Sides:
+        """Both sides, with a row where they have none."""
+        reference = _side(self.reference, self.m) if self._plain is None else self._plain.side
+        return Sides(_side(self.counts, self.n), reference)
 
     @cached_property
-    def p(self) -> Floats:
-        """The reference's shares; NaN where it has no rows."""
-        return _shares(self.reference, self.m)
-
-    @cached_property
-    def sides(self) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
-        """Both sides' bins as float64, their rows of shape (features, 1), at least 1, and which have rows on both."""
-        n, m = self.n.astype(np.float64), self.m.astype(np.float64)
-        both = (n > 0) & (m > 0)
-        n, m = (np.where(both, rows, 1.0)[:, None] for rows in (n, m))
-        return self.counts.astype(np.float64), self.reference.astype(np.float64), n, m, both
+    def both(self) -> NDArray[np.bool_]:
+        """Which have rows on both sides, shape (features,)."""
+        return np.asarray((self.n > 0) & (self.m > 0))
 
     @cached_property
     def law_key(self) -> tuple[tuple[int, int], bytes]:
-        """Shape and bytes of the reference that critical values are those of."""
-        law = (self.reference if self.law is None else self.law).astype(np.int64, copy=False)
-        return (law.shape[0], law.shape[1]), law.tobytes()
+        """See ``Law.key``."""
+        return (Law(self.reference.astype(np.int64, copy=False)) if self.law is None else self.law).key
 
     @cached_property
     def filled(self) -> Counts:
@@ -93,6 +122,12 @@ class ReferenceCells:
     def cdf(self) -> Floats:
         """Share at or below each cell's upper edge, shape (features, cells)."""
         return _below(self.counts, self.m)
+
+    @cached_property
+    def between(self) -> Floats:
+        """From the middle of each cell to that of the next one, shape (features, cells)."""
+        following = np.concatenate([self.widths[:, 1:], np.zeros((len(self.widths), 1))], axis=1)
+        return np.asarray((self.widths + following) / 2)
 
     @cached_property
     def shape(self) -> tuple[Floats, Floats]:
@@ -136,14 +171,16 @@ class Cells:
         return self.reference.m
 
     @cached_property
-    def cdf(self) -> Floats:
-        """Share of the window at or below each cell's upper edge, shape (features, cells)."""
-        return _below(self.counts, self.n)
+    def gap(self) -> Floats:
+        """Share of the window at or below each cell's upper edge less the reference's, shape (features, cells)."""
+        found = _below(self.counts, self.n)
+        found -= self.reference.cdf
+        return found
 
     @cached_property
-    def gap(self) -> Floats:
-        """The window's cdf less the reference's."""
-        return self.cdf - self.reference.cdf
+    def distance(self) -> Floats:
+        """The gap without its sign."""
+        return np.abs(self.gap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,19 +209,25 @@ class Moments:
         return cls(n, mean, std, m, zeros, zeros + 1, kurtosis)
 
 
-Data = TypeVar("Data", Histograms, Cells, Moments)
+Data = TypeVar("Data")
 
 
-def once(work: Callable[[Data], Floats]) -> Callable[[Data], Floats]:
-    """``work``, done once for each data, whichever methods ask for it."""
+Asked = TypeVarTuple("Asked")
+Found = TypeVar("Found")
+
+
+def once(work: Callable[[Data, *Asked], Found]) -> Callable[[Data, *Asked], Found]:
+    """``work``, done once for each data, whichever methods ask for it, as long as they hand the very same objects."""
+    name = f"{work.__module__}.{work.__qualname__}"
 
     @wraps(work)
-    def found(data: Data) -> Floats:
-        kept = vars(data)
-        if work.__qualname__ not in kept:
-            kept[work.__qualname__] = work(data)
-        known: Floats = kept[work.__qualname__]
-        return known
+    def found(data: Data, *asked: *Asked) -> Found:
+        known, value = vars(data).get(name, (None, None))
+        # What is kept holds what it was asked for, so that no new object can have its identity.
+        if known is None or not all(map(is_, asked, known)):
+            value = work(data, *asked)
+            vars(data)[name] = asked, value
+        return cast("Found", value)
 
     return found
 
@@ -222,6 +265,11 @@ class WithPValue(Protocol[DataT_contra]):
         """Probability that rows without drift score as high or higher, shape (features,)."""
 
 
+def _side(counts: Counts | Floats, rows: Counts | Floats) -> Side:
+    all_rows = rows.astype(np.float64)
+    return Side(counts.astype(np.float64), np.where(all_rows > 0, all_rows, 1.0)[:, None])
+
+
 def _shares(counts: Counts | Floats, total: Counts | Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return counts / total[:, None]
@@ -237,3 +285,15 @@ def inverse_rows(n: Counts, m: Counts) -> Floats:
     with np.errstate(divide="ignore"):
         total = 1 / np.asarray(n, dtype=np.float64) + 1 / np.asarray(m, dtype=np.float64)
     return np.where(np.isfinite(total), total, np.nan)
+
+
+class _Compared(Protocol):
+    @property
+    def m(self) -> Counts:
+        """Rows of the reference."""
+
+
+@once
+def inverse_of(data: _Compared, n: Counts) -> Floats:
+    """``inverse_rows`` of so many rows in the window and those of the reference."""
+    return inverse_rows(n, data.m)

@@ -19,7 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.method import Floats
-from modelwatch.exporters.statistics.sums import SumOverBins, floored
+from modelwatch.exporters.statistics.sides import Sides
+from modelwatch.exporters.statistics.sums import SumOverBins
 
 
 class Psi(SumOverBins):
@@ -29,6 +30,6 @@ class Psi(SumOverBins):
     unit = "nats"
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        q, p = floored(c, n), floored(r, m)
-        return np.where(c + r > 0, (q - p) * np.log(q / p), 0.0)
+    def term(sides: Sides) -> Floats:
+        q, p = sides.window.floored, sides.reference.floored
+        return np.where(sides.filled, (q - p) * np.log(q / p), 0.0)

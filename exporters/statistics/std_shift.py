@@ -16,11 +16,13 @@ kurtosis.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from modelwatch.exporters.statistics.distributions import chi_squared, normal
 from modelwatch.exporters.statistics.distributions.log_normal import standardised
-from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_rows
+from modelwatch.exporters.statistics.method import Counts, Floats, Moments, inverse_of
 
 
 class StdShift:
@@ -35,13 +37,18 @@ class StdShift:
         return np.where(varies, np.log(ratio), np.nan)
 
     def critical_value(self, data: Moments, n: Counts, alpha: float) -> Floats:
-        square = np.maximum(data.kurtosis - 1, 1e-9) * inverse_rows(n, data.m)
+        square = np.maximum(data.kurtosis - 1, 1e-9) * inverse_of(data, n)
         degrees = 2 / square
         low, high = (chi_squared.quantiles(level, degrees) / degrees for level in (1 - alpha / 2, alpha / 2))
         rows = np.maximum(n, 1)
         # Most features of a window have as many rows as the others.
-        distinct, place = np.unique(rows, return_inverse=True)
-        rare = np.array([normal.quantile(alpha / 4 / one) for one in distinct.tolist()])[place]
+        rare = np.array([_rare(alpha, one) for one in rows.tolist()])
         far = 1 + standardised(rare, data.kurtosis) ** 2 / rows
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.max([np.abs(np.log(low)), np.abs(np.log(high)), np.log(far)], axis=0) / 2)
+            return np.maximum(np.maximum(np.abs(np.log(low)), np.abs(np.log(high))), np.log(far)) / 2
+
+
+@lru_cache(maxsize=1024)
+def _rare(alpha: float, rows: int) -> float:
+    """What one of so many normal variables exceeds with probability ``alpha`` / 4 at the most."""
+    return normal.quantile(alpha / 4 / rows)

@@ -13,10 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 from modelwatch.exporters.statistics import chance, draws
-from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, inverse_rows
+from modelwatch.exporters.statistics.method import Counts, Floats, Histograms, inverse_of, inverse_rows, once
 from modelwatch.exporters.statistics.quantiles import QUANTILES, Asked, Key, Reference
-
-FLOOR = 1e-4
+from modelwatch.exporters.statistics.sides import Sides
 
 
 class SumOverBins(ABC):
@@ -27,9 +26,8 @@ class SumOverBins(ABC):
 
     @staticmethod
     @abstractmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        """What a bin with ``c`` of the window's ``n`` rows and ``r`` of the reference's ``m`` adds; 0 where both are
-        0."""
+    def term(sides: Sides) -> Floats:
+        """What a bin adds; 0 where it has no rows on either side."""
 
     # Whether the critical value foresees values that the reference does not hold.
     unseen = True
@@ -45,23 +43,21 @@ class SumOverBins(ABC):
         return total
 
     def score(self, data: Histograms) -> Floats:
-        *sides, both = data.sides
-        total = self.term(*sides).sum(axis=1)
+        total = self.term(data.sides).sum(axis=1)
         # Rounding can leave a sum of -1e-17 between equal shares.
-        return np.where(both, self.finish(np.maximum(total, 0.0)), np.nan)
+        return np.where(data.both, self.finish(np.maximum(total, 0.0)), np.nan)
 
     def critical_value(self, data: Histograms, n: Counts, alpha: float) -> Floats:
         """The larger of the quantiles for the powers of 2 next to ``n``, worked out once and kept.
 
         In its natural unit the quantile changes little between them: towards a constant as the rows grow.
         """
-        inverse = inverse_rows(n, data.m)
-        found = _recent(type(self), *data.law_key, _powers(n, inverse).tobytes(), alpha)
-        return self.finish(found * self.natural(inverse))
+        found = _recent(type(self), *data.law_key, _powers_of(data, n).tobytes(), alpha)
+        return self.finish(found * self.natural(inverse_of(data, n)))
 
     def known(self, data: Histograms, n: Counts, alpha: float) -> bool:
         """Whether ``critical_value`` has nothing to work out."""
-        (shape, reference), powers = data.law_key, _powers(n, inverse_rows(n, data.m))
+        (shape, reference), powers = data.law_key, _powers_of(data, n)
         every, known = np.frombuffer(reference, dtype=np.int64).reshape(shape), np.flatnonzero(powers >= 0)
         return all(
             QUANTILES.known(_keys(type(self), every[known], powers[known] + more, alpha)) for more in _NEIGHBOURS
@@ -74,7 +70,7 @@ _NEIGHBOURS = (0, 1)
 
 def work_out(methods: Sequence[type[SumOverBins]], data: Histograms, n: Counts, alpha: float) -> None:
     """Have the critical values of several methods at hand, quicker than one method after the other."""
-    powers = _powers(n, inverse_rows(n, data.m))
+    powers = _powers_of(data, n)
     (shape, law), few = data.law_key, np.count_nonzero(data.reference, axis=1) <= FEW_BINS
     reference = np.frombuffer(law, dtype=np.int64).reshape(shape)
     for row in np.flatnonzero(few & (powers >= 0)):
@@ -84,9 +80,10 @@ def work_out(methods: Sequence[type[SumOverBins]], data: Histograms, n: Counts, 
                 _kept(method, reference[row : row + 1], powers[row : row + 1] + more, alpha)
 
 
-def _powers(n: Counts, inverse: Floats) -> Counts:
-    """-1 where there are no rows."""
-    return np.where(np.isfinite(inverse), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
+@once
+def _powers_of(data: Histograms, n: Counts) -> Counts:
+    """The power of 2 at or below ``n``; -1 where there are no rows."""
+    return np.where(np.isfinite(inverse_of(data, n)), np.log2(np.maximum(n, 1)).astype(np.int64), -1)
 
 
 @lru_cache(maxsize=512)
@@ -141,16 +138,3 @@ def _worked_out(method: type[SumOverBins], reference: Counts, n: Counts, alpha: 
         law = chance.null(reference[~few], n[~few], alpha, method.unseen)
         found[~few] = chance.quantiles(law, method.term, alpha)
     return found
-
-
-def floored(counts: Floats, rows: Floats) -> Floats:
-    """Shares of 1e-4 at the least, the customary floor, or half a row where there are fewer than 5,000 rows.
-
-    A share of 0 would make a score infinite, and one absent row must not weigh more than the sample can tell.
-    """
-    return np.maximum(counts / rows, np.maximum(FLOOR, 0.5 / rows))
-
-
-def times_log(x: Floats, ratio: Floats) -> Floats:
-    """x ln(ratio); 0 where x is 0."""
-    return x * np.log(np.where(x > 0, ratio, 1.0))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelwatch.exporters.statistics.method import Floats
+from modelwatch.exporters.statistics.sides import Sides
 from modelwatch.exporters.statistics.sums import SumOverBins
 
 
@@ -23,8 +24,8 @@ class TotalVariation(SumOverBins):
     unit = "share of rows"
 
     @staticmethod
-    def term(c: Floats, r: Floats, n: Floats, m: Floats) -> Floats:
-        return np.abs(c / n - r / m) / 2
+    def term(sides: Sides) -> Floats:
+        return np.abs(sides.window.share - sides.reference.share) / 2
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:

@@ -21,7 +21,7 @@ import math
 import numpy as np
 
 from modelwatch.exporters.statistics.distributions.skewed import quantile
-from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_rows, once
+from modelwatch.exporters.statistics.method import Cells, Counts, Floats, inverse_of, once
 
 
 class Wasserstein:
@@ -34,27 +34,32 @@ class Wasserstein:
         return _distance(data)
 
     def critical_value(self, data: Cells, n: Counts, alpha: float) -> Floats:
-        known = data.reference
-        skewness, kurtosis = known.shape
-        mean = math.sqrt(2 / math.pi) * known.spread
-        deviation = quantile(alpha, n, data.m, np.abs(skewness), kurtosis) * known.std
-        found: Floats = (mean + deviation) * np.sqrt(inverse_rows(n, data.m))
-        return found
+        return _passed_by_chance(data, n, alpha)
+
+
+@once
+def _passed_by_chance(data: Cells, n: Counts, alpha: float) -> Floats:
+    known = data.reference
+    skewness, kurtosis = known.shape
+    mean = math.sqrt(2 / math.pi) * known.spread
+    deviation = quantile(alpha, n, data.m, np.abs(skewness), kurtosis) * known.std
+    found: Floats = (mean + deviation) * np.sqrt(inverse_of(data, n))
+    return found
 
 
 @once
 def _distance(data: Cells) -> Floats:
-    far = np.abs(data.gap)
-    ends = far.copy()
-    ends[:, 1:] += far[:, :-1]
-    # Where the sign changes within a cell: two triangles instead of a trapezium. They are looked for in all features as
-    # one line; what is found between the last cell of one and the first of the next changes nothing: its width is 0.
-    gap, line, into = data.gap.reshape(-1), far.reshape(-1), ends.reshape(-1)
-    crossed = np.flatnonzero(gap[:-1] * gap[1:] < 0)
+    far, widths = data.distance, data.reference.widths
+    # Trapeziums: each edge is the end of a cell and the beginning of the next one.
+    found = np.einsum("ij,ij->i", far, data.reference.between)
+    # Where the sign changes within a cell, two triangles instead. They are looked for in all features as one line; what
+    # is found between the last cell of one and the first of the next changes nothing: its width is 0.
+    below, line = data.gap.reshape(-1) < 0, far.reshape(-1)
+    crossed = np.flatnonzero(below[:-1] != below[1:])
     left, right = line[crossed], line[crossed + 1]
-    into[crossed + 1] = (left**2 + right**2) / (left + right)
-    found: Floats = np.einsum("ij,ij->i", ends, data.reference.widths) / 2
-    return found + data.below + data.above
+    less = left * right / (left + right) * widths.reshape(-1)[crossed + 1]
+    found -= np.bincount(crossed // far.shape[1], weights=less, minlength=len(found))
+    return np.asarray(found + data.below + data.above)
 
 
 class WassersteinScaled(Wasserstein):

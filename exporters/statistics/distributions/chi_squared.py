@@ -39,20 +39,30 @@ def survival_of_whole(x: Floats, degrees: NDArray[np.int64]) -> Floats:
 
 
 def _sum(x: Floats, degrees: NDArray[np.int64]) -> Floats:
-    most = int(degrees.max(initial=0))
-    half, odd = np.clip(x / 2, 0.0, _FAR), degrees % 2
+    odd, divisors = _divisors(degrees.tobytes())
+    half = np.clip(x / 2, 0.0, _FAR)
     root = np.sqrt(half)
-    # Each term is the one before times h over j, or over j + 1/2.
-    steps = np.arange(1, (most + 1) // 2)
-    terms = half[:, None] / (steps + odd[:, None] / 2)
-    first = np.where(odd, root * (2 / math.sqrt(math.pi)), 1.0)
-    sums = first[:, None] * np.cumprod(np.concatenate([np.ones((len(x), 1)), terms], axis=1), axis=1)
-    there = np.arange(len(steps) + 1) < (degrees // 2)[:, None]
+    terms = half[:, None] / divisors
+    # The first one is 1, or h^(1/2) / Gamma(3/2).
+    terms[:, 0] = np.where(odd, root * (2 / math.sqrt(math.pi)), 1.0) * (degrees > 1)
     with np.errstate(divide="ignore"):
         # With its factor e^-h, no power of a large h is too large.
-        found = np.exp(np.log(np.where(there, sums, 0.0).sum(axis=1)) - half)
-    found[odd > 0] += [math.erfc(one) for one in root[odd > 0].tolist()]
+        found = np.exp(np.log(np.cumprod(terms, axis=1).sum(axis=1)) - half)
+    found[odd] += [math.erfc(one) for one in root[odd].tolist()]
     return np.asarray(np.minimum(found, 1.0))
+
+
+@lru_cache(maxsize=64)
+def _divisors(degrees: bytes) -> tuple[NDArray[np.bool_], Floats]:
+    """Which are odd, and by what h is divided from a term to the next one: j, or j + 1/2; infinity ends the sum.
+
+    Shapes (degrees,) and (degrees, most terms). A model's are asked for again and again.
+    """
+    every = np.frombuffer(degrees, dtype=np.int64)
+    steps = np.arange(max(int(every.max(initial=0)) // 2, 1))
+    found = np.where(steps < (every // 2)[:, None], steps + (every % 2)[:, None] / 2, np.inf)
+    found[:, 0] = 1.0  # of the first one, which comes from nowhere
+    return every % 2 > 0, found
 
 
 def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
@@ -63,6 +73,8 @@ def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
     """
     wanted = np.asarray(degrees, dtype=np.float64)
     many = wanted >= 100
+    if many.all():
+        return _wilson_hilferty(alpha, wanted)
     found = np.full(wanted.shape, math.nan)
     found[many] = _wilson_hilferty(alpha, wanted[many])
     few = (wanted > 0) & ~many
@@ -72,8 +84,13 @@ def quantiles(alpha: float, degrees: ArrayLike) -> Floats:
 
 def _wilson_hilferty(alpha: float, degrees: Floats) -> Floats:
     spread = 2 / (9 * degrees)
-    cube: Floats = degrees * (1 - spread - NormalDist().inv_cdf(alpha) * np.sqrt(spread)) ** 3
+    cube: Floats = degrees * (1 - spread - _normal(alpha) * np.sqrt(spread)) ** 3
     return cube
+
+
+@lru_cache(maxsize=64)
+def _normal(probability: float) -> float:
+    return NormalDist().inv_cdf(probability)
 
 
 # Beyond, the cube root approximation is right to 1e-6, and the series for better would take as many terms.

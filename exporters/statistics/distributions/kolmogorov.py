@@ -17,18 +17,18 @@ from modelwatch.exporters.statistics.distributions.gamma import Floats
 _MIDDLE = 0.82
 # Below it the survival is 1 to the last digit.
 _LEAST = 0.02
+_LOW = -(np.arange(1, 20, 2) ** 2) * math.pi**2 / 8
+_ORDER = np.arange(1, 12)
+_HIGH, _SIGNS = -2.0 * _ORDER**2, (-1.0) ** (_ORDER - 1)
 
 
 def survival(x: ArrayLike) -> Floats:
     """P(K > x)."""
     value = np.asarray(x, dtype=np.float64)
     square = value * value
-    odd = np.arange(1, 20, 2)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        terms = np.exp(-(odd**2) * math.pi**2 / (8 * square[..., None]))
-        low = 1 - math.sqrt(2 * math.pi) / value * terms.sum(axis=-1)
-    order = np.arange(1, 12)
-    high = 2 * (np.exp(-2 * order**2 * square[..., None]) * (-1.0) ** (order - 1)).sum(axis=-1)
+        low = 1 - math.sqrt(2 * math.pi) / value * np.exp(_LOW / square[..., None]).sum(axis=-1)
+    high = 2 * (np.exp(_HIGH * square[..., None]) @ _SIGNS)
     found = np.where(value < _MIDDLE, low, high)
     return np.where(np.isnan(value), np.nan, np.where(value < _LEAST, 1.0, np.clip(found, 0, 1)))
 

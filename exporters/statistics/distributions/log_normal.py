@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelwatch.exporters.statistics.distributions.gamma import Floats
 
@@ -12,14 +14,29 @@ from modelwatch.exporters.statistics.distributions.gamma import Floats
 _STEPS = 40
 
 
+class _Law(NamedTuple):
+    """Where it is log-normal (``heavy``), the logarithm's standard deviation, and the mean and standard deviation of
+    the exponential of as wide a normal variable over its median."""
+
+    heavy: NDArray[np.bool_]
+    spread: Floats
+    mean: Floats
+    std: Floats
+
+
 @lru_cache(maxsize=256)
-def _variances(kurtosis: bytes) -> Floats:
-    """w for each kurtosis; those of a model are asked for again and again."""
-    wanted = np.frombuffer(kurtosis)
+def _law(kurtosis: bytes) -> _Law:
+    """For each kurtosis; those of a model are asked for again and again."""
+    given = np.frombuffer(kurtosis)
+    heavy = given > 3
+    wanted = np.where(heavy, given, 4.0)
     w = (wanted + 3) ** 0.25
     for _ in range(_STEPS):
         w = w - (w**4 + 2 * w**3 + 3 * w**2 - 3 - wanted) / (4 * w**3 + 6 * w**2 + 6 * w)
-    return np.asarray(w)
+    # Next to 3, differences in ``standardised`` are rounding, and a normal variable is near enough.
+    heavy &= w > 1 + 1e-9
+    w = np.where(heavy, w, 2.0)
+    return _Law(heavy, np.sqrt(np.log(w)), np.sqrt(w), np.sqrt((w - 1) * w))
 
 
 def standardised(z: Floats, kurtosis: Floats) -> Floats:
@@ -28,11 +45,6 @@ def standardised(z: Floats, kurtosis: Floats) -> Floats:
 
     With w = exp(variance of the logarithm), the kurtosis is w^4 + 2 w^3 + 3 w^2 - 3.
     """
-    heavy = kurtosis > 3
-    w = _variances(np.where(heavy, kurtosis, 4.0).tobytes())
-    # Next to 3 the difference below is rounding, and a normal variable is near enough.
-    heavy &= w > 1 + 1e-9
-    w = np.where(heavy, w, 2.0)
-    spread = np.sqrt(np.log(w))
-    far = (np.exp(spread * z) - np.sqrt(w)) / np.sqrt((w - 1) * w)
-    return np.where(heavy, far, np.where(np.isnan(kurtosis), np.nan, z))
+    law = _law(kurtosis.tobytes())
+    far = (np.exp(law.spread * z) - law.mean) / law.std
+    return np.where(law.heavy, far, np.where(np.isnan(kurtosis), np.nan, z))
