@@ -11,6 +11,7 @@ from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.exposition.page import Block, Page, Series
 from modelwatch.exporters.ingest.table import REASONS
 from modelwatch.exporters.layout import Watched
+from modelwatch.exporters.ledger import Tally
 from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.statistics import METHODS, TESTS
 from modelwatch.exporters.statistics.method import Counts, Floats
@@ -37,6 +38,10 @@ class Sheet:
         mismatched = [(self._name, name) for name in features]
         self._counted = Block(
             [
+                Series.of(m.EXPORTER_ROWS, [(self._name, "accepted"), (self._name, "rejected")]),
+                Series.of(m.EXPORTER_REJECTED, [(self._name, reason) for reason in REASONS]),
+                Series.of(m.EXPORTER_LAST_ROW, [(self._name,)]),
+                Series.of(m.EXPORTER_ROW_LAG, [(self._name,)]),
                 Series.of(m.FEATURE_VALUES, bins),
                 Series.of(m.FEATURE_EXPECTED, expected),
                 Series.of(m.FEATURE_MISMATCHED, mismatched),
@@ -47,25 +52,17 @@ class Sheet:
 
     def fill(self, page: Page, snapshot: Snapshot, judgements: Sequence[Judgement]) -> None:
         """``judgements`` are one for each window of the layout."""
-        layout, tally, name = self._layout, snapshot.tally, self._name
-        page.add(m.EXPORTER_ROWS, tally.accepted, name, "accepted")
-        page.add(m.EXPORTER_ROWS, tally.rejected, name, "rejected")
-        for reason in REASONS:
-            page.add(m.EXPORTER_REJECTED, tally.reasons.get(reason, 0), name, reason)
-        if tally.last_row is not None:
-            page.add(m.EXPORTER_LAST_ROW, tally.last_row, name)
-        if tally.lag is not None:
-            page.add(m.EXPORTER_ROW_LAG, tally.lag, name)
-        if layout.profile is not None:
-            page.add(m.REFERENCE_INFO, 1, name, layout.profile.sha256[:HASH_DIGITS], str(layout.profile.rows))
-        self._counts(page, tally.counters)
+        self._counts(page, snapshot.tally)
         page.take(self._settings())
         self._judged.fill(page, judgements)
 
-    def _counts(self, page: Page, counters: Counts) -> None:
-        comparison = self._comparison
+    def _counts(self, page: Page, tally: Tally) -> None:
+        comparison, counters = self._comparison, tally.counters
+        rows = [tally.accepted, tally.rejected, *(tally.reasons.get(reason, 0) for reason in REASONS)]
+        times = [np.nan if time is None else time for time in (tally.last_row, tally.lag)]
+        by_bin, expected = comparison.by_bin(counters), comparison.expected(counters)
         mismatched = counters[comparison.places("mismatched")]
-        page.block(self._counted, comparison.by_bin(counters), comparison.expected(counters), mismatched)
+        page.block(self._counted, np.array(rows), np.array(times), by_bin, expected, mismatched)
 
     def _settings(self) -> Page:
         """What no row changes; made once all of it is at hand."""
@@ -95,6 +92,9 @@ class Sheet:
         rows = np.array([0 if w.reference is None else w.reference.sum() for w in compared], dtype=np.int64)
         page = Page()
         page.block(block, *shares, np.full(len(features), np.nan) if quantile is None else quantile, levels, rows)
+        profile = self._layout.profile
+        if profile is not None:
+            page.add(m.REFERENCE_INFO, 1, name, profile.sha256[:HASH_DIGITS], str(profile.rows))
         return page
 
 

@@ -45,7 +45,8 @@ class SumOverBins(ABC):
     def score(self, data: Histograms) -> Floats:
         total = self.term(data.sides).sum(axis=1)
         # Rounding can leave a sum of -1e-17 between equal shares.
-        return np.where(data.both, self.finish(np.maximum(total, 0.0)), np.nan)
+        found = self.finish(np.maximum(total, 0.0))
+        return found if data.both.all() else np.where(data.both, found, np.nan)
 
     def critical_value(self, data: Histograms, n: Counts, alpha: float) -> Floats:
         """The larger of the quantiles for the powers of 2 next to ``n``, worked out once and kept.

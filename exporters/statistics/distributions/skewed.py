@@ -25,8 +25,9 @@ def quantile(alpha: float, n: Counts, m: Counts, skewness: Floats, kurtosis: Flo
     with np.errstate(divide="ignore", invalid="ignore"):
         rows, known = 1 / n.astype(np.float64), 1 / m.astype(np.float64)
         inverse = rows + known
-        g = np.abs(skewness * (rows**2 - known**2)) / inverse**1.5
-        k = (kurtosis - 3) * (rows**3 + known**3) / inverse**2
+        square, known_square, inverse_square = rows * rows, known * known, inverse * inverse
+        g = np.abs(skewness * (square - known_square)) / (inverse * np.sqrt(inverse))
+        k = (kurtosis - 3) * (square * rows + known_square * known) / inverse_square
     corrected = z + g * (z * z - 1) / 6 + k * (z**3 - 3 * z) / 24 - g * g * (2 * z**3 - 5 * z) / 36
     # The series is no guide where its terms are large; without its last, negative one it errs to the safe side.
     cautious = z + g * (z * z - 1) / 6 + np.maximum(k, 0) * (z**3 - 3 * z) / 24
