@@ -180,13 +180,13 @@ class _Teller:
         critical: list[Floats] = [method.critical_value(data, part.waited, self.alpha) for method in methods.values()]
         # All at once: it is calls that cost, and not the few numbers.
         said = np.concatenate([*scores, *p_values, *critical]).reshape(-1, len(part.active))
+        tested, bars = len(scores), len(scores) + len(p_values)
         if not part.active.all():
-            said[: len(methods) + len(tests), ~part.active] = np.nan
+            said[:bars, ~part.active] = np.nan
         told = list(part.spread(said))
-        tested = len(methods) + len(tests)
-        self.scores.update(zip(methods, told, strict=False))
-        self.p_values.update(zip(tests, told[len(methods) :], strict=False))
-        self.critical.update(zip(methods, told[tested:], strict=True))
+        self.scores.update(zip(methods, told[:tested], strict=True))
+        self.p_values.update(zip(tests, told[tested:bars], strict=True))
+        self.critical.update(zip(methods, told[bars:], strict=True))
 
 
 def _inactive(comparison: Comparison, rows: Counts, warm: bool) -> tuple[Inactive | None, ...]:

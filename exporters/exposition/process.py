@@ -1,6 +1,6 @@
 """What the client library's collectors say of the process, Python and its memory.
 
-Its own writer takes longer for these 30 lines than all windows of a model do: it looks at each name and label anew.
+Its own writer looks at each name and label anew at every scrape: for these 30 lines, a tenth of what all takes here.
 """
 
 from __future__ import annotations

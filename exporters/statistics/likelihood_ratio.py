@@ -27,8 +27,8 @@ class LikelihoodRatio(SumOverBins):
 
     @staticmethod
     def term(sides: Sides) -> Floats:
-        parts = (times_log(side.counts, side.share / sides.pooled) for side in (sides.window, sides.reference))
-        return 2 * sum(parts, np.zeros(()))
+        now, then = (times_log(side.counts, side.share / sides.pooled) for side in (sides.window, sides.reference))
+        return 2 * (now + then)
 
     @staticmethod
     def natural(inverse: Floats) -> Floats:

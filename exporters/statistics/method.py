@@ -210,8 +210,6 @@ class Moments:
 
 
 Data = TypeVar("Data")
-
-
 Asked = TypeVarTuple("Asked")
 Found = TypeVar("Found")
 

@@ -146,3 +146,22 @@ def test_one_far_value_of_a_skewed_feature_is_no_drift_of_its_deviation(spread: 
     if n == 2000 and spread > 0.5:
         degrees = 2 / ((kurtosis - 1) * (1 / n + 1 / m))
         assert rate(np.log(scipy.stats.chi2.isf(alpha / 2, degrees) / degrees) / 2) > 1000
+
+
+def test_a_critical_value_is_that_of_the_rows_asked_for_whatever_was_asked_before() -> None:
+    """What methods share is worked out once for the same rows, and anew for other ones."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=(3, 2000))
+    known = np.array([[900, 80, 20], [500, 300, 200], [10, 10, 980]])
+    every = (
+        (SUMS, lambda: Histograms(known, known)),
+        (OF_CELLS, lambda: cells(values, values[0])),
+        (OF_MOMENTS, lambda: moments(values, values[0])),
+    )
+    for methods, fresh in every:
+        data = fresh()
+        for name, method in methods.items():
+            for n in (300, 70_000, 300):
+                rows = np.full(3, n)
+                found = method.critical_value(data, rows, 1e-3)  # type: ignore[arg-type]  # data of its own kind
+                assert found == pytest.approx(method.critical_value(fresh(), rows.copy(), 1e-3)), (name, n)  # type: ignore[arg-type]  # the same
