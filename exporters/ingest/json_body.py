@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 
+from modelwatch.exporters.ingest.column_texts import columns_of
 from modelwatch.exporters.ingest.columns import shown
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import Rows, rows_table
-from modelwatch.exporters.ingest.looks import looks_like, not_utf8
+from modelwatch.exporters.ingest.looks import looks_like, not_utf8, occurrences
 from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table
 
@@ -30,11 +30,14 @@ _MOST_TEXTS = 2_000_000
 
 def decode_json(body: bytes) -> Table:
     """Raises MalformedError and TooManyRowsError."""
+    columns = columns_of(body)
+    if columns is not None:
+        return columns
     texts = _row_texts(body)
-    return _read(body) if texts is None else _Rows(body, texts)
+    return read_whole(body) if texts is None else _Rows(body, texts)
 
 
-def _read(body: bytes) -> Table:
+def read_whole(body: bytes) -> Table:
     document = parsed(body, _LINES if _of_lines(body) else _HELP)
     if not isinstance(document, dict):
         raise MalformedError(f"the body must be an object, found {shown(document)}; {_HELP}")
@@ -67,7 +70,7 @@ _split = msgspec.json.Decoder(_Envelope).decode
 def _row_texts(body: bytes) -> list[msgspec.Raw] | None:
     """The text of each row of a body that is an object of ``rows`` alone, as most are; they need not be JSON."""
     # Each text takes some 70 bytes of memory, whatever is in it.
-    if np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == ord(",")) > _MOST_TEXTS:
+    if occurrences(body, ",") > _MOST_TEXTS:
         return None
     try:
         return _split(body).rows
