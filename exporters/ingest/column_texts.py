@@ -7,7 +7,6 @@ anything else nothing is, and the reader of whole bodies decides what it is.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from modelwatch.exporters.ingest.around import check_around
 from modelwatch.exporters.ingest.columns import Column, Numbers, Values
 from modelwatch.exporters.ingest.json_columns import ANSWERS, Columns
 from modelwatch.exporters.ingest.looks import occurrences
@@ -38,8 +38,9 @@ class _Columns(msgspec.Struct):
     timestamp: msgspec.Raw = _NULL
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+class _Envelope(msgspec.Struct):
     columns: _Columns
+    rows: msgspec.Raw = _NULL
 
 
 _split = msgspec.json.Decoder(_Envelope).decode
@@ -50,32 +51,19 @@ class _UnusualError(Exception):
 
 
 def columns_of(body: bytes) -> Columns | None:
-    """The table of a body that is an object of ``columns`` alone, as most are; None where it takes a closer look."""
+    """The table of a body of ``columns``; None where it takes a closer look."""
     if occurrences(body, ":") > _MOST_COLONS:
         return None
     try:
-        sent = _split(body).columns
+        found = _split(body)
+        if found.rows is not _NULL:
+            return None
+        sent = found.columns
         beside = [text for text in (sent.prediction, sent.confidence, sent.id, sent.timestamp) if text is not _NULL]
-        # What is not taken out has to be JSON too: names, other columns, and those whose name comes again.
-        orjson.loads(_rest(body, [*sent.features.values(), *beside]))
+        check_around(body, [*sent.features.values(), *beside])
         return _table(sent)
     except (msgspec.MsgspecError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError, _UnusualError):
         return None
-
-
-def _rest(body: bytes, texts: Iterable[msgspec.Raw]) -> bytes:
-    """``body`` with a zero in the place of each of ``texts``, which lie in it."""
-    view, start, done = memoryview(body), _address(body), 0
-    pieces = []
-    for at, size in sorted((_address(text) - start, memoryview(text).nbytes) for text in texts):
-        pieces.append(view[done:at])
-        done = at + size
-    return b"0".join([*pieces, view[done:]])
-
-
-def _address(data: bytes | msgspec.Raw) -> int:
-    found: int = np.frombuffer(data, dtype=np.uint8).__array_interface__["data"][0]
-    return found
 
 
 def _table(sent: _Columns) -> Columns:

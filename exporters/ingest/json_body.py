@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from modelwatch.exporters.ingest.around import check_around
 from modelwatch.exporters.ingest.column_texts import columns_of
 from modelwatch.exporters.ingest.columns import shown
 from modelwatch.exporters.ingest.json_columns import columns_table
@@ -30,11 +31,12 @@ _MOST_TEXTS = 2_000_000
 
 def decode_json(body: bytes) -> Table:
     """Raises MalformedError and TooManyRowsError."""
-    columns = columns_of(body)
-    if columns is not None:
-        return columns
-    texts = _row_texts(body)
-    return read_whole(body) if texts is None else _Rows(body, texts)
+    # The first is the quickest to see that it is not for it.
+    for read in (_rows, columns_of, _rows_among_others):
+        table = read(body)
+        if table is not None:
+            return table
+    return read_whole(body)
 
 
 def read_whole(body: bytes) -> Table:
@@ -64,18 +66,44 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[msgspec.Raw]
 
 
+_NONE = msgspec.Raw(b"null")
+
+
+class _Larger(msgspec.Struct):
+    """An envelope with more in it."""
+
+    rows: msgspec.Raw
+    columns: msgspec.Raw = _NONE
+
+
+_UNUSUAL = (msgspec.MsgspecError, orjson.JSONDecodeError, RecursionError, UnicodeDecodeError)
 _split = msgspec.json.Decoder(_Envelope).decode
+_found = msgspec.json.Decoder(_Larger).decode
+_listed = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def _row_texts(body: bytes) -> list[msgspec.Raw] | None:
-    """The text of each row of a body that is an object of ``rows`` alone, as most are; they need not be JSON."""
-    # Each text takes some 70 bytes of memory, whatever is in it.
-    if occurrences(body, ",") > _MOST_TEXTS:
-        return None
+def _rows(body: bytes) -> Table | None:
+    """A body that is an object of ``rows`` alone, as most are; they need not be JSON."""
     try:
-        return _split(body).rows
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _Rows(body, _split(body).rows) if _is_sparse(body) else None
+    except _UNUSUAL:
         return None
+
+
+def _rows_among_others(body: bytes) -> Table | None:
+    try:
+        found = _found(body) if _is_sparse(body) else None
+        if found is None or found.columns is not _NONE:
+            return None
+        check_around(body, [found.rows])
+        return _Rows(body, _listed(found.rows))
+    except _UNUSUAL:
+        return None
+
+
+def _is_sparse(body: bytes) -> bool:
+    """Whether the text of each row can be had: it takes some 70 bytes of memory, whatever is in it."""
+    return occurrences(body, ",") <= _MOST_TEXTS
 
 
 class _Rows(RowTexts):

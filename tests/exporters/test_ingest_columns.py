@@ -16,7 +16,7 @@ from modelwatch.exporters.counting import count
 from modelwatch.exporters.ingest import MalformedError, Table, Texts, TooManyRowsError, decode
 from modelwatch.exporters.ingest.column_texts import columns_of
 from modelwatch.exporters.ingest.columns import Column
-from modelwatch.exporters.ingest.json_body import read_whole
+from modelwatch.exporters.ingest.json_body import decode_json, read_whole
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.profile import build_profile
 from modelwatch.exporters.subjects import subjects
@@ -80,13 +80,21 @@ def _told(planned: Layout, read: Callable[[bytes], Table], body: bytes) -> objec
         counted = count(planned, table)
     except (MalformedError, TooManyRowsError) as problem:
         return type(problem), str(problem)
-    with np.errstate(all="ignore"):
-        columns = [_read(table.column(subject.role, subject.name)) for subject in subjects(planned.model)]
     return (
-        (table.rows, counted.accepted, counted.errors, counted.newest, columns),
+        (table.rows, counted.accepted, counted.errors, counted.newest),
         (counted.counts.tolist(), [repr(value) for value in counted.sums.tolist()]),
         (table.ids(), [repr(value) for value in table.timestamps().tolist()]),
     )
+
+
+def _columns(planned: Layout, read: Callable[[bytes], Table], body: bytes) -> object:
+    """What a body's columns are, whatever is wanted of them."""
+    try:
+        table = read(body)
+    except (MalformedError, TooManyRowsError):
+        return None
+    with np.errstate(all="ignore"):
+        return [_read(table.column(subject.role, subject.name)) for subject in subjects(planned.model)]
 
 
 def _read(column: Column | None) -> object:
@@ -123,12 +131,41 @@ def _mask(mask: np.ndarray | None) -> list[bool] | None:
 @example(b'{"columns": {"id": [%s], "prediction": [1]}}' % (b"[" * 1021 + b"]" * 1021))
 @settings(max_examples=400)
 def test_a_body_tells_the_same_however_it_is_read(planned: Layout, body: bytes) -> None:
-    assert _told(planned, lambda sent: decode(sent, "application/json"), body) == _told(planned, read_whole, body)
+    assert _told(planned, decode_json, body) == _told(planned, read_whole, body)
+    assert _columns(planned, decode_json, body) == _columns(planned, read_whole, body)
+
+
+rows = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={"features": st.dictionaries(st.sampled_from(FEATURES), scalar | st.just([1]), max_size=3)}
+        | dict.fromkeys(BESIDE, scalar),
+    ).map(json.dumps)
+    | st.sampled_from(
+        ["null", "3", "[]", '{"features": 3}', '{"features": {"hour": NaN}}', '{"features": {"hour": 01}}']
+    ),
+    max_size=4,
+)
+others = st.tuples(st.sampled_from(["model", "rows", "columns", "é"]), odd | scalar.map(json.dumps))
+
+
+@given(rows, st.lists(others, max_size=2), st.lists(others, max_size=2))
+@example([], [("columns", "null")], [])
+@example(['{"features": {"hour": 1}}'], [("model", '"\x01"')], [])
+@example(['{"features": {"hour": 1}}'], [], [("rows", "[{]")])
+@settings(max_examples=200)
+def test_rows_beside_other_things_count_the_same_however_they_are_read(
+    planned: Layout, rows: list[str], before: list[tuple[str, str]], after: list[tuple[str, str]]
+) -> None:
+    pairs = [*before, ("rows", f"[{', '.join(rows)}]"), *after]
+    body = ("{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in pairs) + "}").encode()
+    assert _told(planned, decode_json, body) == _told(planned, read_whole, body)
 
 
 def test_usual_columns_are_read_one_by_one_and_unusual_ones_are_not() -> None:
     usual = b'{"columns": {"features": {"a": [1, 2.5], "b": ["x", null], "c": [true, 1]}, "id": ["p", 2], "more": 1}}'
     assert columns_of(usual) is not None
+    assert columns_of(usual[:-1] + b', "model": "m"}') is not None
     for unusual in (
         usual.replace(b"2.5", b"NaN"),
         usual.replace(b"2.5", b"[2]"),
@@ -137,6 +174,7 @@ def test_usual_columns_are_read_one_by_one_and_unusual_ones_are_not() -> None:
         usual.replace(b'"more": 1', b'"more": 01'),
         usual.replace(b'"b"', b'"\xff"'),
         usual[:-1] + b', "rows": []}',
+        usual[:-1] + b', "model": 01}',
         usual[:-1],
         b'{"columns": {}}',
         b'{"columns": {"features": {"a": [%s]}}}' % b",".join([b"0"] * 100_001),
