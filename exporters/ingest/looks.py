@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 _PACKED = "send it without compression"
 _STREAM = "send it with Content-Type: application/vnd.apache.arrow.stream"
@@ -50,7 +53,16 @@ def not_utf8(body: bytes) -> str | None:
 
 def occurrences(body: bytes, character: str) -> int:
     """How often an ASCII character occurs, in a fourth of the time of ``bytes.count``."""
+    return sum(int(np.count_nonzero(here)) for _, here in _where(body, character))
+
+
+def places(body: bytes | memoryview, character: str) -> NDArray[np.int64]:
+    """Where an ASCII character occurs."""
+    return np.concatenate([np.zeros(0, np.int64), *(at + np.flatnonzero(here) for at, here in _where(body, character))])
+
+
+def _where(body: bytes | memoryview, character: str) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """A mask of some bytes after the other, and where they begin."""
     found = np.frombuffer(body, dtype=np.uint8)
-    return sum(
-        int(np.count_nonzero(found[at : at + _AT_ONCE] == ord(character))) for at in range(0, len(found), _AT_ONCE)
-    )
+    for at in range(0, len(found), _AT_ONCE):
+        yield at, found[at : at + _AT_ONCE] == ord(character)
