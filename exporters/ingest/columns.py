@@ -131,7 +131,7 @@ class Values:
 
     def texts(self) -> Texts:
         """Texts as they are, booleans as ``true`` and ``false``, whole numbers without a fraction."""
-        index: _Index[object] = _Index()
+        index: Index[object] = Index()
         try:
             codes = np.fromiter(map(index.__getitem__, self.values), np.int64, len(self.values))
         except TypeError:
@@ -145,7 +145,7 @@ class Values:
         return Texts(codes, tuple(text if isinstance(text, str) else "" for text in index))
 
     def _looked_at(self) -> Texts:
-        index: _Index[str] = _Index()
+        index: Index[str] = Index()
         wrong = np.zeros(len(self.values), dtype=np.bool_)
         codes = np.full(len(self.values), -1, dtype=np.int64)
         for row, value in enumerate(self.values):
@@ -165,7 +165,7 @@ class Values:
 _Key = TypeVar("_Key")
 
 
-class _Index(dict[_Key, int]):
+class Index(dict[_Key, int]):
     """Numbers its keys as they come."""
 
     def __missing__(self, key: _Key) -> int:

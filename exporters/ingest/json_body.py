@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 
+from modelwatch.exporters.ingest.around import check_around
+from modelwatch.exporters.ingest.column_texts import columns_of
 from modelwatch.exporters.ingest.columns import shown
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.ingest.json_rows import Rows, rows_table
-from modelwatch.exporters.ingest.looks import looks_like, not_utf8
+from modelwatch.exporters.ingest.looks import looks_like, not_utf8, occurrences
 from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MalformedError, Rejection, Table
 
@@ -30,11 +31,15 @@ _MOST_TEXTS = 2_000_000
 
 def decode_json(body: bytes) -> Table:
     """Raises MalformedError and TooManyRowsError."""
-    texts = _row_texts(body)
-    return _read(body) if texts is None else _Rows(body, texts)
+    # The first is the quickest to see that it is not for it.
+    for read in (_rows, columns_of, _rows_among_others):
+        table = read(body)
+        if table is not None:
+            return table
+    return read_whole(body)
 
 
-def _read(body: bytes) -> Table:
+def read_whole(body: bytes) -> Table:
     document = parsed(body, _LINES if _of_lines(body) else _HELP)
     if not isinstance(document, dict):
         raise MalformedError(f"the body must be an object, found {shown(document)}; {_HELP}")
@@ -61,18 +66,44 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[msgspec.Raw]
 
 
+_NONE = msgspec.Raw(b"null")
+
+
+class _Larger(msgspec.Struct):
+    """An envelope with more in it."""
+
+    rows: msgspec.Raw
+    columns: msgspec.Raw = _NONE
+
+
+_UNUSUAL = (msgspec.MsgspecError, orjson.JSONDecodeError, RecursionError, UnicodeDecodeError)
 _split = msgspec.json.Decoder(_Envelope).decode
+_found = msgspec.json.Decoder(_Larger).decode
+_listed = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def _row_texts(body: bytes) -> list[msgspec.Raw] | None:
-    """The text of each row of a body that is an object of ``rows`` alone, as most are; they need not be JSON."""
-    # Each text takes some 70 bytes of memory, whatever is in it.
-    if np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == ord(",")) > _MOST_TEXTS:
-        return None
+def _rows(body: bytes) -> Table | None:
+    """A body that is an object of ``rows`` alone, as most are; they need not be JSON."""
     try:
-        return _split(body).rows
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _Rows(body, _split(body).rows) if _is_sparse(body) else None
+    except _UNUSUAL:
         return None
+
+
+def _rows_among_others(body: bytes) -> Table | None:
+    try:
+        found = _found(body) if _is_sparse(body) else None
+        if found is None or found.columns is not _NONE:
+            return None
+        check_around(body, [found.rows])
+        return _Rows(body, _listed(found.rows))
+    except _UNUSUAL:
+        return None
+
+
+def _is_sparse(body: bytes) -> bool:
+    """Whether the text of each row can be had: it takes some 70 bytes of memory, whatever is in it."""
+    return occurrences(body, ",") <= _MOST_TEXTS
 
 
 class _Rows(RowTexts):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.ingest.columns import Column, Values, shown
+from modelwatch.exporters.ingest.columns import Column, Mask, Numbers, Values, shown
 from modelwatch.exporters.ingest.table import (
     NO_VALUES,
     MalformedError,
@@ -24,48 +24,59 @@ from modelwatch.exporters.ingest.table import (
 from modelwatch.exporters.ingest.times import timestamps
 from modelwatch.exporters.subjects import Role
 
-_BESIDE = ("prediction", "confidence", "id", "timestamp")
+ANSWERS = ("prediction", "confidence")
+_BESIDE = (*ANSWERS, "id", "timestamp")
 
 
 class Columns:
-    """``features`` and ``beside`` are columns of ``rows`` plain values each."""
+    """``features`` and ``beside`` are columns of ``rows`` values each, ``ids`` and ``times`` plain values."""
 
     places: Sequence[int] | None = None
 
     def __init__(
-        self, rows: int, features: Mapping[str, Sequence[object]], beside: Mapping[str, Sequence[object]]
+        self,
+        rows: int,
+        features: Mapping[str, Column],
+        beside: Mapping[str, Column],
+        ids: Sequence[object] | None,
+        times: Sequence[object] | None,
     ) -> None:
         self.rows = rows
-        self._features, self._beside = features, beside
-        self._times: NDArray[np.float64] | None = None
+        self._features, self._beside, self._ids = features, beside, ids
+        self._wrong_times: dict[int, Rejection] = {}
+        self._times = np.full(rows, np.nan) if times is None else timestamps(times, self._wrong_times)
 
     def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
-        found: dict[int, Rejection] = {}
-        self._times = self._read_times(found)
+        found = dict(self._wrong_times)
         if not self._features.keys().isdisjoint(names):
             return found
         if self._features and names:
             every = Rejection("unknown_features", unknown_features(self._features, names))
             return dict.fromkeys(range(self.rows), every)
-        answers = [self._beside[name] for name in ("prediction", "confidence") if name in self._beside]
-        for index in range(self.rows):
-            if all(column[index] is None for column in answers):
-                add(found, index, "no_values", NO_VALUES)
+        unsaid = np.ones(self.rows, dtype=np.bool_)
+        for column in self._beside.values():
+            unsaid &= _absent(column)
+        for index in np.flatnonzero(unsaid).tolist():
+            add(found, index, "no_values", NO_VALUES)
         return found
 
     def column(self, role: Role, name: str) -> Column | None:
-        found = (self._features if role == "feature" else self._beside).get(name)
-        return None if found is None else Values(found)
+        return (self._features if role == "feature" else self._beside).get(name)
 
     def ids(self) -> Sequence[object] | None:
-        return self._beside.get("id")
+        return self._ids
 
     def timestamps(self) -> NDArray[np.float64]:
-        return self._read_times({}) if self._times is None else self._times
+        return self._times
 
-    def _read_times(self, errors: dict[int, Rejection]) -> NDArray[np.float64]:
-        values = self._beside.get("timestamp")
-        return np.full(self.rows, np.nan) if values is None else timestamps(values, errors)
+
+def _absent(column: Column) -> Mask:
+    match column:
+        case Values():
+            return np.array([value is None for value in column.values], dtype=np.bool_)
+        case Numbers():
+            return np.isnan(column.values)
+    return column.texts().codes < 0
 
 
 def columns_table(columns: object) -> Table:
@@ -90,4 +101,7 @@ def columns_table(columns: object) -> Table:
                 f"columns differ in length: 'columns.{every[0][0][:80]}' has {rows} values, "
                 f"'columns.{name[:80]}' has {len(column)}"
             )
-    return Columns(checked_rows(rows), features, beside)
+    checked_rows(rows)
+    answers = {name: Values(beside[name]) for name in ANSWERS if name in beside}
+    plain = {name: Values(values) for name, values in features.items()}
+    return Columns(rows, plain, answers, beside.get("id"), beside.get("timestamp"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from modelwatch.exporters.ingest.json_body import AFTER, UNBROKEN, parsed
-from modelwatch.exporters.ingest.looks import BOM, looks_like
+from modelwatch.exporters.ingest.looks import BOM, looks_like, occurrences, places
 from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MOST_ROWS, MalformedError, Rejection, Table, add, checked_rows
 
+_SPACES = np.frombuffer(b" \t\r\v\f", dtype=np.uint8)
 _HELP = 'a line is a row: {"features": {...}, "prediction": ...}'
 
 
@@ -19,17 +23,50 @@ def decode_ndjson(body: bytes) -> Table:
     # A mark costs the first line alone.
     if not body.startswith(BOM) and (kind := looks_like(body)):
         raise MalformedError(f"the body is no JSON Lines, it looks like {kind}")
-    lines = body.split(b"\n", MOST_ROWS + 1)
-    if len(lines) > MOST_ROWS + 1:
-        # Counting takes as long as splitting, so that it is done for those alone that may be too many.
-        checked_rows(body.count(b"\n", 0, len(body.rstrip())))
-        lines = body.split(b"\n")
-    numbers = [number for number, line in enumerate(lines) if line.strip()]
-    if len(numbers) == 1:
-        return RowTexts([lines[numbers[0]]], _parsed_line, numbers)
-    if not numbers or len(numbers) == numbers[-1] + 1:
-        return RowTexts(lines[: len(numbers)], parsed_lines)
-    return RowTexts([lines[number] for number in numbers], parsed_lines, numbers)
+    lines, numbers = _lines(body)
+    if len(lines) == 1:
+        return RowTexts(lines, _parsed_line, numbers.tolist())
+    without_gaps = not len(numbers) or len(numbers) == numbers[-1] + 1
+    return RowTexts(lines, parsed_lines, None if without_gaps else numbers.tolist())
+
+
+class _Lines(Sequence[bytes]):
+    """Lines of ``body``, cut out as they are asked for: all at once they are thousands of objects at the same time."""
+
+    def __init__(self, body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        self._body, self._starts, self._ends = body, starts, ends
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, which: int) -> bytes: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[bytes]: ...
+    def __getitem__(self, which: int | slice) -> bytes | list[bytes]:
+        if isinstance(which, int):
+            return self._body[self._starts[which] : self._ends[which]]
+        body, ends = self._body, self._ends[which].tolist()
+        return [body[start:end] for start, end in zip(self._starts[which].tolist(), ends, strict=True)]
+
+
+def _lines(body: bytes) -> tuple[_Lines, NDArray[np.int64]]:
+    """Those that hold something, and their numbers. Raises TooManyRowsError."""
+    stop = len(body)
+    if occurrences(body, "\n") > MOST_ROWS:
+        # Empty ones at the end are not too many.
+        last = len(body.rstrip())
+        checked_rows(body.count(b"\n", 0, last))
+        stop = body.index(b"\n", last)
+    breaks = places(memoryview(body)[:stop], "\n")
+    starts, ends = np.append(0, breaks + 1), np.append(breaks, stop)
+    numbers = np.flatnonzero(starts < ends)
+    # Only what begins with a space may hold nothing else.
+    doubtful = numbers[np.isin(np.frombuffer(body, dtype=np.uint8)[starts[numbers]], _SPACES)]
+    empty = [number for number in doubtful.tolist() if not body[starts[number] : ends[number]].strip()]
+    if empty:
+        numbers = np.setdiff1d(numbers, empty)
+    return _Lines(body, starts[numbers], ends[numbers]), numbers
 
 
 def _parsed_line(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:

@@ -6,22 +6,22 @@ as all rows together, in a fraction of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwatch.exporters.ingest.columns import Column, Numbers, Values
+from modelwatch.exporters.ingest.columns import Column
+from modelwatch.exporters.ingest.gathered import Gathered
 from modelwatch.exporters.ingest.json_rows import Rows
 from modelwatch.exporters.ingest.table import TOLD_ROWS, Rejection, checked_rows, untold
 from modelwatch.exporters.ingest.times import timestamps
-from modelwatch.exporters.ingest.typed_rows import Block, Part, reader
+from modelwatch.exporters.ingest.typed_rows import Block, reader
 from modelwatch.exporters.subjects import Role
 
 _BLOCK = 128
-_BESIDE = ("prediction", "confidence", "id")
+_ANSWERS = ("prediction", "confidence")
 
 Parse = Callable[[Sequence[Any]], tuple[list[object], Mapping[int, Rejection]]]
 
@@ -41,11 +41,12 @@ class RowTexts:
         self.places = places
         self._texts, self._parse = texts, parse
         self._times: NDArray[np.float64] = np.full(self.rows, np.nan)
-        self._clear(())
+        self._clear({})
 
-    def _clear(self, names: Iterable[str]) -> None:
-        self._features: dict[str, list[Part]] = {name: [] for name in names}
-        self._beside: dict[str, list[object]] = {name: [] for name in _BESIDE}
+    def _clear(self, names: Mapping[str, bool]) -> None:
+        self._features = {name: Gathered(self.rows, number) for name, number in names.items()}
+        self._answers = {name: Gathered(self.rows, None) for name in _ANSWERS}
+        self._ids: list[object] = []
 
     def rejected(self, names: Mapping[str, bool]) -> dict[int, Rejection]:
         """Raises what ``parse`` does."""
@@ -64,8 +65,8 @@ class RowTexts:
 
     def _add_rows(self, rows: Rows, start: int, names: Mapping[str, bool], found: dict[int, Rejection]) -> None:
         wrong = rows.rejected(names)
-        features = {name: _part(rows.values("feature", name), number) for name, number in names.items()}
-        beside = {name: rows.values("beside", name) for name in _BESIDE}
+        features = {name: rows.values("feature", name) for name in names}
+        beside = {name: rows.values("beside", name) for name in (*_ANSWERS, "id")}
         self._add(Block(features, beside), start, rows.timestamps(), wrong, found)
 
     def _add(
@@ -79,36 +80,18 @@ class RowTexts:
         for index, why in sorted(wrong.items()):
             found[start + index] = why if len(found) < TOLD_ROWS else untold(why.reason)
         self._times[start : start + len(times)] = times
-        for name, parts in self._features.items():
-            parts.append(block.features[name])
-        for name, values in self._beside.items():
-            values.extend(block.beside[name])
+        for name, feature in self._features.items():
+            feature.put(start, block.features[name])
+        for name, answer in self._answers.items():
+            answer.put(start, block.beside[name])
+        self._ids.extend(block.beside["id"])
 
     def column(self, role: Role, name: str) -> Column | None:
-        if role != "feature":
-            beside = self._beside.get(name)
-            return None if beside is None else Values(beside)
-        parts = self._features.get(name)
-        return None if parts is None else _column(parts)
+        found = (self._features if role == "feature" else self._answers).get(name)
+        return None if found is None else found.column()
 
     def ids(self) -> Sequence[object] | None:
-        return self._beside.get("id")
+        return self._ids
 
     def timestamps(self) -> NDArray[np.float64]:
         return self._times
-
-
-def _part(values: Sequence[object], number: bool) -> Part:
-    """Numbers, where that is what is wanted and all of them are some; else the values as they are, to be told of."""
-    if not number:
-        return values
-    numbers = Values(values).numbers()
-    return values if numbers.mismatched is not None else numbers.wide
-
-
-def _column(parts: Sequence[Part]) -> Column:
-    numbers = [part for part in parts if isinstance(part, np.ndarray)]
-    if parts and len(numbers) == len(parts):
-        return Numbers.of(np.concatenate(numbers))
-    plain = (part.tolist() if isinstance(part, np.ndarray) else part for part in parts)
-    return Values(list(chain.from_iterable(plain)))

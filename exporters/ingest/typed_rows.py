@@ -16,14 +16,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwatch.exporters.ingest.gathered import Part
+
 # Numbers beyond 64 bits are whole to this reader and floats to the careful one, so that one has them.
 _Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Scalar = _Whole | float | str | bool | None
 _Number = float | None
 BESIDE = ("prediction", "confidence", "id", "timestamp")
 _TUPLE = msgspec.structs.astuple
-# A part of a column: numbers with NaN for missing, or plain values.
-Part = NDArray[np.float64] | Sequence[object]
 
 
 class Block(NamedTuple):

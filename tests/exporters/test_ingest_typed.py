@@ -69,6 +69,22 @@ def test_every_value_is_what_the_careful_reader_makes_of_it(rows: list[dict[str,
     assert _told(decode(lines, "application/x-ndjson"), names) == _told(Rows(orjson.loads(body)["rows"]), names)
 
 
+@given(
+    st.lists(st.sampled_from([b"\n", b"\n", b"\r\n", b" ", b"\t", b"\x0b", b"\x0c", b"3", b"{}", b"\x1c"]), max_size=12)
+)
+def test_every_line_that_is_not_empty_is_a_row_of_its_number(pieces: list[bytes]) -> None:
+    body = b"".join(pieces)
+    numbers = [number for number, line in enumerate(body.split(b"\n")) if line.strip()]
+    table = decode(body, "application/x-ndjson")
+    places = range(table.rows) if table.places is None else table.places
+    assert list(places) == numbers
+    rejected = table.rejected({"n": True})
+    assert sorted(rejected) == list(range(len(numbers)))
+    for row, why in rejected.items():
+        if body.split(b"\n")[numbers[row]].strip(b" \t\r") == b"3":
+            assert why.sentence == "a row must be an object, found the number 3"
+
+
 def test_usual_rows_are_read_straight_and_unusual_ones_are_not() -> None:
     known = reader(frozenset({"n": True, "k": False}.items()))
     assert known is not None

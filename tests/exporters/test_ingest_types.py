@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modelwatch.exporters.ingest import decode
 from modelwatch.exporters.ingest.columns import Numbers, Texts, Values
+from modelwatch.exporters.ingest.gathered import Gathered
 
 # --- timestamps ---
 
@@ -177,6 +178,34 @@ def test_values_read_alike_all_at_once_and_one_by_one(values: list[object]) -> N
         assert _text(texts, index) == _text(one.texts(), 0)
         assert _wrong(texts, index) == _wrong(one.texts(), 0) == isinstance(values[index], list | dict)
     assert not np.isinf(numbers.values).any()
+
+
+# Blocks of one kind, and of all.
+blocks = st.lists(st.one_of(*(st.lists(kind, max_size=4) for kind in (st.floats(), st.text(max_size=1), anything))))
+
+
+@given(blocks, st.sampled_from([True, False, None]))
+def test_a_column_that_comes_in_blocks_reads_as_it_does_at_once(parts: list[list[object]], number: bool | None) -> None:
+    values = [value for part in parts for value in part]
+    gathered, at = Gathered(len(values), number), 0
+    for part in parts:
+        gathered.put(at, part)
+        at += len(part)
+    found, expected = gathered.column(), Values(values)
+    for index, value in enumerate(values):
+        wrong = []
+        if number is not False:
+            np.testing.assert_array_equal(found.numbers().wide[index], expected.numbers().values[index])
+            wrong.append(_wrong(expected.numbers(), index))
+            assert _wrong(found.numbers(), index) == wrong[-1]
+        if number is not True:
+            assert _text(found.texts(), index) == _text(expected.texts(), index)
+            wrong.append(_wrong(expected.texts(), index))
+            assert _wrong(found.texts(), index) == wrong[-1]
+        # Messages name what is of another type, and any answer that is there.
+        missing = value is None or (isinstance(value, float) and not math.isfinite(value))
+        if (number is None and not missing) or any(wrong):
+            assert found.shown(index) == expected.shown(index)
 
 
 def _wrong(column: Numbers | Texts, index: int) -> bool:
