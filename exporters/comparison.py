@@ -52,15 +52,15 @@ class Comparison:
         """Of the rows of ``histograms``."""
         return CriticalValues(self._reference, int(self.layout.model.drift.min_samples), self.alpha)
 
-    def ready(self, total: Counts) -> bool:
-        """Whether the scores of a window can be told."""
+    def ready(self, windows: Counts) -> list[bool]:
+        """Of which windows the scores can be told, shape (windows, layout.width)."""
         if not self.hurried or not self.layout.compared:
-            return True
-        return self.critical.known(self.compared_rows(total))
+            return [True] * len(windows)
+        return self.critical.known(self.compared_rows(windows))
 
     def compared_rows(self, total: Counts) -> Counts:
         """Rows that ``total`` holds of each of ``layout.compared``."""
-        return self.rows(total)[self.compared]
+        return self.rows(total)[..., self.compared]
 
     def likelihood_quantile(self) -> Floats | None:
         """See ``critical``; None where it cannot be told yet."""

@@ -28,11 +28,15 @@ class CriticalValues:
         # By their bytes, the rows of windows that have been found to be at hand: a scrape asks for few others.
         self._at_hand: set[bytes] = set()
 
-    def known(self, rows: Counts) -> bool:
-        """Whether those of a window with so many rows of each distribution, shape (distributions,), are at hand."""
-        powers = np.log2(np.maximum(rows, self._least)).astype(np.int8).tobytes()
+    def known(self, windows: Counts) -> list[bool]:
+        """Of which windows they are at hand, that have so many rows of each distribution: (windows, distributions)."""
+        powers = np.log2(np.maximum(windows, self._least)).astype(np.int8)
+        return [self._known(rows, power.tobytes()) for rows, power in zip(windows, powers, strict=True)]
+
+    def _known(self, rows: Counts, powers: bytes) -> bool:
         if powers not in self._at_hand:
-            if not all(method.known(self._empty, self._waited(rows), self._alpha) for method in _METHODS):
+            waited = self._waited(rows)
+            if not all(method.known(self._empty, waited, self._alpha) for method in _METHODS):
                 return False
             self._at_hand.add(powers)
         return True

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.layout import Layout
 from modelwatch.exporters.monitor import Snapshot
@@ -56,8 +58,9 @@ class Judging:
                 found[window] = judgement
         comparison = self.comparison(layout)
         totals = {window: snapshot.total(window.milliseconds) for window in new}
-        warm = [window for window in new if comparison.ready(totals[window].counts)]
-        cold = [window for window in new if window not in warm]
+        ready = comparison.ready(np.array([total.counts for total in totals.values()])) if new else []
+        warm = [window for window, known in zip(new, ready, strict=True) if known]
+        cold = [window for window, known in zip(new, ready, strict=True) if not known]
         for judgement in judge(comparison, warm, [totals[window] for window in warm]) if warm else ():
             found[judgement.window] = judgement
             self._judgements[name, judgement.window] = new[judgement.window], judgement

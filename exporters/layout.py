@@ -171,7 +171,11 @@ class Layout:
 
     def role(self, role: str) -> Watched | None:
         """The distribution of the model's answers or of their confidence."""
-        return next((watched for watched in self.watched if watched.subject.role == role), None)
+        return self._by_role.get(role)
+
+    @cached_property
+    def _by_role(self) -> dict[str, Watched]:
+        return {watched.subject.role: watched for watched in reversed(self.watched)}
 
 
 def layout(model: t.Model, profile: Profile | None, without: str = "") -> Layout:

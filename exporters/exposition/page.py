@@ -7,6 +7,7 @@ layout is made (``Block``); a scrape only puts the numbers behind them. Renderin
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -112,17 +113,19 @@ def head(name: str, kind: str, help: str, openmetrics: bool) -> str:
 
 @cache
 def _heads(openmetrics: bool) -> tuple[tuple[str, str], ...]:
-    """Each metric of the contract with what stands above its lines."""
-    return tuple((metric.name, head(metric.name, metric.type.value, metric.help, openmetrics)) for metric in CONTRACT)
+    """Each of the sidecar's metrics with what stands above its lines."""
+    return tuple(
+        (metric.name, head(metric.name, metric.type.value, metric.help, openmetrics))
+        for metric in CONTRACT
+        if metric.emitter is Emitter.SIDECAR
+    )
 
 
 class Page:
     """Collects lines of the sidecar's metrics. Every metric has its head even where it has no series."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, list[str]] = {
-            metric.name: [] for metric in CONTRACT if metric.emitter is Emitter.SIDECAR
-        }
+        self._lines: defaultdict[str, list[str]] = defaultdict(list)
 
     def block(self, block: Block, *values: NDArray[np.float64] | NDArray[np.int64]) -> None:
         """Add numbers, together of shape (all series of the block,)."""
@@ -136,17 +139,14 @@ class Page:
     def take(self, other: Page) -> None:
         """Add all lines of another page."""
         for name, lines in other._lines.items():
-            if lines:
-                self._lines[name] += lines
+            self._lines[name] += lines
 
     def text(self, openmetrics: bool = False, more: Iterable[str] = ()) -> str:
         """The page, and ``more`` lines. OpenMetrics' closing ``# EOF`` is left to who knows that nothing follows."""
         parts: list[str] = []
         for name, head in _heads(openmetrics):
-            lines = self._lines.get(name)
-            if lines is not None:
-                parts.append(head)
-                parts += lines
+            parts.append(head)
+            parts += self._lines.get(name, ())
         parts += more
         parts.append("")
         return "\n".join(parts)
