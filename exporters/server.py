@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +24,7 @@ from modelwatch.exporters.posting import Posting
 from modelwatch.exporters.refusals import ROWS_PATHS
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import Sidecar
+from modelwatch.exporters.slashes import WithoutLastSlash
 
 _OPENMETRICS = "application/openmetrics-text"
 
@@ -110,7 +112,7 @@ def create_app(
             yield
         posting.count_waiting()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/models", at.models),
             Route("/v1/models/{model}", at.model),
@@ -121,6 +123,9 @@ def create_app(
             Route("/readyz", at.ready),
             Route("/openapi.json", at.description),
         ],
+        middleware=[Middleware(WithoutLastSlash)],
         exception_handlers={HTTPException: at.refused, RefusedError: at.refused},
         lifespan=living,
     )
+    app.router.redirect_slashes = False
+    return app

@@ -100,6 +100,26 @@ def test_who_misses_the_path_is_told_where_rows_are_taken(watched: sidecar.Sidec
     assert "Not Found; rows are taken at /v1/models/MODEL/predictions" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_a_slash_at_the_end_of_a_path_changes_nothing(watched: sidecar.Sidecar, serve_app: Serve, slashes: str) -> None:
+    client = serve_app(watched)
+    assert client.post(PATH + slashes, json=GOOD).json() == {"accepted": 1, "rejected": 0, "errors": []}
+    event = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-type": "org.kubeflow.serving.inference.request",
+        "ce-inferenceservicename": specs.NAME,
+    }
+    assert client.post(f"/v1/cloudevents{slashes}", json={"instances": [{"hour": 7}]}, headers=event).status_code == 202
+    for path in ("/metrics", "/v1/models", f"/v1/models/{specs.NAME}", "/healthz", "/readyz", "/openapi.json"):
+        assert client.get(path + slashes).status_code == 200
+    assert client.get(f"/nowhere{slashes}").status_code == 404
+    assert client.post(f"/v1/models/nobody/predictions{slashes}", json=GOOD).status_code == 404
+    assert client.post(f"/v1/predictions{slashes}", json=GOOD).status_code == 404
+    assert client.post(slashes, json=GOOD).status_code == 404
+    assert counts(client) == {("", "unknown_model"): 1, ("", "unknown_path"): 2}
+
+
 def test_an_event_counts_for_the_model_that_it_names(serve_app: Serve) -> None:
     client = serve_app(sidecar.Sidecar(specs.fleet(specs.model())))  # never loaded
     headers = {
