@@ -44,7 +44,7 @@ _WORDS: Mapping[Reason, str] = {
     "wrong_token": "its token is none of --token-file",
     "token_file": "--token-file cannot be read, so nobody is let in",
     "unknown_model": "no spec has this model",
-    "unknown_path": ROWS_PATHS,
+    "unknown_path": f"{ROWS_PATHS}, with POST",
     "too_slow": "its body took too long",
     "too_large": "it has too many bytes or rows",
     "compressed": "its body is compressed",

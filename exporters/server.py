@@ -27,6 +27,8 @@ from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.slashes import WithoutLastSlash
 
 _OPENMETRICS = "application/openmetrics-text"
+# Methods that bring a body.
+_BRINGING = frozenset(("POST", "PUT", "PATCH"))
 
 
 class _Endpoints:
@@ -80,10 +82,14 @@ class _Endpoints:
             return error(problem.status, problem.message, problem.headers)
         if not isinstance(problem, HTTPException):
             raise problem
-        if request.method == "POST":
-            # Nothing else is ever posted here: whoever missed the path has rows for us.
-            self._posting.refuse("unknown_path", problem.status_code, request, None)
-        where = f"; {ROWS_PATHS}" if request.method == "POST" else ""
+        brings = request.method in _BRINGING
+        if brings:
+            # Nothing else is ever sent here: whoever missed the path or the method has rows for us.
+            self._posting.refuse("unknown_path", problem.status_code, request, request.path_params.get("model"))
+        if "POST" in (problem.headers or {}).get("Allow", ""):
+            where = "; rows are sent with POST"
+        else:
+            where = f"; {ROWS_PATHS}" if brings else ""
         message = f"{request.method} {request.url.path[:100]}: {problem.detail}{where}"
         return error(problem.status_code, message, problem.headers)
 

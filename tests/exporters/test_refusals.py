@@ -100,6 +100,21 @@ def test_who_misses_the_path_is_told_where_rows_are_taken(watched: sidecar.Sidec
     assert "Not Found; rows are taken at /v1/models/MODEL/predictions" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_rows_that_come_by_another_method_count_and_are_told_the_right_one(
+    watched: sidecar.Sidecar, serve_app: Serve, method: str
+) -> None:
+    client = serve_app(watched)
+    for path in (PATH, "/v1/cloudevents"):
+        answer = client.request(method, path, json=GOOD)
+        assert answer.status_code == 405
+        assert answer.json() == {"error": f"{method} {path}: Method Not Allowed; rows are sent with POST"}
+    missed = client.request(method, "/v1/predictions", json=GOOD)
+    assert "Not Found; rows are taken at /v1/models/MODEL/predictions" in missed.json()["error"]
+    assert client.get(PATH).status_code == 405, "who looks brings no rows"
+    assert counts(client) == {(specs.NAME, "unknown_path"): 1, ("", "unknown_path"): 2}
+
+
 @pytest.mark.parametrize("slashes", ["/", "//"])
 def test_a_slash_at_the_end_of_a_path_changes_nothing(watched: sidecar.Sidecar, serve_app: Serve, slashes: str) -> None:
     client = serve_app(watched)
