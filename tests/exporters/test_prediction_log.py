@@ -50,6 +50,19 @@ def test_a_real_sidecar_counts_what_the_client_sends(serve_app) -> None:  # type
     assert client.get(f"/v1/models/{specs.NAME}").json()["rows"] == {"accepted": 3002, "rejected": 1}
 
 
+def test_a_name_that_is_no_text_costs_no_other_row_of_its_batch(serve_app) -> None:  # type: ignore[no-untyped-def]
+    sidecar = Sidecar(specs.fleet(specs.model()))
+    sidecar.load()
+    client = serve_app(sidecar)
+    with PredictionLog(specs.NAME, str(client.base_url), sending=FAST) as log:
+        for row in specs.rows(1, 300):
+            log.record(**row)  # type: ignore[arg-type]
+        log.record(features={"x\udcff": 1})
+        log.record(features={"x\udcff": 1, "hour": 7})
+    assert log.counts == {"sent": 301, "rejected": 1, "dropped": 0}
+    assert client.get(f"/v1/models/{specs.NAME}").json()["rows"] == {"accepted": 301, "rejected": 1}
+
+
 def test_many_rows_go_in_batches(double: Double) -> None:
     with PredictionLog("m", double.url, sending=Sending(batch_rows=100, interval=5)) as log:
         for i in range(1000):

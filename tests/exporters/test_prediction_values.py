@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwatch.telemetry.rows import plain
+from modelwatch.telemetry.rows import document, plain
 
 
 class NAType:
@@ -58,3 +58,8 @@ def test_every_plain_value_is_strict_json(value: object) -> None:
     text = json.dumps(plain(value), allow_nan=False)
     assert json.loads(text) == plain(value)
     text.encode("ascii")
+
+
+def test_a_name_is_made_a_text_as_a_value_is() -> None:
+    made = document({"x\udcff": 1, 2: "\ud83d", "é": 3}, None, None, None, None)
+    assert made["features"] == {"x?": 1, "2": "?", "é": 3}

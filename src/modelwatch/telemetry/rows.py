@@ -15,7 +15,7 @@ Plain = str | float | int | bool | None
 def document(features: Mapping[str, Any], timestamp: Any, prediction: Any, confidence: Any, id: Any) -> dict[str, Any]:
     """What is None is left out, but for features: there it is a missing value."""
     made: dict[str, Any] = {
-        "features": {str(name): plain(value) for name, value in features.items()},
+        "features": {_text(str(name)): plain(value) for name, value in features.items()},
         "timestamp": plain(timestamp),
     }
     for name, value in (("prediction", prediction), ("confidence", confidence), ("id", id)):
@@ -32,9 +32,13 @@ def plain(value: Any) -> Plain:
         case float():
             return float(value) if math.isfinite(value) else None
         case str():
-            # Half of a surrogate pair is no text that JSON can carry.
-            return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+            return _text(value)
     return _foreign(value)
+
+
+def _text(text: str) -> str:
+    """``text`` with a question mark for each half of a surrogate pair, which is no text that JSON can carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _foreign(value: Any) -> Plain:
