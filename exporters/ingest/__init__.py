@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from modelwatch.exporters.ingest.arrow import decode_arrow
 from modelwatch.exporters.ingest.columns import Column, Numbers, Texts, Values
 from modelwatch.exporters.ingest.json_body import AFTER, UNBROKEN, decode_json
-from modelwatch.exporters.ingest.looks import looks_like, looks_like_json
+from modelwatch.exporters.ingest.looks import looks_like, looks_like_arrow, looks_like_json
 from modelwatch.exporters.ingest.ndjson import decode_ndjson
 from modelwatch.exporters.ingest.table import REASONS, MalformedError, Reason, Rejection, Table, TooManyRowsError
 
@@ -64,6 +64,8 @@ def decode(body: bytes | memoryview, content_type: str = "") -> Table:
         try:
             return decode_arrow(memoryview(body))
         except MalformedError as problem:
+            if looks_like_arrow(body):
+                raise
             json = "JSON: send it with Content-Type: application/json" if looks_like_json(body) else None
             if kind := json or looks_like(body[:4]):
                 raise MalformedError(f"the body is no Arrow IPC, it looks like {kind} ({problem})") from None

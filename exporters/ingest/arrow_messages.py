@@ -19,6 +19,7 @@ _VERSION, _KIND, _HEAD, _BODY_LENGTH = 0, 1, 2, 3
 ROWS, _COMPRESSION = 0, 3
 DATA = 1
 _MOST_MESSAGES = 20_000
+_CUT = "the body is an Arrow IPC stream that is cut off"
 _MOST_HEAD = 4 << 20
 
 
@@ -74,19 +75,35 @@ def _messages(stream: memoryview) -> Iterator[tuple[Flat, memoryview]]:
     """The flatbuffer and the body of each message."""
     at = 0
     while at < len(stream):
+        size, at = _size(stream, at)
+        if size == 0:
+            return
+        if size > _MOST_HEAD:
+            raise MalformedError("the body is no Arrow IPC stream: a message is longer than the body")
+        if at + size > len(stream):
+            raise MalformedError(f"{_CUT}: a message is longer than the body")
+        flat = Flat.root(stream[at : at + size])
+        length = flat.long(_BODY_LENGTH)
+        start = at + size
+        if length < 0:
+            raise MalformedError("the body is no Arrow IPC stream: a record batch is longer than the body")
+        if start + length > len(stream):
+            raise MalformedError(f"{_CUT}: a record batch is longer than the body")
+        at = start + length
+        yield flat, stream[start:at]
+
+
+def _size(stream: memoryview, begin: int) -> tuple[int, int]:
+    """How long the head of the message at ``begin`` is, and where it stands."""
+    at = begin
+    try:
         (size,) = struct.unpack_from("<I", stream, at)
         at += 4
         if size == _CONTINUATION:
             (size,) = struct.unpack_from("<I", stream, at)
             at += 4
-        if size == 0:
-            return
-        if size > _MOST_HEAD or at + size > len(stream):
-            raise MalformedError("the body is no Arrow IPC stream: a message is longer than the body")
-        flat = Flat.root(stream[at : at + size])
-        length = flat.long(_BODY_LENGTH)
-        start = at + size
-        if length < 0 or start + length > len(stream):
-            raise MalformedError("the body is no Arrow IPC stream: a record batch is longer than the body")
-        at = start + length
-        yield flat, stream[start:at]
+    except struct.error:
+        if not begin:
+            raise
+        raise MalformedError(f"{_CUT}: its last message has only begun") from None
+    return size, at

@@ -13,6 +13,7 @@ _UTF8 = "send it as UTF-8"
 # Bytes that are compared at once: few enough to stay in the processor's cache.
 _AT_ONCE = 64 << 10
 BOM = b"\xef\xbb\xbf"
+_ARROW = (b"ARROW1", b"\xff\xff\xff\xff")
 _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", f"gzip: {_PACKED}"),
     (b"\x28\xb5\x2f\xfd", f"zstd: {_PACKED}"),
@@ -20,8 +21,7 @@ _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"\xfd7zXZ", f"xz: {_PACKED}"),
     (b"PK\x03\x04", f"zip: {_PACKED}"),
     (b"PAR1", "Parquet: send Arrow IPC or JSON"),
-    (b"ARROW1", f"Arrow IPC: {_STREAM}"),
-    (b"\xff\xff\xff\xff", f"Arrow IPC: {_STREAM}"),
+    *((sign, f"Arrow IPC: {_STREAM}") for sign in _ARROW),
     (BOM, "UTF-8 behind a byte order mark: send it without the mark"),
     (b"\xff\xfe", f"UTF-16: {_UTF8}"),
     (b"\xfe\xff", f"UTF-16: {_UTF8}"),
@@ -36,6 +36,10 @@ def looks_like(body: bytes | memoryview) -> str | None:
     """The format by name, and what to do; None where the first bytes are those of nothing known."""
     first = bytes(body[:8])
     return next((what for sign, what in _SIGNS if first.startswith(sign)), None)
+
+
+def looks_like_arrow(body: bytes | memoryview) -> bool:
+    return bytes(body[:8]).startswith(_ARROW)
 
 
 def looks_like_json(body: bytes | memoryview) -> bool:

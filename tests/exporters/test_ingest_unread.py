@@ -17,7 +17,9 @@ def test_compressed_batches_are_refused_because_of_what_they_could_become() -> N
     table = pa.table({"hour": np.zeros(100_000)})
     for codec in ("lz4", "zstd"):
         for file in (False, True):
-            with pytest.raises(MalformedError, match="compressed: write them without compression"):
+            with pytest.raises(
+                MalformedError, match=r"^the record batches are compressed: write them without compression$"
+            ):
                 decode(arrow(table, file=file, compression=codec), STREAM)
     coded = pa.table({"carrier": pa.array(["UA" * 1000] * 3).dictionary_encode()})
     with pytest.raises(MalformedError, match="compressed"):
@@ -40,6 +42,18 @@ def test_codes_outside_their_dictionary_are_damage_and_not_read() -> None:
 def test_what_is_no_arrow_says_so(body: bytes) -> None:
     with pytest.raises(MalformedError, match="no Arrow IPC stream"):
         decode(body, STREAM)
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_arrow_that_is_cut_off_says_so_and_nothing_of_its_content_type(file: bool) -> None:
+    body = arrow(pa.table({"hour": np.zeros(1000)}), file=file)
+    inside = body.index(np.zeros(1000).tobytes()) + 4000
+    for length in (16, 100, inside - 4200, inside):
+        with pytest.raises(MalformedError, match=r"^the body is an Arrow IPC stream that is cut off: "):
+            decode(body[:length], STREAM)
+    stream = arrow(pa.table({"hour": [1]}))
+    with pytest.raises(MalformedError, match=r"^the body is an Arrow IPC stream that is cut off: .* only begun$"):
+        decode(stream[:-2], STREAM)
 
 
 @pytest.mark.parametrize("media", ["application/json", NDJSON[0]])
