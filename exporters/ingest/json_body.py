@@ -27,6 +27,8 @@ AFTER = "unexpected content after document"
 UNBROKEN = "curl -d takes the line breaks out of a file: use --data-binary @FILE"
 # Beyond, the texts of rows that are a character each would take more memory than what is in them.
 _MOST_TEXTS = 2_000_000
+# Whole numbers with more are beyond any float, with and without a sign.
+_MOST_DIGITS = 400
 
 
 def decode_json(body: bytes) -> Table:
@@ -130,6 +132,21 @@ def _parsed(texts: Sequence[msgspec.Raw]) -> tuple[list[object], Mapping[int, Re
     return [orjson.loads(memoryview(text)) for text in texts], {}
 
 
+def _by_python(body: bytes) -> Any:
+    """Raises ValueError and RecursionError."""
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # A whole number of more digits than Python reads, which would take it quadratic time.
+        return json.loads(body, parse_int=_whole)
+
+
+def _whole(text: str) -> float:
+    return int(text) if len(text) <= _MOST_DIGITS else float(text)
+
+
 def parsed(body: bytes, help: str) -> Any:
     """The JSON value of ``body``. Raises MalformedError, whose message ends with ``help``.
 
@@ -142,7 +159,7 @@ def parsed(body: bytes, help: str) -> Any:
         first = error
     if "infinity" in first.msg or b"NaN" in body or b"Infinity" in body:
         try:
-            return json.loads(body)
+            return _by_python(body)
         except (ValueError, RecursionError):
             pass  # The first reader's message names the place.
     if kind := looks_like(body):

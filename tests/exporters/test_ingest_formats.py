@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -192,6 +193,44 @@ def test_a_number_that_is_too_large_for_a_float_is_missing_and_the_other_rows_co
         b"0" * 400
     )
     assert (count(decode(large)).counts == as_json(hour=[None, None, 5]).counts).all()
+
+
+@pytest.mark.parametrize("digits", [308, 309, 4299, 4300, 4301, 5000, 1_000_000])
+@pytest.mark.parametrize("sign", [b"", b"-"])
+def test_a_whole_number_of_however_many_digits_is_missing_beyond_a_float_in_every_form(
+    digits: int, sign: bytes
+) -> None:
+    """Python reads none of more than 4,300 digits, which is no affair of whoever sends one."""
+    large = sign + b"9" * digits
+    read = float(large)
+    same = as_json(hour=[None if math.isinf(read) else read, 5], carrier=["UA", "AA"])
+    rows = [b'{"features": {"hour": %s, "carrier": "UA"}}' % large, b'{"features": {"hour": 5, "carrier": "AA"}}']
+    for body, kind in (
+        (b'{"rows": [%s]}' % b",".join(rows), "application/json"),
+        (b'{"from": "me", "rows": [%s]}' % b",".join(rows), "application/json"),
+        (b'{"columns": {"features": {"hour": [%s, 5], "carrier": ["UA", "AA"]}}}' % large, "application/json"),
+        (b"\n".join(rows), NDJSON[0]),
+    ):
+        counted = count(decode(body, kind))
+        assert (counted.accepted, counted.errors) == (2, {})
+        assert (counted.counts == same.counts).all()
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_of_too_many_digits_beside_the_features_costs_no_other_row(digits: int) -> None:
+    for name in (b"confidence", b"id", b"timestamp", b"else"):
+        body = b'{"rows": [{"features": {"hour": 7}, "%s": 1%s}, {"features": {"hour": 7}}]}'
+        counted = count(decode(body % (name, b"0" * digits)))
+        assert counted.accepted + len(counted.errors) == 2
+        assert set(counted.errors) <= {0}
+        assert name == b"timestamp" or counted.accepted == 2
+
+
+def test_the_time_for_digits_grows_with_their_number_alone() -> None:
+    body = b'{"rows": [{"features": {"hour": %s}}, {"features": {"hour": NaN}}]}' % (b"9" * (8 << 20))
+    begun = time.process_time()
+    assert count(decode(body)).accepted == 2
+    assert time.process_time() - begun < 5, "quadratic, it would take hours"
 
 
 def test_lines_that_are_only_json_together_are_no_rows() -> None:
