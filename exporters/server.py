@@ -18,7 +18,7 @@ from modelwatch.exporters import openapi
 from modelwatch.exporters.access import TokenFile
 from modelwatch.exporters.answers import Json, error
 from modelwatch.exporters.clock import Clock, SystemClock
-from modelwatch.exporters.exposition import Scrape
+from modelwatch.exporters.exposition import Scrape, wants_openmetrics
 from modelwatch.exporters.intake import Limits, RefusedError
 from modelwatch.exporters.posting import Posting
 from modelwatch.exporters.refusals import ROWS_PATHS
@@ -26,7 +26,6 @@ from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.slashes import WithoutLastSlash
 
-_OPENMETRICS = "application/openmetrics-text"
 # Methods that bring a body.
 _BRINGING = frozenset(("POST", "PUT", "PATCH"))
 
@@ -57,8 +56,9 @@ class _Endpoints:
     def metrics(self, request: Request) -> Response:
         self.watched(request)
         self._posting.count_overdue()
-        accepted = {kind.partition(";")[0].strip().lower() for kind in request.headers.get("accept", "").split(",")}
-        body, kind = self._scrape.answer(_OPENMETRICS in accepted)
+        # A header may come in several lines, which are one list.
+        accept = ",".join(request.headers.getlist("accept"))
+        body, kind = self._scrape.answer(wants_openmetrics(accept))
         return Response(body, headers={"Content-Type": kind})
 
     def ready(self, _: Request) -> Response:

@@ -362,6 +362,37 @@ def test_an_odd_accept_header_still_gets_metrics(lasting: httpx2.Client, accept:
     assert "model_drift_threshold" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("application/json", False),
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text; Version=1.0.0; Q=0.2", True),
+        # What Prometheus 3 sends.
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+            "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+            "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            True,
+        ),
+        ("text/plain;version=0.0.4;q=1, application/openmetrics-text;version=1.0.0;q=0.1", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=0.000, */*;q=0.1", False),
+        ("application/openmetrics-text;q=0.5, */*;q=0.8", False),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0.3, */*;q=0.8", True),
+        ("text/plain, application/openmetrics-text", True),
+        ("application/openmetrics-text;q=nan, text/plain;q=0.9", True),
+        ("application/openmetrics-text;q=", True),
+    ],
+)
+def test_metrics_come_in_the_format_that_weighs_more(lasting: httpx2.Client, accept: str, openmetrics: bool) -> None:
+    answer = lasting.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text" if openmetrics else "text/plain")
+    assert answer.text.endswith("# EOF\n") == openmetrics
+
+
 def test_columns_that_are_not_in_features_are_told(client: httpx2.Client) -> None:
     answer = client.post(PATH, json={"columns": {"hour": [1, 2]}})
     assert answer.status_code == 400
