@@ -162,6 +162,8 @@ def parsed(body: bytes, help: str) -> Any:
             return _by_python(body)
         except (ValueError, RecursionError):
             pass  # The first reader's message names the place.
+    if not body.strip():
+        raise MalformedError(f"the body is empty; {help}")
     if kind := looks_like(body):
         raise MalformedError(f"the body is no JSON, it looks like {kind}")
     if "UTF-8" in first.msg and (wrong := not_utf8(body)):

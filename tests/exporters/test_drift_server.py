@@ -95,7 +95,8 @@ def test_an_answer_names_a_hundred_rejected_rows_at_most(client: httpx2.Client) 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "no JSON"),
+        (b"", "the body is empty; send {"),
+        (b" \r\n", "the body is empty; send {"),
         (b"{", "no JSON"),
         (b"NaN", "must be an object"),
         (b"{NaN", "no JSON"),
