@@ -47,11 +47,11 @@ def looks_like_json(body: bytes | memoryview) -> bool:
 
 
 def not_utf8(body: bytes) -> str | None:
-    """Where a text is no UTF-8; None where all of it is."""
+    """Where a text is no UTF-8, and what to do; None where all of it is."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"it is no UTF-8: byte 0x{body[error.start]:02x} at byte {error.start}"
+        return f"it is no UTF-8: byte 0x{body[error.start]:02x} at byte {error.start}; {_UTF8}"
     return None
 
 

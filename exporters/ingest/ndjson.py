@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
 import numpy as np
@@ -15,6 +15,8 @@ from modelwatch.exporters.ingest.row_texts import RowTexts
 from modelwatch.exporters.ingest.table import MOST_ROWS, MalformedError, Rejection, Table, add, checked_rows
 
 _SPACES = np.frombuffer(b" \t\r\v\f", dtype=np.uint8)
+# What makes a body of application/json.
+_WHOLE: Mapping[str, type] = {"rows": list, "columns": dict}
 _HELP = 'a line is a row: {"features": {...}, "prediction": ...}'
 
 
@@ -27,7 +29,7 @@ def decode_ndjson(body: bytes) -> Table:
     if len(lines) == 1:
         return RowTexts(lines, _parsed_line, numbers.tolist())
     without_gaps = not len(numbers) or len(numbers) == numbers[-1] + 1
-    return RowTexts(lines, parsed_lines, None if without_gaps else numbers.tolist())
+    return RowTexts(lines, _parsed_lines, None if without_gaps else numbers.tolist())
 
 
 class _Lines(Sequence[bytes]):
@@ -71,9 +73,20 @@ def _lines(body: bytes) -> tuple[_Lines, NDArray[np.int64]]:
 
 def _parsed_line(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:
     """Of a body that is one line, as one becomes whose line breaks were taken out."""
-    rows, bad = parsed_lines(lines)
+    rows, bad = _parsed_lines(lines)
     hinted = {at: why._replace(sentence=f"{why.sentence}; {UNBROKEN}") for at, why in bad.items()}
     return rows, {at: hinted[at] if AFTER in why.sentence else why for at, why in bad.items()}
+
+
+def _parsed_lines(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:
+    """Of a request, in which a line may be what another content type would have made rows."""
+    rows, bad = parsed_lines(lines)
+    for index, row in enumerate(rows):
+        if isinstance(row, dict) and "features" not in row:
+            whole = [name for name, kind in _WHOLE.items() if isinstance(row.get(name), kind)]
+            if whole:
+                add(bad, index, "not_a_row", f"the line is a whole body of {whole[0]!r}: send it as application/json")
+    return rows, bad
 
 
 def parsed_lines(lines: Sequence[bytes]) -> tuple[list[object], dict[int, Rejection]]:

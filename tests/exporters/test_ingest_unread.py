@@ -74,9 +74,23 @@ def test_a_body_of_another_format_is_named(body: bytes, said: str, media: str) -
         count(decode(body, media))
 
 
-def test_a_text_that_is_no_utf_8_is_told_with_the_byte() -> None:
-    with pytest.raises(MalformedError, match="it is no UTF-8: byte 0xe9 at byte 10;"):
-        count(decode('{"rows": "\u00e9"}'.encode("latin-1")))
+@pytest.mark.parametrize("media", ["", "application/json; charset=latin-1"])
+def test_a_text_that_is_no_utf_8_is_told_with_the_byte(media: str) -> None:
+    with pytest.raises(MalformedError, match="it is no UTF-8: byte 0xe9 at byte 10; send it as UTF-8;"):
+        count(decode('{"rows": "\u00e9"}'.encode("latin-1"), media))
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [(b'{"rows": [{"features": {"hour": 7}}]}', "rows"), (b'{"columns": {"prediction": []}}', "columns")],
+)
+def test_a_whole_body_that_came_as_json_lines_is_told_its_content_type(body: bytes, name: str) -> None:
+    for sent in (body, body + b"\n" + body, body + b'\n{"features": {"hour": 7}}'):
+        counted = count(decode(sent, NDJSON[0]))
+        told = f"the line is a whole body of '{name}': send it as application/json"
+        assert counted.errors[0] == ("not_a_row", told)
+    (found,) = count(decode(b'{"rows": 7}', NDJSON[0])).errors.values()
+    assert 'put the features into an object, {"features": {"rows": ...}}' in found.sentence
 
 
 @pytest.mark.parametrize("media", ARROW)
