@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.ingest import times
 from modelwatch.exporters.ingest.columns import Column, Mask
-from modelwatch.exporters.ingest.table import NO_VALUES, Rejection, add, unknown_features
+from modelwatch.exporters.ingest.table import NO_VALUES, MalformedError, Rejection, add, unknown_features
 from modelwatch.exporters.subjects import Role
 
 _BESIDE = frozenset(("prediction", "confidence", "id", "timestamp"))
@@ -44,7 +46,11 @@ class ArrowTable:
         self._times: NDArray[np.float64] | None = None
 
     def rejected(self, names: Collection[str]) -> dict[int, Rejection]:
-        """Raises MalformedError when a column that is needed is damaged."""
+        """Raises MalformedError when a column that is needed is damaged or comes twice."""
+        for name, times_sent in Counter(self._columns.names).items():
+            if times_sent > 1 and (name in names or name in _BESIDE):
+                said = json.dumps(name[:40])
+                raise MalformedError(f"the column {said} comes {times_sent} times: send each name once")
         found: dict[int, Rejection] = {}
         self._times = self._read_times(found)
         there = set(self._columns.names)

@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pyarrow as pa
 import pytest
-from formats import STREAM, arrow, count
+from formats import STREAM, arrow, as_json, count
 
 from modelwatch.exporters.ingest import ARROW, NDJSON, decode
 from modelwatch.exporters.ingest.table import MalformedError
@@ -56,6 +56,18 @@ def test_arrow_that_is_cut_off_says_so_and_nothing_of_its_content_type(file: boo
         decode(stream[:-2], STREAM)
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.decimal128(5, 2)])
+def test_a_column_that_comes_twice_is_refused_where_it_is_read(kind: pa.DataType) -> None:
+    """Nobody can tell which of the two is meant; the second kind is for Arrow's own library."""
+    seven, eight = pa.array([7], kind), pa.array([8], kind)
+    for name in ("hour", "confidence"):
+        twice = pa.table([seven, eight, seven], names=[name, name, "distance"])
+        with pytest.raises(MalformedError, match=f'^the column "{name}" comes 2 times: send each name once$'):
+            count(decode(arrow(twice), STREAM))
+    counted = count(decode(arrow(pa.table([seven, seven, eight], names=["else", "else", "hour"])), STREAM))
+    assert counted.accepted == 1, "what is not read may come as often as it likes"
+
+
 @pytest.mark.parametrize("media", ["application/json", NDJSON[0]])
 @pytest.mark.parametrize(
     ("body", "said"),
@@ -91,6 +103,21 @@ def test_a_whole_body_that_came_as_json_lines_is_told_its_content_type(body: byt
         assert counted.errors[0] == ("not_a_row", told)
     (found,) = count(decode(b'{"rows": 7}', NDJSON[0])).errors.values()
     assert 'put the features into an object, {"features": {"rows": ...}}' in found.sentence
+
+
+@pytest.mark.parametrize("names", [b'"hour": 7, "hour": 8', b'"hour": 7, "hour": 8, "else": 1'])
+def test_of_a_name_that_comes_twice_in_json_the_last_is_taken(names: bytes) -> None:
+    one = as_json(hour=[8])
+    for body, media in (
+        (b'{"rows": [{"features": {%s}}]}' % names, "application/json"),
+        (b'{"features": {%s}}' % names, NDJSON[0]),
+        (
+            b'{"columns": {"features": {%s}}}'
+            % names.replace(b"7", b"[7]").replace(b"8", b"[8]").replace(b"1", b"[1]"),
+            "",
+        ),
+    ):
+        assert (count(decode(body, media)).counts == one.counts).all()
 
 
 @pytest.mark.parametrize("media", ARROW)
