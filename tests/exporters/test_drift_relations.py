@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import specs
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from modelwatch.exporters.comparison import Comparison
@@ -65,14 +68,15 @@ def _judged(planned: Layout, clock, *requests: dict[str, object]) -> Judgement: 
     return judge(Comparison(planned), [window], [monitor.snapshot().total(window.milliseconds)])[0]
 
 
-def test_correlations_of_a_window_are_pearsons(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+def test_correlations_of_a_window_are_pearsons_of_values_within_the_reference(planned: Layout) -> None:
     relations = planned.relations
     assert relations is not None and relations.names == NAMES
     values = _draw(1, 900, 0.3)
     values[:50, 2] = np.nan
     sums = relations.sums(values)
     [found] = map(relations.matrix, relations.correlated(sums[None]))
-    whole = values[50:]
+    whole = np.clip(values[50:], relations.low, relations.high)
+    assert 0 < np.count_nonzero(whole != values[50:]) < 5
     assert sums[0] == len(whole)
     assert found == pytest.approx(np.corrcoef(whole.T), abs=1e-12)
 
@@ -83,6 +87,66 @@ def test_sums_of_parts_are_the_sums_of_the_whole(planned: Layout) -> None:
     values = _draw(2, 1000)
     parts = sum(relations.sums(values[start : start + 100]) for start in range(0, 1000, 100))
     assert parts == pytest.approx(relations.sums(values), rel=1e-9)
+
+
+@given(
+    rows=st.lists(st.lists(st.floats() | st.floats(-10, 10), min_size=4, max_size=4), min_size=1, max_size=30),
+    cut=st.integers(0, 30),
+)
+def test_sums_of_any_two_parts_are_those_of_the_whole_and_never_overflow(
+    planned: Layout, rows: list[list[float]], cut: int
+) -> None:
+    relations = planned.relations
+    assert relations is not None
+    values = np.array(rows)
+    with np.errstate(all="raise", under="ignore"):
+        whole = relations.sums(values)
+        parts = relations.sums(values[:cut]) + relations.sums(values[cut:])
+    assert np.isfinite(whole).all()
+    assert parts == pytest.approx(whole, rel=1e-9, abs=1e-9)
+
+
+def test_rows_of_the_reference_itself_lie_as_far_off_as_the_profile_says(reference: Path, planned: Layout) -> None:
+    relations, profile = planned.relations, planned.profile
+    assert relations is not None and profile is not None and profile.pca is not None and profile.pca.residual
+    table = pa.parquet.read_table(reference)
+    sums = relations.sums(np.column_stack([table.column(name).to_numpy() for name in NAMES]))
+    assert relations.error(sums) == pytest.approx(profile.pca.residual.mean, rel=1e-4)
+    assert sums[-1] / sums[0] == pytest.approx(0.01, abs=0.002)
+    assert relations.correlated(sums[None])[0] == pytest.approx(relations.reference, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("broken", [1e12, -1e12, 1e300, -1e300])
+def test_one_broken_number_among_many_rows_changes_what_is_told_hardly_at_all(
+    planned: Layout, clock, broken: float
+) -> None:  # type: ignore[no-untyped-def]
+    values = _draw(1, 10_000)
+    requests = np.split(values, 10)
+    without = _judged(planned, clock, *map(_columns, requests)).relations
+    # The first row of a request is always looked at.
+    requests[3][0, 0] = broken
+    found = _judged(planned, clock, *map(_columns, requests)).relations
+    assert found.changes == without.changes == ()
+    assert found.reconstruction == pytest.approx(without.reconstruction, abs=0.05)
+
+
+def test_many_values_beyond_the_range_still_put_rows_off_the_components(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    values = _draw(7, 1000)
+    values[:300, 0] *= 1000
+    found = _judged(planned, clock, _columns(values)).relations
+    assert found.reconstruction > 3
+    assert ("a", "b") in [(one, other) for one, other, _ in found.changes]
+
+
+def test_sums_by_another_rule_are_not_added_to(planned: Layout) -> None:
+    relations = planned.relations
+    assert relations is not None and planned.profile is not None
+    feature, *rest = planned.profile.features
+    assert feature.maximum is not None
+    wider = replace(planned.profile, features=(replace(feature, maximum=feature.maximum + 1), *rest))
+    other = layout(MODEL, wider).relations
+    assert other is not None and other.block.signature != relations.block.signature
 
 
 def test_the_same_correlations_change_nothing(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
@@ -151,8 +215,8 @@ def test_relations_are_on_metrics_with_a_bounded_number_of_pairs(reference: Path
     model = specs.model(features=MODEL.features, baseline=t.Baseline(data=str(reference)))
     sidecar = Sidecar(specs.fleet(model), None, clock)
     sidecar.load()
-    rng = np.random.default_rng(6)
-    sidecar.ingest(specs.NAME, columns_table(_columns(rng.normal(size=(1000, 4)))))
+    alone = np.random.default_rng(6).normal(size=(1000, 4)) * [1, 10, 100, 0.1] + [5, -3, 1000, 0]
+    sidecar.ingest(specs.NAME, columns_table(_columns(alone)))
     text = Scrape(sidecar).page().text()
     assert text.count("\nmodel_correlation_change{") == 2 * 2
     assert text.count("\nmodel_pca_reconstruction_error_ratio{") == 2
