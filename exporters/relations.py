@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.blocks import Block
-from modelwatch.exporters.reference import Pca, Profile
+from modelwatch.exporters.reference import MOST_MISSING, Pca, Profile
 from modelwatch.exporters.statistics.method import Floats
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 1024
 # 64 features have 2,016 pairs. Wider models are compared on those that come first in the spec.
 MOST_FEATURES = 64
-# A feature that is often missing would leave no whole rows.
-MOST_MISSING = 0.05
 _RULE = "within the reference's range"
 
 
@@ -155,8 +153,38 @@ def relations(profile: Profile, watched: tuple[Watched, ...], start: int, float_
     return Relations(block, names, seen, mean, scale, low, high, profile.rows, matrix, basis, columns)
 
 
+def without_ratio(profile: Profile, watched: tuple[Watched, ...], found: Relations | None) -> str | None:
+    """Why no window has a reconstruction ratio, however many rows come; None where each has."""
+    again = "make the reference again"
+    if found is None:
+        return (
+            "fewer than two numeric features of the spec vary in the reference "
+            f"and are missing in at most {MOST_MISSING:.0%} of its rows"
+        )
+    if profile.pca is None:
+        return f"the reference has no components: {again}"
+    for name in profile.pca.features:
+        if name not in found.names:
+            return f"the reference's components need {name!r}, which {_apart(name, watched)}: {again}"
+    residual = profile.pca.residual
+    if residual is None:
+        return f"no row of the reference that was looked at has a value of every numeric feature: {again} from others"
+    if residual.mean <= 0:
+        return "the reference's components explain its rows wholly, so there is no distance to compare with"
+    return None
+
+
+def _apart(name: str, watched: tuple[Watched, ...]) -> str:
+    for one in watched:
+        if one.name == name and one.subject.role == "feature":
+            if one.profile is None:
+                return f"is {one.subject.feature.type} in the spec"
+            return one.profile.apart or "is not compared with it"
+    return "is not in the spec"
+
+
 def _usable(watched: Watched) -> bool:
     found = watched.profile
-    if watched.subject.role != "feature" or found is None or watched.cells is None or not found.std:
+    if watched.subject.role != "feature" or found is None or watched.cells is None:
         return False
-    return found.counts[-1] <= MOST_MISSING * max(sum(found.counts), 1)
+    return found.apart is None

@@ -19,7 +19,8 @@ from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.monitor import Monitor
-from modelwatch.exporters.profile import build_profile
+from modelwatch.exporters.profile import Profile, build_profile, merge_partials, partial_profile, profile_to_json
+from modelwatch.exporters.reference.show import profile_text
 from modelwatch.exporters.relations import MOST_ROWS
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement, judge
@@ -39,7 +40,7 @@ def _draw(seed: int, count: int, correlation: float = 0.9) -> NDArray[np.float64
 
 
 def _columns(values: NDArray[np.float64], **beside: object) -> dict[str, object]:
-    features = {name: values[:, place].tolist() for place, name in enumerate(NAMES)}
+    features = {name: column.tolist() for name, column in zip(NAMES, values.T, strict=False)}
     return {"features": features, **beside}
 
 
@@ -172,6 +173,92 @@ def test_a_large_request_is_sampled_evenly(planned: Layout, clock) -> None:  # t
     assert relations is not None
     rows = total.sums[relations.block.float_start]
     assert MOST_ROWS * 0.9 <= rows <= MOST_ROWS
+
+
+def _gappy(seed: int, count: int, correlation: float = 0.9) -> NDArray[np.float64]:
+    """d is missing in a fifth of the rows."""
+    values = _draw(seed, count, correlation)
+    values[np.random.default_rng(seed).random(count) < 0.2, 3] = np.nan
+    return values
+
+
+def _table(values: NDArray[np.float64]) -> pa.Table:
+    return pa.table({name: pa.array(values[:, i], from_pandas=True) for i, name in enumerate(NAMES)})
+
+
+@pytest.fixture(scope="module")
+def gappy() -> Profile:
+    return merge_partials([partial_profile(MODEL, [_table(_gappy(0, 20_000))])])
+
+
+def _missing_as_null(values: NDArray[np.float64]) -> dict[str, object]:
+    return {"features": {name: [None if np.isnan(v) else v for v in values[:, i]] for i, name in enumerate(NAMES)}}
+
+
+def test_a_feature_that_is_often_missing_leaves_the_others_their_ratio(gappy: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+    planned = layout(MODEL, gappy)
+    assert gappy.pca is not None and gappy.pca.features == ("a", "b", "c")
+    usual = _judged(planned, clock, _missing_as_null(_gappy(1, 1000))).relations
+    assert usual.reconstruction == pytest.approx(1, abs=0.15) and usual.unknown is None
+    lost = _judged(planned, clock, _missing_as_null(_gappy(2, 1000, 0.1))).relations
+    assert lost.reconstruction > 3
+    assert [(one, other) for one, other, _ in lost.changes] == [("a", "b")]
+
+
+def test_what_is_often_missing_changes_no_number_of_the_components_of_the_others(gappy: Profile) -> None:
+    values = _gappy(0, 20_000)
+    without = specs.model(features=MODEL.features[:3])
+    alone = merge_partials([partial_profile(without, [_table(values)])]).pca
+    assert gappy.pca is not None and gappy.pca.residual and alone is not None and alone.residual
+    assert gappy.pca.components == alone.components and gappy.pca.explained == alone.explained
+    assert gappy.pca.residual.mean == alone.residual.mean
+    # Which rows are sampled depends on every feature.
+    assert gappy.pca.residual.q99 == pytest.approx(alone.residual.q99, rel=0.1)
+
+
+def test_parts_in_which_a_feature_is_often_missing_or_never_make_the_whole(gappy: Profile) -> None:
+    values = _gappy(0, 20_000)
+    values = values[np.argsort(np.isnan(values[:, 3]), kind="stable")]
+    parts = [partial_profile(MODEL, [_table(part)]) for part in np.split(values, [3000, 16_500])]
+    assert profile_to_json(merge_partials(parts)) == profile_to_json(gappy)
+
+
+def _with_components_of_all(gappy: Profile, reference: Path) -> Profile:
+    """As profiles were made before."""
+    return replace(gappy, pca=build_profile(MODEL, reference).pca)
+
+
+def test_components_that_need_a_feature_that_is_often_missing_are_told_not_to_fit(
+    gappy: Profile, reference: Path, clock
+) -> None:  # type: ignore[no-untyped-def]
+    old = _with_components_of_all(gappy, reference)
+    found = _judged(layout(MODEL, old), clock, _missing_as_null(_gappy(1, 1000))).relations
+    assert np.isnan(found.reconstruction)
+    assert found.unknown is not None
+    assert found.unknown.startswith("the reference's components need 'd', which is missing in 19.8%")
+    assert found.unknown.endswith("of the rows (at most 5% may be): make the reference again")
+    assert "Of no use: the components need d, which is missing in 19.8%" in profile_text(old)
+
+
+def test_a_profile_is_shown_with_what_is_left_out_of_its_components_and_why(gappy: Profile) -> None:
+    text = profile_text(gappy)
+    assert "Components: 2 of 3 explain" in text
+    assert "Left out of components, and of correlations that the sidecar watches: d is missing in 19.8%" in text
+    assert not any(f" {name} is missing" in text for name in "abc")
+    alone = merge_partials([partial_profile(specs.model(features=MODEL.features[2:]), [_table(_gappy(0, 2000))])])
+    assert "Components: none, they need two numeric features\n  Left out of" in profile_text(alone)
+
+
+def test_why_there_is_no_ratio_is_told(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+    few = _judged(planned, clock, _columns(_draw(1, 100))).relations
+    assert few.unknown == "needs 500 rows in which all of 4 numeric features have a value, has looked at 100"
+    assert _judged(planned, clock, _columns(_draw(1, 1000))).relations.unknown is None
+    lacking = layout(specs.model(features=MODEL.features[:3]), planned.profile)
+    told = _judged(lacking, clock, _columns(_draw(1, 1000)[:, :3])).relations.unknown
+    assert told == "the reference's components need 'd', which is not in the spec: make the reference again"
+    alone = layout(specs.model(features=MODEL.features[:1]), planned.profile)
+    assert (_judged(alone, clock).relations.unknown or "").startswith("fewer than two numeric features of the spec")
+    assert _judged(layout(MODEL, None, "no profile"), clock).relations.unknown == "no profile"
 
 
 def _answers(prediction: list[str], confidence: list[float]) -> dict[str, object]:
