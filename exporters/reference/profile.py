@@ -164,6 +164,13 @@ class Profile:
         return digest(self)
 
     @cached_property
+    def misfits(self) -> tuple[str, ...]:
+        """Features that the components need and that are not looked at together with others: none where the
+        components are of any use. Earlier versions made such."""
+        needed = self.pca.features if self.pca else ()
+        return tuple(f.name for f in self.features if f.name in needed and f.apart is not None)
+
+    @cached_property
     def _by_name(self) -> Mapping[str, FeatureProfile]:
         return {feature.name: feature for feature in self.features}
 

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from modelwatch.exporters.baseline import find_profile
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest.json_columns import columns_table
 from modelwatch.exporters.layout import Layout, layout
 from modelwatch.exporters.monitor import Monitor
 from modelwatch.exporters.profile import Profile, build_profile, merge_partials, partial_profile, profile_to_json
+from modelwatch.exporters.reference import load_profile
 from modelwatch.exporters.reference.show import profile_text
 from modelwatch.exporters.relations import MOST_ROWS
 from modelwatch.exporters.sidecar import Sidecar
@@ -238,6 +240,20 @@ def test_components_that_need_a_feature_that_is_often_missing_are_told_not_to_fi
     assert found.unknown.startswith("the reference's components need 'd', which is missing in 19.8%")
     assert found.unknown.endswith("of the rows (at most 5% may be): make the reference again")
     assert "Of no use: the components need d, which is missing in 19.8%" in profile_text(old)
+
+
+def test_a_kept_profile_whose_components_are_of_no_use_is_built_again(
+    gappy: Profile, reference: Path, tmp_path: Path
+) -> None:
+    pa.parquet.write_table(_table(_gappy(0, 20_000)), tmp_path / "gappy.parquet")
+    model = specs.model(features=MODEL.features, baseline=t.Baseline(data=str(tmp_path / "gappy.parquet")))
+    assert find_profile(model, tmp_path / "kept") == gappy
+    (kept,) = (tmp_path / "kept").rglob("*.json")
+    old = _with_components_of_all(gappy, reference)
+    kept.write_text(profile_to_json(old))
+    assert load_profile(kept).misfits == ("d",)
+    assert find_profile(model, tmp_path / "kept") == gappy
+    assert load_profile(kept) == gappy
 
 
 def test_a_profile_is_shown_with_what_is_left_out_of_its_components_and_why(gappy: Profile) -> None:
