@@ -38,7 +38,9 @@ def find_profile(model: t.Model, cache: Path | None) -> Profile | None:
         return _built(model, data)
     kept = cache / quote(model.name, safe="") / f"{_key(model, data)}.json"
     with contextlib.suppress(ProfileError):
-        return load_profile(kept)
+        found = load_profile(kept)
+        if not found.misfits:
+            return found
     profile = _built(model, data)
     _keep(profile, kept)
     return profile

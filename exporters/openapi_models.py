@@ -82,9 +82,20 @@ ANSWERS = object_of(
             **nullable("number"),
             "description": "How far rows lie off the reference's principal components, over what they do in it.",
         },
+        "reconstruction_inactive": {
+            **nullable("string"),
+            "description": "Why there is no such ratio, where it is null.",
+        },
         "correlation_changes": array_of(CHANGE),
     },
-    ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
+    [
+        "window",
+        "low_confidence_ratio",
+        "constant",
+        "reconstruction_error_ratio",
+        "reconstruction_inactive",
+        "correlation_changes",
+    ],
 )
 REFUSED = {
     "type": "object",

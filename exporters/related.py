@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelwatch.exporters.layout import Layout
-from modelwatch.exporters.relations import Relations
+from modelwatch.exporters.relations import Relations, without_ratio
 from modelwatch.exporters.statistics.correlation import correlation_change
 from modelwatch.exporters.statistics.method import Floats
 from modelwatch.exporters.statistics.reconstruction import error_ratio
@@ -22,14 +22,13 @@ LEAST_CHANGE = 0.1
 @dataclass(frozen=True, slots=True)
 class Related:
     """``changes`` are pairs and how far their correlation moved, the furthest first. ``reconstruction`` is the mean
-    squared error of rows off the reference's principal components over what it is in the reference; NaN if unknown.
+    squared error of rows off the reference's principal components over what it is in the reference; NaN if unknown, and
+    ``unknown`` says why.
     """
 
     changes: tuple[tuple[str, str, float], ...]
     reconstruction: float
-
-
-NOTHING = Related((), np.nan)
+    unknown: str | None
 
 
 def judge_relations(layout: Layout, sums: Floats, alpha: float, min_samples: int) -> list[Related]:
@@ -37,9 +36,9 @@ def judge_relations(layout: Layout, sums: Floats, alpha: float, min_samples: int
 
     Below ``min_samples`` rows without a missing value, nothing.
     """
-    relations = layout.relations
+    relations, why = layout.relations, _without_ratio(layout)
     if relations is None:
-        return [NOTHING] * len(sums)
+        return [Related((), np.nan, why)] * len(sums)
     block = relations.block
     own = sums[:, block.float_start : block.float_start + block.float_width]
     now = relations.correlated(own)
@@ -49,9 +48,20 @@ def judge_relations(layout: Layout, sums: Floats, alpha: float, min_samples: int
     for i, one in enumerate(own):
         rows = float(one[0])
         changes = _changes(relations, rows, relations.matrix(now[i]), alpha) if large[i] else ()
-        told = Related(tuple(changes), error_ratio(relations.error(one) * rows, int(rows), usual))
-        found.append(told if rows >= min_samples else NOTHING)
+        if rows < max(min_samples, 1):
+            needed = f"needs {max(min_samples, 1)} rows in which all of {relations.size} numeric features have a value"
+            few = f"{needed}, has looked at {rows:.0f}"
+            found.append(Related((), np.nan, why or few))
+        else:
+            ratio = error_ratio(relations.error(one) * rows, int(rows), usual)
+            found.append(Related(tuple(changes), ratio, why))
     return found
+
+
+def _without_ratio(layout: Layout) -> str | None:
+    if layout.profile is None:
+        return next((watched.inactive for watched in layout.watched), None)
+    return without_ratio(layout.profile, layout.watched, layout.relations)
 
 
 def _changes(relations: Relations, rows: float, now: Floats, alpha: float) -> Iterator[tuple[str, str, float]]:

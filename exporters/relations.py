@@ -3,6 +3,10 @@
 Sums of products need every value of a row beside every other, which costs more than all the bins. They are taken from
 at most ``MOST_ROWS`` rows of a request, spread evenly over it, and only of rows in which none of these features is
 missing. All of it is additive like the counts.
+
+A value beyond the reference's smallest or largest counts as that one. So a stream without drift is seen as it is, and
+one broken number, whose square would outweigh all other rows of a window, weighs no more than the reference's
+furthest. How far values went is for the statistics of each feature by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.blocks import Block
-from modelwatch.exporters.reference import Pca, Profile
+from modelwatch.exporters.reference import MOST_MISSING, Pca, Profile
 from modelwatch.exporters.statistics.method import Floats
 
 if TYPE_CHECKING:
@@ -25,16 +29,16 @@ if TYPE_CHECKING:
 MOST_ROWS = 1024
 # 64 features have 2,016 pairs. Wider models are compared on those that come first in the spec.
 MOST_FEATURES = 64
-# A feature that is often missing would leave no whole rows.
-MOST_MISSING = 0.05
+_RULE = "within the reference's range"
 
 
 @dataclass(frozen=True, eq=False)
 class Relations:
     """The features that are looked at together, by their place in ``Layout.watched``, shape (k,).
 
-    ``correlations`` are the reference's, shape (k, k). ``basis`` is its PCA where all of its features are among them,
-    and ``columns`` is where they stand, shape (features of the basis,).
+    Values count from ``low`` to ``high``, the reference's range. ``correlations`` are the reference's, shape (k, k).
+    ``basis`` is its PCA where all of its features are among them, and ``columns`` is where they stand, shape (features
+    of the basis,).
     """
 
     block: Block
@@ -42,6 +46,8 @@ class Relations:
     watched: tuple[int, ...]
     mean: Floats
     scale: Floats
+    low: Floats
+    high: Floats
     rows: int
     correlations: Floats
     basis: Pca | None
@@ -72,7 +78,7 @@ class Relations:
         whole = values[~np.isnan(values).any(axis=1)]
         if not len(whole):
             return out
-        z = (whole - self.mean) / self.scale
+        z = (np.clip(whole, self.low, self.high) - self.mean) / self.scale
         k = self.size
         out[0] = len(z)
         out[1 : 1 + k] = z.sum(axis=0)
@@ -136,17 +142,49 @@ def relations(profile: Profile, watched: tuple[Watched, ...], start: int, float_
     basis = profile.pca if profile.pca is not None and set(profile.pca.features) <= set(names) else None
     columns = np.array([names.index(name) for name in basis.features] if basis else [], dtype=np.int64)
     scales = [w.profile.scale for _, w in chosen if w.profile is not None]
-    mean = np.array([one.mean for one in scales if one is not None])
-    scale = np.array([one.std for one in scales if one is not None])
+    table = np.array([(one.mean, one.std, one.minimum, one.maximum) for one in scales if one is not None])
+    mean, scale, low, high = table.T
     k = len(names)
-    digest = hashlib.sha256(repr((names, mean.tolist(), scale.tolist(), basis)).encode()).hexdigest()
+    # Sums that were made by another rule, and kept, are not to be added to those of this one.
+    digest = hashlib.sha256(repr((_RULE, names, table.tolist(), basis)).encode()).hexdigest()
     block = Block("relations", digest, start, 0, float_start, 1 + k + k * (k + 1) // 2 + 3)
     matrix = known.matrix()[np.ix_(places, places)]
-    return Relations(block, names, tuple(i for i, _ in chosen), mean, scale, profile.rows, matrix, basis, columns)
+    seen = tuple(i for i, _ in chosen)
+    return Relations(block, names, seen, mean, scale, low, high, profile.rows, matrix, basis, columns)
+
+
+def without_ratio(profile: Profile, watched: tuple[Watched, ...], found: Relations | None) -> str | None:
+    """Why no window has a reconstruction ratio, however many rows come; None where each has."""
+    again = "make the reference again"
+    if found is None:
+        return (
+            "fewer than two numeric features of the spec vary in the reference "
+            f"and are missing in at most {MOST_MISSING:.0%} of its rows"
+        )
+    if profile.pca is None:
+        return f"the reference has no components: {again}"
+    for name in profile.pca.features:
+        if name not in found.names:
+            return f"the reference's components need {name!r}, which {_apart(name, watched)}: {again}"
+    residual = profile.pca.residual
+    if residual is None:
+        return f"no row of the reference that was looked at has a value of every numeric feature: {again} from others"
+    if residual.mean <= 0:
+        return "the reference's components explain its rows wholly, so there is no distance to compare with"
+    return None
+
+
+def _apart(name: str, watched: tuple[Watched, ...]) -> str:
+    for one in watched:
+        if one.name == name and one.subject.role == "feature":
+            if one.profile is None:
+                return f"is {one.subject.feature.type} in the spec"
+            return one.profile.apart or "is not compared with it"
+    return "is not in the spec"
 
 
 def _usable(watched: Watched) -> bool:
     found = watched.profile
-    if watched.subject.role != "feature" or found is None or watched.cells is None or not found.std:
+    if watched.subject.role != "feature" or found is None or watched.cells is None:
         return False
-    return found.counts[-1] <= MOST_MISSING * max(sum(found.counts), 1)
+    return found.apart is None

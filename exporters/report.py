@@ -84,6 +84,7 @@ def _answers(judgement: Judgement) -> dict[str, Any]:
         "low_confidence_ratio": _number(judgement.answers.unsure),
         "constant": None if math.isnan(constant) else bool(constant),
         "reconstruction_error_ratio": _number(judgement.relations.reconstruction),
+        "reconstruction_inactive": judgement.relations.unknown,
         "correlation_changes": [
             {"feature": one, "other": other, "change": change} for one, other, change in judgement.relations.changes
         ],

@@ -2,6 +2,7 @@
 
 from modelwatch.exporters.reference.file import load_profile, profile_to_json
 from modelwatch.exporters.reference.profile import (
+    MOST_MISSING,
     Correlations,
     FeatureProfile,
     Pca,
@@ -16,6 +17,7 @@ from modelwatch.model.profile_head import FORMAT
 
 __all__ = [
     "FORMAT",
+    "MOST_MISSING",
     "Correlations",
     "FeatureProfile",
     "Pca",

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from modelwatch.exporters.bins import CategoricalBins, Cells, NumericBins, Scale
 
+# A feature that is missing more often would leave few rows in which every feature has a value.
+MOST_MISSING = 0.05
+
 
 class ProfileError(Exception):
     """A profile that cannot be made or read. The message says where, what and how to mend it."""
@@ -47,6 +50,20 @@ class FeatureProfile:
         if self.mean is None or self.std is None or self.minimum is None or self.maximum is None:
             return None
         return Scale(self.mean, self.std, self.minimum, self.maximum)
+
+    @property
+    def apart(self) -> str | None:
+        """Why it is not looked at together with others, as the end of a sentence; None where it is."""
+        rows = max(sum(self.counts), 1)
+        if self.type != "numeric":
+            return "is categorical"
+        if self.std is None:
+            return "has no value"
+        if self.std == 0:
+            return "has the same value in every row"
+        if self.counts[-1] > MOST_MISSING * rows:
+            return f"is missing in {self.counts[-1] / rows:.1%} of the rows (at most {MOST_MISSING:.0%} may be)"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +162,13 @@ class Profile:
         from modelwatch.exporters.reference.file import digest  # noqa: PLC0415 -- the file knows the objects
 
         return digest(self)
+
+    @cached_property
+    def misfits(self) -> tuple[str, ...]:
+        """Features that the components need and that are not looked at together with others: none where the
+        components are of any use. Earlier versions made such."""
+        needed = self.pca.features if self.pca else ()
+        return tuple(f.name for f in self.features if f.name in needed and f.apart is not None)
 
     @cached_property
     def _by_name(self) -> Mapping[str, FeatureProfile]:

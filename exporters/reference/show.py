@@ -85,16 +85,17 @@ def _buckets(cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def _together(profile: Profile) -> Iterator[str]:
-    if profile.correlations:
-        names = profile.correlations.features
-        rows, columns = np.triu_indices(len(names), 1)
-        pairs = zip(profile.correlations.upper, rows.tolist(), columns.tolist(), strict=True)
-        strong = sorted(((r, i, j) for r, i, j in pairs if r is not None), key=lambda one: -abs(one[0]))[:_PAIRS]
-        if strong:
-            yield ""
-            yield "Strongest correlations: " + ", ".join(
-                f"{_cut(names[i])} and {_cut(names[j])} {r:+.2f}" for r, i, j in strong
-            )
+    if not profile.correlations:
+        return
+    yield ""
+    names = profile.correlations.features
+    rows, columns = np.triu_indices(len(names), 1)
+    pairs = zip(profile.correlations.upper, rows.tolist(), columns.tolist(), strict=True)
+    strong = sorted(((r, i, j) for r, i, j in pairs if r is not None), key=lambda one: -abs(one[0]))[:_PAIRS]
+    if strong:
+        yield "Strongest correlations: " + ", ".join(
+            f"{_cut(names[i])} and {_cut(names[j])} {r:+.2f}" for r, i, j in strong
+        )
     if profile.pca:
         share = sum(profile.pca.explained)
         yield f"Components: {len(profile.pca.components)} of {len(profile.pca.features)} explain {share:.1%}" + (
@@ -102,6 +103,24 @@ def _together(profile: Profile) -> Iterator[str]:
             if profile.pca.residual
             else ""
         )
+    else:
+        yield "Components: none, they need two numeric features"
+    yield from _apart(profile)
+
+
+def _apart(profile: Profile) -> Iterator[str]:
+    """Which features' correlations and components the sidecar does not look at, and why."""
+    known = profile.correlations.features if profile.correlations else ()
+    used = profile.pca.features if profile.pca else ()
+    for name in known:
+        feature = profile.feature(name)
+        why = feature and feature.apart
+        if why and name in used:
+            yield f"  Of no use: the components need {_cut(name)}, which {why}; make the profile again."
+        elif why:
+            yield f"  Left out of components, and of correlations that the sidecar watches: {_cut(name)} {why}."
+        elif profile.pca and name not in used:
+            yield f"  Left out of components: {_cut(name)} never has a value beside some other feature."
 
 
 def _values(slices: Sequence[Slice]) -> str:

@@ -21,10 +21,12 @@ _SWEEPS = 60
 
 
 def components(correlations: Correlations, features: dict[str, FeatureProfile], sample: RowSample) -> Pca | None:
-    """The components that explain 95 % of the variance; None with less than two features that vary."""
+    """The components that explain 95 % of the variance, or all but one of them.
+
+    Features that are not looked at together with others are left out. None with fewer than two of the rest.
+    """
     matrix = correlations.matrix()
-    # A constant has no coefficient with any feature.
-    used = [i for i, name in enumerate(correlations.features) if features[name].std]
+    used = [i for i, name in enumerate(correlations.features) if features[name].apart is None]
     while used:
         undefined = np.isnan(matrix[np.ix_(used, used)]).sum(axis=1)
         if not undefined.any():

@@ -147,7 +147,7 @@ def test_correlations_are_those_of_pairwise_complete_rows() -> None:
     x = rng.normal(size=(30_000, 5)) @ rng.normal(size=(5, 5))
     x[:, 1] += 1e5
     x[:, 2] *= 1e-12
-    x[rng.random(x.shape) < 0.05] = np.nan
+    x[rng.random(x.shape) < 0.04] = np.nan
     constant = np.full(len(x), 7.0)
     profile = _profile(**{f"f{i}": pa.array(x[:, i], from_pandas=True) for i in range(5)}, constant=constant)
     assert profile.correlations is not None and profile.pca is not None

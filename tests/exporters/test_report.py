@@ -57,6 +57,17 @@ def test_shares_that_the_alerts_look_at_are_told_with_their_limits(troubled: Sid
     assert prediction["limits"] == {}
 
 
+def test_only_a_window_without_a_reconstruction_ratio_says_why(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+    (model,) = report(_troubled(reference, clock, 100))["models"]
+    few = model["answers"][0]
+    # A tenth of the rows has no hour.
+    why = "needs 500 rows in which all of 2 numeric features have a value, has looked at 90"
+    assert (few["reconstruction_error_ratio"], few["reconstruction_inactive"]) == (None, why)
+    (model,) = report(_troubled(reference, clock, 1000))["models"]
+    enough = model["answers"][0]
+    assert enough["reconstruction_error_ratio"] > 0 and enough["reconstruction_inactive"] is None
+
+
 def test_a_few_rows_are_above_no_limit(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
     (model,) = report(_troubled(reference, clock, 20))["models"]
     assert [window["above_limits"] for feature in model["features"] for window in feature["windows"]] == [[]] * 10

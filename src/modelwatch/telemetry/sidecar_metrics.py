@@ -173,7 +173,8 @@ CORRELATION_CHANGE = Metric(
     "model_correlation_change",
     _G,
     "correlation",
-    "How far the correlation of two features moved from the reference, of the pairs that moved most beyond chance.",
+    "How far the correlation of two features moved from the reference, of the pairs that moved most beyond chance"
+    "; values beyond its range count as its ends.",
     ("model", "feature", "other", "window"),
     "5 x windows",
     _SIDECAR,
@@ -182,7 +183,8 @@ RECONSTRUCTION_ERROR = Metric(
     "model_pca_reconstruction_error_ratio",
     _G,
     "ratio",
-    "Squared distance of rows from the reference's principal components, over what it is in the reference.",
+    "Squared distance of rows from the reference's principal components, over what it is in the reference"
+    "; values beyond its range count as its ends.",
     ("model", "window"),
     "windows",
     _SIDECAR,
