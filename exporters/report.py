@@ -18,7 +18,7 @@ from modelwatch.exporters.verdicts import Judgement
 from modelwatch.model import types as t
 
 # Reasons for having no score that end by themselves.
-_PASSING = frozenset({"few_samples", WARMING.reason})
+_PASSING = frozenset({"few_samples", "few_values", "constant_values", WARMING.reason})
 
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
