@@ -83,8 +83,22 @@ ANSWERS = object_of(
             "description": "How far rows lie off the reference's principal components, over what they do in it.",
         },
         "correlation_changes": array_of(CHANGE),
+        "limits": {
+            "type": "object",
+            "description": "What alerts call too far; a correlation's change is meant without its sign.",
+            "additionalProperties": {"type": "number"},
+        },
+        "above_limits": array_of({"type": "string"}),
     },
-    ["window", "low_confidence_ratio", "constant", "reconstruction_error_ratio", "correlation_changes"],
+    [
+        "window",
+        "low_confidence_ratio",
+        "constant",
+        "reconstruction_error_ratio",
+        "correlation_changes",
+        "limits",
+        "above_limits",
+    ],
 )
 REFUSED = {
     "type": "object",
