@@ -5,14 +5,12 @@ from __future__ import annotations
 from modelwatch.alert_rules.drift_windows import lately, steady
 from modelwatch.alert_rules.rules import BASELINE, Alert, Condition, Need, Runbook, Scenario, Scope
 from modelwatch.alert_rules.series import flat, series
+from modelwatch.model import defaults
 from modelwatch.model.types import Model
 from modelwatch.telemetry import promql as q
 from modelwatch.telemetry.metrics import CORRELATION_CHANGE, DRIFT_SAMPLES, RECONSTRUCTION_ERROR
 
-# The sidecar tells only changes beyond chance. This much is a medium effect by Cohen's rule of thumb (1988).
-_CHANGE = 0.3
-# Rows lie off the reference's principal components as far as twice its own do.
-_RATIO = 2
+_CHANGE, _RATIO = defaults.CORRELATION_CHANGE, defaults.RECONSTRUCTION_ERROR_RATIO
 
 
 def _numeric(model: Model) -> list[str]:

@@ -11,6 +11,8 @@ from urllib.parse import urljoin
 from modelwatch.compose import web
 from modelwatch.compose.drift_findings import Drift, Share, drifts, shares
 from modelwatch.compose.drift_findings import told as findings
+from modelwatch.compose.related_findings import Correlation, Unlike, correlations, unlike
+from modelwatch.compose.related_findings import told as together
 
 # Seconds.
 PATIENCE = 20.0
@@ -21,8 +23,9 @@ ANSWERS = ("prediction", "confidence")
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """``status`` is the sidecar's own word: drift, ok, collecting, inactive or loading. ``lines`` tell of ``drifts``
-    and ``shares`` the worst, and all else; ``detail`` is all of them."""
+    """``status`` is the sidecar's own word: drift, ok, collecting, inactive or loading. ``lines`` tell of ``drifts``,
+    ``shares`` and ``correlations`` the worst, and all else; ``detail`` is all of them. ``unlike`` is how far rows lie
+    off the reference, where that is too far."""
 
     model: str
     status: str
@@ -30,6 +33,8 @@ class ModelState:
     lines: tuple[str, ...] = ()
     drifts: tuple[Drift, ...] = ()
     shares: tuple[Share, ...] = ()
+    unlike: Unlike | None = None
+    correlations: tuple[Correlation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,15 @@ def _why(answer: web.Answer) -> str:
 def _state(model: Mapping[str, Any]) -> ModelState:
     features = model.get("features", [])
     drift, share = drifts(features), shares(features)
+    answers = model.get("answers", [])
+    far, moved = unlike(answers), correlations(answers)
     said = [model["problem"]] if model.get("problem") else []
     said += findings(drift, share)
+    said += together(far, moved)
     said += _refused(model)
     said += _rejected(model)
     said += _waiting(features, told=model.get("problem") or "")
-    return ModelState(model["name"], model["status"], "; ".join(said), tuple(said), drift, share)
+    return ModelState(model["name"], model["status"], "; ".join(said), tuple(said), drift, share, far, moved)
 
 
 def _warming(found: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,9 @@ SEVERITY = p.value_map({str(rank): (name, _SEVERITY_COLORS[name]) for name, rank
 _NOTHING_TO_TELL = {
     str(q.WARMING): ("just started", p.BLUE),
     str(q.TOO_FEW_ROWS): ("too few rows", p.BLUE),
+    str(q.TOO_FEW_VALUES): ("too few values", p.ORANGE),
+    str(q.ONE_VALUE): ("values do not vary", p.ORANGE),
+    str(q.CONSTANT_BASELINE): ("baseline does not vary", p.ORANGE),
     str(q.SMALL_BASELINE): ("baseline too small", p.ORANGE),
     str(q.NOT_IN_BASELINE): ("not in the baseline", p.ORANGE),
     str(q.OTHER_TYPE): ("another type", p.ORANGE),

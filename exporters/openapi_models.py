@@ -87,6 +87,12 @@ ANSWERS = object_of(
             "description": "Why there is no such ratio, where it is null.",
         },
         "correlation_changes": array_of(CHANGE),
+        "limits": {
+            "type": "object",
+            "description": "What alerts call too far; a correlation's change is meant without its sign.",
+            "additionalProperties": {"type": "number"},
+        },
+        "above_limits": array_of({"type": "string"}),
     },
     [
         "window",
@@ -95,6 +101,8 @@ ANSWERS = object_of(
         "reconstruction_error_ratio",
         "reconstruction_inactive",
         "correlation_changes",
+        "limits",
+        "above_limits",
     ],
 )
 REFUSED = {

@@ -15,10 +15,11 @@ from modelwatch.exporters.monitor import Snapshot
 from modelwatch.exporters.refusals import NO_MODEL
 from modelwatch.exporters.sidecar import Sidecar
 from modelwatch.exporters.verdicts import Judgement
+from modelwatch.model import defaults
 from modelwatch.model import types as t
 
 # Reasons for having no score that end by themselves.
-_PASSING = frozenset({"few_samples", WARMING.reason})
+_PASSING = frozenset({"few_samples", "few_values", "constant_values", WARMING.reason})
 
 
 def report(sidecar: Sidecar) -> dict[str, Any]:
@@ -77,17 +78,30 @@ def _status(judgements: Sequence[Judgement]) -> str:
     return "collecting" if waiting else "inactive"
 
 
+# Of features together: what the alerts on them look at.
+_TOGETHER = {
+    "reconstruction_error_ratio": float(defaults.RECONSTRUCTION_ERROR_RATIO),
+    "correlation_change": defaults.CORRELATION_CHANGE,
+}
+
+
 def _answers(judgement: Judgement) -> dict[str, Any]:
-    constant = judgement.answers.constant
+    constant, related = judgement.answers.constant, judgement.relations
+    largest = {
+        "reconstruction_error_ratio": related.reconstruction,
+        "correlation_change": max((abs(change) for *_, change in related.changes), default=0.0),
+    }
     return {
         "window": judgement.window.text,
         "low_confidence_ratio": _number(judgement.answers.unsure),
         "constant": None if math.isnan(constant) else bool(constant),
-        "reconstruction_error_ratio": _number(judgement.relations.reconstruction),
-        "reconstruction_inactive": judgement.relations.unknown,
+        "reconstruction_error_ratio": _number(related.reconstruction),
+        "reconstruction_inactive": related.unknown,
         "correlation_changes": [
-            {"feature": one, "other": other, "change": change} for one, other, change in judgement.relations.changes
+            {"feature": one, "other": other, "change": change} for one, other, change in related.changes
         ],
+        "limits": dict(_TOGETHER),
+        "above_limits": [name for name, limit in _TOGETHER.items() if largest[name] > limit],
     }
 
 

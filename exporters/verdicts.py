@@ -4,6 +4,8 @@ Drift of a distribution needs all of: as many rows as the spec asks for; a score
 threshold; that score above the critical value of its method; and a likelihood-ratio test of the whole histogram that
 rejects at the same rate. The test keeps its rate where bins expect few rows, and a score's critical value does not
 always; the score says how much has changed, and the test that it is no chance.
+
+To methods of bins a missing value is a bin. Those that look at values need as many values as the others need rows.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwatch.exporters.comparison import Comparison
-from modelwatch.exporters.guards import WARMING, Inactive
+from modelwatch.exporters.guards import WARMING, Inactive, without_answer
 from modelwatch.exporters.layout import Layout
 from modelwatch.exporters.outputs import Answers, judge_answers
 from modelwatch.exporters.related import Related, judge_relations
@@ -36,9 +38,9 @@ class Judgement:
     """One window of a model. Arrays have an entry for each of ``layout.watched``; NaN is what cannot be told.
 
     ``samples`` are the rows in the window. ``scores``, ``critical`` and ``p_values`` are by method. ``drifted`` is 1 or
-    0 after every guard. ``missing`` is a share of the rows, ``outside`` and ``new`` are shares of the values, and
-    ``mismatched`` is one of the values and the rejected ones together. ``effective`` are the rows that the reference
-    is worth where it is a mixture of parts.
+    0 after every guard, 0 with too few rows too, and NaN where the own method cannot tell. ``missing`` is a share of
+    the rows, ``outside`` and ``new`` are shares of the values, and ``mismatched`` is one of the values and the rejected
+    ones together. ``effective`` are the rows that the reference is worth where it is a mixture of parts.
     """
 
     layout: Layout
@@ -73,17 +75,21 @@ def judge(
     missing, outside, wrong = (counts[:, comparison.places(which)] for which in ("missing", "outside", "mismatched"))
     here = rows - missing
     inactive = [_inactive(comparison, each, warm) for each in rows]
-    active = comparison.scored & (rows >= least) & warm
-    tell = _Teller(active, np.maximum(rows, least), rate)
+    tell = _Teller(comparison.scored & warm, least, np.maximum(rows, least), rate)
     drifted = np.full((count, len(watched)), np.nan)
     effective, sums = drifted, np.array([total.sums for total in totals])
     if warm and layout.compared and layout.unlike is None:
-        every = tell.part(comparison.compared_places)
-        histograms = _distributions(comparison, tell, every, counts, sums)
+        every, numeric = tell.part(comparison.compared_places, rows), tell.part(comparison.numeric_places, here)
+        histograms = _distributions(comparison, tell, (every, numeric), counts, sums)
         if comparison.mixture is not None:
             effective = every.spread(histograms.m)
-        found = _drifted(comparison, tell, every, histograms) & active
-        drifted = np.where(comparison.compared, found, np.nan)
+        active = comparison.scored & (rows >= least)
+        own = _own(comparison, tell, drifted)
+        found = _drifted(comparison, tell, every, histograms, own) & active
+        untold = active & np.isnan(own.sum(axis=0))
+        drifted = np.where(comparison.compared & ~untold, found, np.nan)
+        for i in np.flatnonzero(untold.any(axis=1)).tolist():
+            inactive[i] = _explained(comparison, inactive[i], untold[i], rows[i], here[i])
     with np.errstate(divide="ignore", invalid="ignore"):
         missing_ratio = np.where(comparison.features, missing / rows, np.nan)
         outside_ratio = np.where(comparison.bounded, outside / here, np.nan)
@@ -112,25 +118,38 @@ def judge(
     ]
 
 
-def _distributions(comparison: Comparison, tell: _Teller, every: _Part, counts: Counts, sums: Floats) -> Histograms:
-    """Have every method told, and give the histograms."""
+def _distributions(
+    comparison: Comparison, tell: _Teller, parts: tuple[_Part, _Part], counts: Counts, sums: Floats
+) -> Histograms:
+    """Have every method told, of every distribution and of the numeric ones, and give the histograms."""
+    every, numeric = parts
     histograms = comparison.histograms(counts)
     tell.methods(OF_HISTOGRAMS, histograms, every)
     # A mixture of parts of the reference is one of bins only.
     if comparison.numeric and comparison.mixture is None:
-        numeric, cells = tell.part(comparison.numeric_places), comparison.cells(counts, sums)
+        cells = comparison.cells(counts, sums)
         tell.methods(OF_CELLS, cells, numeric)
         tell.methods(OF_MOMENTS, comparison.moments(cells, sums), numeric)
     return histograms
 
 
-def _drifted(comparison: Comparison, tell: _Teller, every: _Part, histograms: Histograms) -> NDArray[np.bool_]:
+def _own(comparison: Comparison, tell: _Teller, unknown: Floats) -> Floats:
+    """The score and the critical value of each one's own method, shape (2, windows, distributions)."""
+    found = np.full((2, *unknown.shape), np.nan)
+    for method, places in comparison.own.items():
+        # Where no reference has values, those that look at values were not asked.
+        if method in tell.scores:
+            found[0][:, places], found[1][:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
+    return found
+
+
+def _drifted(
+    comparison: Comparison, tell: _Teller, every: _Part, histograms: Histograms, own: Floats
+) -> NDArray[np.bool_]:
+    score, bar = own
     ratio, most = every.spread(
         np.array([_GUARD.score(histograms), _GUARD.critical_value(histograms, every.waited, tell.alpha)])
     )
-    score, bar = np.full((2, *ratio.shape), np.nan)
-    for method, places in comparison.own.items():
-        score[:, places], bar[:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
     return detection.drifted(score, comparison.warnings, bar, ratio, most)
 
 
@@ -159,18 +178,25 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Teller:
-    """Keeps what methods say in arrays over all distributions, shape (windows, distributions)."""
+    """Keeps what methods say in arrays over all distributions, shape (windows, distributions).
 
-    active: NDArray[np.bool_]
+    ``scored`` may have a score, from ``least`` rows on that a method looks at. ``waited`` are the rows that critical
+    values are told for.
+    """
+
+    scored: NDArray[np.bool_]
+    least: int
     waited: Counts
     alpha: float
     scores: dict[str, Floats] = field(default_factory=dict)
     critical: dict[str, Floats] = field(default_factory=dict)
     p_values: dict[str, Floats] = field(default_factory=dict)
 
-    def part(self, places: Places) -> _Part:
-        active, waited = self.active[:, places].reshape(-1), self.waited[:, places].reshape(-1)
-        return _Part(places, self.active.shape[1], active, waited)
+    def part(self, places: Places, looked_at: Counts) -> _Part:
+        """``looked_at`` are the rows of all distributions that its methods look at: all of them, or those with a
+        value."""
+        active = (self.scored & (looked_at >= self.least))[:, places]
+        return _Part(places, self.waited.shape[1], active.reshape(-1), self.waited[:, places].reshape(-1))
 
     def methods(self, methods: Mapping[str, Method[D]], data: D, part: _Part) -> None:
         """Have them tell of ``data``, whose rows are the distributions of ``part``."""
@@ -200,6 +226,17 @@ def _inactive(comparison: Comparison, rows: Counts, warm: bool) -> tuple[Inactiv
         found or (enough if n >= needed else Inactive("few_samples", f"needs {needed} rows, has {n}"))
         for found, n in zip(comparison.inactive, rows.tolist(), strict=True)
     )
+
+
+def _explained(
+    comparison: Comparison, inactive: tuple[Inactive | None, ...], untold: NDArray[np.bool_], rows: Counts, here: Counts
+) -> tuple[Inactive | None, ...]:
+    """``inactive`` of a window, and why methods cannot tell of its ``untold`` distributions though it has the rows."""
+    found, watched = list(inactive), comparison.layout.watched
+    for place in np.flatnonzero(untold).tolist():
+        values, least = int(here[place]), comparison.layout.model.drift.min_samples
+        found[place] = without_answer(watched[place], int(rows[place]), values, least)
+    return tuple(found)
 
 
 def _new(comparison: Comparison, counts: Counts) -> Floats:

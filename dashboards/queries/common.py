@@ -156,10 +156,14 @@ def drawable(budget: str) -> str:
 
 # In place of a count of drifting features, or of 0 and 1 for one of them: why there is nothing to tell.
 WARMING, TOO_FEW_ROWS, NO_BASELINE, NO_SIDECAR, SMALL_BASELINE, NOT_IN_BASELINE, OTHER_TYPE = range(-1, -8, -1)
+TOO_FEW_VALUES, ONE_VALUE, CONSTANT_BASELINE = range(-8, -11, -1)
 # By the reason that the sidecar gives.
 UNTOLD = {
     "warming": WARMING,
     "few_samples": TOO_FEW_ROWS,
+    "few_values": TOO_FEW_VALUES,
+    "constant_values": ONE_VALUE,
+    "constant_reference": CONSTANT_BASELINE,
     "reference_too_small": SMALL_BASELINE,
     "not_in_reference": NOT_IN_BASELINE,
     "type_differs": OTHER_TYPE,

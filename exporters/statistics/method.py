@@ -201,12 +201,14 @@ class Moments:
 
     @classmethod
     def standardised(cls, n: Counts, sum_z: Floats, sum_z2: Floats, m: Counts, kurtosis: Floats) -> Moments:
-        """From sums of z and z^2, z = (x - reference mean) / reference standard deviation."""
+        """From sums of z and z^2, z = (x - reference mean) / reference standard deviation.
+
+        A reference that never varies has no kurtosis, and no deviation that z could be in.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = sum_z / n
             std = np.sqrt(np.maximum(sum_z2 / n - mean**2, 0.0))
-        zeros = np.zeros(len(n))
-        return cls(n, mean, std, m, zeros, zeros + 1, kurtosis)
+        return cls(n, mean, std, m, np.zeros(len(n)), np.where(np.isnan(kurtosis), 0.0, 1.0), kurtosis)
 
 
 Data = TypeVar("Data")

@@ -175,6 +175,17 @@ def test_explain_shows_an_alert_in_full_and_helps_with_a_misspelt_one(run: Run) 
     assert run("explain", "MW12").out == run("explain", "MW012").out
 
 
+def test_explain_says_where_every_limit_is_from(run: Run, models: Path) -> None:
+    (models / "reference.csv").write_text("age,income,country\n" + "1,2,DE\n" * 200)
+    (models / "churn.yaml").write_text(
+        TEN_LINES.replace("features:\n", "features:\n  - {name: income, type: numeric}\n")
+        + "baseline: {data: reference.csv}\n"
+    )
+    for alert, limit in (("ModelRowsUnusual", "2"), ("ModelCorrelationChanged", "0.3")):
+        assert f"  limit {limit}, from the default: no field of the spec moves it\n" in run("explain", alert).out
+    assert "from limits.error_ratio\n" in run("explain", "ModelErrorRatioHigh").out
+
+
 def test_explain_says_how_to_get_an_alert_that_no_model_has(run: Run, models: Path) -> None:
     shown = run("explain", "modelaccuracylow")
     assert shown.code == 0

@@ -97,7 +97,7 @@ def test_a_sidecar_of_another_address_is_asked_by_url(tmp_path: Path) -> None:
     assert code == 0
     told = json.loads(out)
     assert (told["alone"]["url"], told["alone"]["state"]) == (url, "ready")
-    nothing = {"detail": "", "lines": [], "drifts": [], "shares": []}
+    nothing = {"detail": "", "lines": [], "drifts": [], "shares": [], "unlike": None, "correlations": []}
     assert told["models"] == [{"model": "m", "status": "ok", **nothing}]
 
 

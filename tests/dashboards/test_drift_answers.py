@@ -51,6 +51,9 @@ SERIES = [
     *fed("busy", "tiny", reason="reference_too_small", detected=0),
     *fed("busy", "absent", reason="not_in_reference"),
     *fed("busy", "turned", reason="type_differs"),
+    *fed("busy", "empty", reason="few_values"),
+    *fed("busy", "stuck", reason="constant_values"),
+    *fed("busy", "flat", reason="constant_reference"),
     *fed("busy", "unknown", reason="no_baseline"),
     *fed("fresh", "rare", reason="few_samples", detected=0),
     *fed("bare", "unknown", reason="no_baseline"),
@@ -84,7 +87,7 @@ def of(expr: str, model: str) -> str:
 @pytest.mark.parametrize("version", ["oldest", "newest"])
 def test_no_answer_is_never_told_as_no_drift(part: Any, tmp_path: Path, version: str) -> None:
     """Too few rows, a start, no baseline, one that is too small and no sidecar are five things, and none of them is 0."""
-    warming, few, bare, lost, small, absent, turned = -1, -2, -3, -4, -5, -6, -7
+    warming, few, bare, lost, small, absent, turned, empty, stuck, flat = range(-1, -11, -1)
     each = {
         "moved": 1,
         "still": 0,
@@ -95,6 +98,9 @@ def test_no_answer_is_never_told_as_no_drift(part: Any, tmp_path: Path, version:
         "tiny": small,
         "absent": absent,
         "turned": turned,
+        "empty": empty,
+        "stuck": stuck,
+        "flat": flat,
         "unknown": bare,
     }
     ask(

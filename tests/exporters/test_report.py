@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 import specs
 
@@ -98,3 +99,40 @@ def test_status_tells_in_a_line_what_somebody_who_is_woken_needs(
         ("carrier", "new_category", 0.01),
         ("hour", "out_of_range", 0.01),
     ]
+
+
+def test_status_and_the_report_tell_rows_that_no_longer_fit_and_features_that_no_longer_go_together(
+    tmp_path: Path, clock: object, serve_app: Callable[..., httpx2.Client]
+) -> None:
+    """Two features that went together, and now go against each other, each as ever if looked at alone."""
+    rng = np.random.default_rng(7)
+
+    def rows(count: int, sign: float) -> list[tuple[float, float]]:
+        a = rng.normal(size=count)
+        return list(zip(a.tolist(), (sign * a + rng.normal(size=count) * 0.2).tolist(), strict=True))
+
+    (tmp_path / "pair.csv").write_text("a,b\n" + "".join(f"{a:.5f},{b:.5f}\n" for a, b in rows(5000, 1.0)))
+    model = specs.model(
+        features=(specs.feature("a"), specs.feature("b")), baseline=t.Baseline(data=str(tmp_path / "pair.csv"))
+    )
+    sidecar = Sidecar(specs.fleet(model), None, clock)  # type: ignore[arg-type]  # a turned one
+    sidecar.load()
+    table = {"rows": [{"features": {"a": a, "b": b}, "prediction": "late"} for a, b in rows(900, -1.0)]}
+    sidecar.ingest(specs.NAME, decode(json.dumps(table).encode(), "application/json"))
+
+    (told,) = report(sidecar)["models"]
+    answers = told["answers"][0]
+    assert answers["above_limits"] == ["reconstruction_error_ratio", "correlation_change"]
+    assert answers["limits"] == {"reconstruction_error_ratio": 2.0, "correlation_change": 0.3}
+    error, (changed,) = answers["reconstruction_error_ratio"], answers["correlation_changes"]
+
+    url = str(serve_app(sidecar).base_url)
+    out = io.StringIO()
+    assert watching.sidecar_status(url, out) == 0
+    assert f"rows unlike the reference (error {error:.3g} x > 2 x in 15m, also 1h)" in out.getvalue()
+    assert f"correlation of a and b changed by {changed['change']:+.2g} (15m, also 1h)" in out.getvalue()
+    out = io.StringIO()
+    assert watching.sidecar_status(url, out, "json") == 0
+    [state] = json.loads(out.getvalue())["models"]
+    assert (state["unlike"]["ratio"], state["unlike"]["limit"]) == (error, 2.0)
+    assert [(one["feature"], one["other"], one["limit"]) for one in state["correlations"]] == [("a", "b", 0.3)]

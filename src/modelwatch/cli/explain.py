@@ -95,7 +95,9 @@ def _show(alerts: Sequence[Alert], fleet: Fleet, streams: Streams) -> None:
             f"    {alert.expr}",
         )
         if alert.threshold:
-            streams.say(f"  limit {alert.threshold}, from {alert.spec_field}")
+            # Some limits are modelwatch's own: no field of a spec moves them.
+            origin = alert.spec_field or "the default: no field of the spec moves it"
+            streams.say(f"  limit {alert.threshold}, from {origin}")
         streams.say(
             f"  runbook runbooks/{prometheus.runbook_path(alert)}.md",
             "  tested: it " + "; it ".join(s.title for s in alert.scenarios),

@@ -77,6 +77,13 @@ LIMITS = t.Limits(
     new_category_ratio=Decimal("0.01"),
 )
 
+# What alerts and the sidecar's report call too far, of features together; no field of a spec moves these two. The
+# sidecar tells only changes of a correlation beyond chance, and this much is a medium effect by Cohen's rule of thumb
+# (1988).
+CORRELATION_CHANGE = 0.3
+# Rows lie off the reference's principal components as far as twice its own do.
+RECONSTRUCTION_ERROR_RATIO = 2
+
 PERFORMANCE = t.Performance(label_delay=_duration("1d"), window=_duration("1d"), min_accuracy=None)
 
 # A tenth of ordinary traces shows what is usual; what went wrong is always kept.

@@ -47,7 +47,8 @@ DRIFT_DETECTED = Metric(
     "model_drift_detected",
     _G,
     "boolean",
-    "1 when the score is above the warning threshold and its critical value with enough samples, else 0.",
+    "1 when the score is above the warning threshold and its critical value with enough samples, else 0; absent where "
+    "its method cannot tell.",
     ("model", "feature", "window"),
     "features x windows",
     _SIDECAR,
