@@ -100,6 +100,46 @@ def test_a_profile_of_too_few_rows_is_a_warning(load: Load, rows: int, told_of: 
     assert all(f"made of {rows} row" in one.message for one in found)
 
 
+def counted(missing: int) -> dict[str, Any]:
+    return {**AGE, "counts": {"-inf..1.5": 600, "1.5..inf": 400 - missing, "missing": missing}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "missing", "line"),
+    [
+        ("", 50, None),
+        (
+            "",
+            120,
+            "7:12 MW058 12 % of 'age' are missing in the profile churn.profile.json already, and the limit is 5 % "
+            "(the default): it alarms without any drift",
+        ),
+        (", missing: {max_ratio: 0.2}", 200, None),
+        (
+            ", missing: {max_ratio: 0.1}",
+            125,
+            "7:53 MW058 12.5 % of 'age' are missing in the profile churn.profile.json already, and the limit is 10 %: "
+            "it alarms without any drift",
+        ),
+    ],
+)
+def test_more_missing_in_the_profile_than_the_limit_is_a_warning(
+    load: Load, limit: str, missing: int, line: str | None
+) -> None:
+    spec = SPEC.replace("type: numeric", f"type: numeric{limit}")
+    assert check(load, spec, counted(missing), PLAN) == ([line] if line else [])
+    assert [one.severity for one in load(churn=spec).diagnostics] == (["warning"] if line else [])
+
+
+@pytest.mark.parametrize(("missing", "room"), [(120, "0.19"), (60, "0.10"), (400, "0.61")])
+def test_the_limit_that_is_advised_leaves_room_and_ends_the_warning(load: Load, missing: int, room: str) -> None:
+    check(load, SPEC, counted(missing), PLAN)
+    (found,) = load(churn=SPEC).diagnostics
+    assert found.help.startswith(f"write missing: {{max_ratio: {room}}}, or mend the data and make the profile again")
+    mended = SPEC.replace("type: numeric", f"type: numeric, missing: {{max_ratio: {room}}}")
+    assert told(load(churn=mended)) == []
+
+
 def test_what_follows_the_features_is_not_read(tmp_path: Path) -> None:
     """Nonsense there is the proof: reading it would fail."""
     path = tmp_path / "p.json"

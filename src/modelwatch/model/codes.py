@@ -59,6 +59,7 @@ NOT_THE_SAME = "MW054"
 NO_TIMES = "MW055"
 LOGGED = "MW056"
 FEW_ROWS = "MW057"
+MISSING_BEFORE = "MW058"
 
 TITLES: dict[str, str] = {
     UNREADABLE: "a file or folder cannot be read",
@@ -118,4 +119,5 @@ TITLES: dict[str, str] = {
     NO_TIMES: "a column of times that holds none",
     LOGGED: "a field that is both written and masked",
     FEW_ROWS: "a profile of too few rows",
+    MISSING_BEFORE: "more missing in the profile than the spec allows",
 }

@@ -5,7 +5,7 @@ A test holds these equal to the defaults that the JSON Schemas show in editors.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from modelwatch.model import types as t
 from modelwatch.model.units import Duration
@@ -117,6 +117,12 @@ SAMPLING = t.Sampling(
     file_age=_duration("1d"),
     total_megabytes=256,
 )
+
+
+def missing_room(share: float) -> Decimal:
+    """The limit for a feature of which so much is missing as a rule: half as much again, and a hundredth."""
+    generous = Decimal(str(share)) * Decimal("1.5") + Decimal("0.01")
+    return min(Decimal(1), generous.quantize(Decimal("0.01"), ROUND_CEILING))
 
 
 def row_age(every: Duration | None) -> Duration:

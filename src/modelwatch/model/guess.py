@@ -191,9 +191,8 @@ def _is_label(text: str) -> bool:
 
 
 def missing_limit(ratio: float) -> Decimal | None:
-    """Half as much again as was seen, and a hundredth; None where the default is enough."""
-    generous = Decimal(str(ratio)) * Decimal("1.5") + Decimal("0.01")
-    limit = min(Decimal(1), generous.quantize(Decimal("0.01"), ROUND_CEILING))
+    """None where the default is enough."""
+    limit = defaults.missing_room(ratio)
     return limit if limit > defaults.MISSING_MAX_RATIO else None
 
 

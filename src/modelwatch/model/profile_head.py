@@ -1,4 +1,4 @@
-"""What the first part of a reference profile says: its features and their types.
+"""What the first part of a reference profile says: its features, their types, and how much of them is missing.
 
 The file of a profile begins with these; bins of hours, weekdays and segments follow, and can be many megabytes. They
 are left unread of a large file, so that a check stays quick.
@@ -33,11 +33,15 @@ class NoProfileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KnownFeature:
-    """``categories`` have a bin each; ``rest`` tells that there were more of them in the data."""
+    """``categories`` have a bin each; ``rest`` tells that there were more of them in the data.
+
+    ``missing`` is the share of its values that the reference lacks; None where it does not say.
+    """
 
     type: str
     categories: int = 0
     rest: bool = False
+    missing: float | None = None
 
 
 def profile_features(path: Path) -> Mapping[str, KnownFeature]:
@@ -94,9 +98,17 @@ def lacking_parts(path: Path) -> frozenset[str]:
 
 
 def _known(item: Mapping[str, Any]) -> KnownFeature:
+    missing = _missing(item.get("counts"))
     if item["type"] == "numeric":
-        return KnownFeature("numeric")
-    return KnownFeature(str(item["type"]), len(item["categories"]), bool(item["others"]) or not item["complete"])
+        return KnownFeature("numeric", missing=missing)
+    rest = bool(item["others"]) or not item["complete"]
+    return KnownFeature(str(item["type"]), len(item["categories"]), rest, missing)
+
+
+def _missing(counts: Mapping[str, int] | None) -> float | None:
+    """Of counts by bin."""
+    rows = sum(counts.values()) if counts else 0
+    return counts["missing"] / rows if counts and rows else None
 
 
 def _features(text: _Json) -> Iterator[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Whether a reference profile was made of a spec that says the same: types, and how many categories are counted."""
+"""Whether a reference profile and a spec agree on types, the number of categories, and how much may be missing."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def check(document: Document, written: str, found: Mapping[str, KnownFeature]) -
             yield _typed(document, written, index, known)
         elif kind == "categorical":
             yield from _categories(document, written, index, name, known)
+        yield from _missing(document, written, index, name, known)
     yield from _answer(document, written, None if _ANSWER in named else found.get(_ANSWER))
 
 
@@ -54,6 +55,30 @@ def _categories(document: Document, written: str, index: int, name: str, known: 
     help = f"{_again(document)}, or write max_categories: {known.categories}"
     field = "name" if number is None else "max_categories"
     yield document.diagnostic(codes.OTHER_SPEC, document.span("features", index, field), message, help, "warning")
+
+
+def _missing(document: Document, written: str, index: int, name: str, known: KnownFeature) -> Iterator[Diagnostic]:
+    path = ("features", index, "missing", "max_ratio")
+    number = document.number(*path)
+    if known.missing is None or (number is None and document.has("features", index, "missing")):
+        return
+    limit = float(defaults.MISSING_MAX_RATIO if number is None else number)
+    if known.missing <= limit:
+        return
+    message = (
+        f"{_percent(known.missing)} of '{words.short(name)}' are missing in the profile {words.short(written)} "
+        f"already, and the limit is {_percent(limit)}{' (the default)' if number is None else ''}: "
+        "it alarms without any drift"
+    )
+    help = (
+        f"write missing: {{max_ratio: {defaults.missing_room(known.missing)}}}, or mend the data and {_again(document)}"
+    )
+    span = document.span("features", index, "name") if number is None else document.span(*path)
+    yield document.diagnostic(codes.MISSING_BEFORE, span, message, help, "warning")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _answer(document: Document, written: str, known: KnownFeature | None) -> Iterator[Diagnostic]:
