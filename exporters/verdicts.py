@@ -75,7 +75,7 @@ def judge(
     missing, outside, wrong = (counts[:, comparison.places(which)] for which in ("missing", "outside", "mismatched"))
     here = rows - missing
     inactive = [_inactive(comparison, each, warm) for each in rows]
-    tell = _Teller(comparison.scored & warm, least, np.maximum(rows, least), rate)
+    tell = _Teller(comparison.scored & warm, least, rate)
     drifted = np.full((count, len(watched)), np.nan)
     effective, sums = drifted, np.array([total.sums for total in totals])
     if warm and layout.compared and layout.unlike is None:
@@ -84,7 +84,7 @@ def judge(
         if comparison.mixture is not None:
             effective = every.spread(histograms.m)
         active = comparison.scored & (rows >= least)
-        own = _own(comparison, tell, drifted)
+        own = _own(comparison, tell, count)
         found = _drifted(comparison, tell, every, histograms, own) & active
         untold = active & np.isnan(own.sum(axis=0))
         drifted = np.where(comparison.compared & ~untold, found, np.nan)
@@ -133,13 +133,13 @@ def _distributions(
     return histograms
 
 
-def _own(comparison: Comparison, tell: _Teller, unknown: Floats) -> Floats:
+def _own(comparison: Comparison, tell: _Teller, windows: int) -> Floats:
     """The score and the critical value of each one's own method, shape (2, windows, distributions)."""
-    found = np.full((2, *unknown.shape), np.nan)
+    score, bar = found = np.full((2, windows, len(comparison.layout.watched)), np.nan)
     for method, places in comparison.own.items():
         # Where no reference has values, those that look at values were not asked.
         if method in tell.scores:
-            found[0][:, places], found[1][:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
+            score[:, places], bar[:, places] = tell.scores[method][:, places], tell.critical[method][:, places]
     return found
 
 
@@ -180,13 +180,11 @@ class _Part:
 class _Teller:
     """Keeps what methods say in arrays over all distributions, shape (windows, distributions).
 
-    ``scored`` may have a score, from ``least`` rows on that a method looks at. ``waited`` are the rows that critical
-    values are told for.
+    ``scored`` may have a score, from ``least`` rows on that a method looks at.
     """
 
     scored: NDArray[np.bool_]
     least: int
-    waited: Counts
     alpha: float
     scores: dict[str, Floats] = field(default_factory=dict)
     critical: dict[str, Floats] = field(default_factory=dict)
@@ -195,8 +193,8 @@ class _Teller:
     def part(self, places: Places, looked_at: Counts) -> _Part:
         """``looked_at`` are the rows of all distributions that its methods look at: all of them, or those with a
         value."""
-        active = (self.scored & (looked_at >= self.least))[:, places]
-        return _Part(places, self.waited.shape[1], active.reshape(-1), self.waited[:, places].reshape(-1))
+        active, waited = self.scored & (looked_at >= self.least), np.maximum(looked_at, self.least)
+        return _Part(places, active.shape[1], active[:, places].reshape(-1), waited[:, places].reshape(-1))
 
     def methods(self, methods: Mapping[str, Method[D]], data: D, part: _Part) -> None:
         """Have them tell of ``data``, whose rows are the distributions of ``part``."""

@@ -122,6 +122,21 @@ def test_too_few_rows_give_a_reason_and_a_critical_value_but_no_score(profile: P
     assert _by_name(monitor)["distance"].detected
 
 
+@pytest.mark.parametrize("method", ["ks", "wasserstein_scaled", "mean_shift", "std_shift"])
+def test_a_method_of_values_has_the_critical_value_of_as_many_values_whatever_else_lacks_them(
+    profile: Profile, clock, method: t.DriftMethod
+) -> None:  # type: ignore[no-untyped-def]
+    def told(*parts: list[dict[str, object]]) -> float | None:
+        monitor = Monitor(layout(specs.model(features=(specs.feature("distance", method=method),)), profile), clock)
+        for part in parts:
+            monitor.ingest(rows_table(part))
+        return _by_name(monitor)["distance"].critical_value
+
+    lacking = [{**row, "features": {"distance": None}} for row in specs.rows(2, 3000)]
+    values = specs.rows(1, 1000)
+    assert told(values, lacking) == pytest.approx(told(values), rel=1e-12)
+
+
 def test_a_score_above_the_threshold_but_within_chance_is_no_drift(profile: Profile, clock) -> None:  # type: ignore[no-untyped-def]
     touchy = t.Drift("psi", Decimal("0.0001"), Decimal("0.0002"))
     features = tuple(specs.feature(f.name, f.type, drift=touchy) for f in specs.FEATURES)
