@@ -147,6 +147,14 @@ def test_what_follows_the_features_is_not_read(tmp_path: Path) -> None:
     assert list(profile_features(path)) == ["age", "plan"]
 
 
+@pytest.mark.parametrize("counts", [[1, 2], "many", {"missing": "3"}, {"0": 4}])
+def test_counts_that_are_none_are_no_profile(tmp_path: Path, counts: object) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(profile({**AGE, "counts": counts}))
+    with pytest.raises(NoProfileError):
+        profile_features(path)
+
+
 def test_a_profile_that_was_copied_in_part_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     whole = profile(AGE, PLAN)

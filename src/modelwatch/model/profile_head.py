@@ -49,7 +49,7 @@ def profile_features(path: Path) -> Mapping[str, KnownFeature]:
     try:
         with path.open(encoding="utf-8") as file:
             features = {str(item["name"]): _known(item) for item in _features(_Json(file))}
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise NoProfileError("this is no profile of modelwatch") from None
     if not _ends(path):
         raise NoProfileError("this profile is cut short")
