@@ -80,7 +80,7 @@ class CriticalValues:
         return _RATIO.quantile(self._empty, self._least, self._alpha)
 
     @cached_property
-    def references(self) -> list[Reference]:
+    def references(self) -> tuple[Reference, ...]:
         return references(self._reference, self._alpha)
 
     def likelihood_known(self) -> bool:

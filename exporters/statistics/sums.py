@@ -121,9 +121,16 @@ def _keys(method: type[SumOverBins], reference: Counts, power: Counts, alpha: fl
     ]
 
 
-def references(counts: Counts, alpha: float) -> list[Reference]:
+def references(counts: Counts, alpha: float) -> tuple[Reference, ...]:
     """What quantiles are kept by, for each row of ``counts``."""
-    return [Reference(row[row > 0].tobytes(), alpha) for row in counts]
+    return _references(counts.shape[1], counts.tobytes(), alpha) if counts.size else ()
+
+
+# A model's are asked for by each method whenever one of its windows passes a power of 2.
+@lru_cache(maxsize=16)
+def _references(bins: int, counts: bytes, alpha: float) -> tuple[Reference, ...]:
+    every = np.frombuffer(counts, dtype=np.int64).reshape(-1, bins)
+    return tuple(Reference(row[row > 0].tobytes(), alpha) for row in every)
 
 
 # Up to this many filled bins a score takes too few values for a saddlepoint.
