@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import specs
 
+from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.guards import alpha
 from modelwatch.exporters.ingest.json_rows import rows_table
@@ -124,8 +125,8 @@ def test_too_few_rows_give_a_reason_and_a_critical_value_but_no_score(profile: P
 
 @pytest.mark.parametrize("method", ["ks", "wasserstein_scaled", "mean_shift", "std_shift"])
 def test_a_method_of_values_has_the_critical_value_of_as_many_values_whatever_else_lacks_them(
-    profile: Profile, clock, method: t.DriftMethod
-) -> None:  # type: ignore[no-untyped-def]
+    profile: Profile, clock: Clock, method: t.DriftMethod
+) -> None:
     def told(*parts: list[dict[str, object]]) -> float | None:
         monitor = Monitor(layout(specs.model(features=(specs.feature("distance", method=method),)), profile), clock)
         for part in parts:

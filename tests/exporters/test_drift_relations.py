@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from modelwatch.exporters.baseline import find_profile
+from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.comparison import Comparison
 from modelwatch.exporters.exposition import Scrape
 from modelwatch.exporters.ingest.json_columns import columns_table
@@ -122,8 +123,8 @@ def test_rows_of_the_reference_itself_lie_as_far_off_as_the_profile_says(referen
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("broken", [1e12, -1e12, 1e300, -1e300])
 def test_one_broken_number_among_many_rows_changes_what_is_told_hardly_at_all(
-    planned: Layout, clock, broken: float
-) -> None:  # type: ignore[no-untyped-def]
+    planned: Layout, clock: Clock, broken: float
+) -> None:
     values = _draw(1, 10_000)
     requests = np.split(values, 10)
     without = _judged(planned, clock, *map(_columns, requests)).relations
@@ -134,7 +135,7 @@ def test_one_broken_number_among_many_rows_changes_what_is_told_hardly_at_all(
     assert found.reconstruction == pytest.approx(without.reconstruction, abs=0.05)
 
 
-def test_many_values_beyond_the_range_still_put_rows_off_the_components(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+def test_many_values_beyond_the_range_still_put_rows_off_the_components(planned: Layout, clock: Clock) -> None:
     values = _draw(7, 1000)
     values[:300, 0] *= 1000
     found = _judged(planned, clock, _columns(values)).relations
@@ -197,7 +198,7 @@ def _missing_as_null(values: NDArray[np.float64]) -> dict[str, object]:
     return {"features": {name: [None if np.isnan(v) else v for v in values[:, i]] for i, name in enumerate(NAMES)}}
 
 
-def test_a_feature_that_is_often_missing_leaves_the_others_their_ratio(gappy: Profile, clock) -> None:  # type: ignore[no-untyped-def]
+def test_a_feature_that_is_often_missing_leaves_the_others_their_ratio(gappy: Profile, clock: Clock) -> None:
     planned = layout(MODEL, gappy)
     assert gappy.pca is not None and gappy.pca.features == ("a", "b", "c")
     usual = _judged(planned, clock, _missing_as_null(_gappy(1, 1000))).relations
@@ -231,8 +232,8 @@ def _with_components_of_all(gappy: Profile, reference: Path) -> Profile:
 
 
 def test_components_that_need_a_feature_that_is_often_missing_are_told_not_to_fit(
-    gappy: Profile, reference: Path, clock
-) -> None:  # type: ignore[no-untyped-def]
+    gappy: Profile, reference: Path, clock: Clock
+) -> None:
     old = _with_components_of_all(gappy, reference)
     found = _judged(layout(MODEL, old), clock, _missing_as_null(_gappy(1, 1000))).relations
     assert np.isnan(found.reconstruction)
@@ -265,7 +266,7 @@ def test_a_profile_is_shown_with_what_is_left_out_of_its_components_and_why(gapp
     assert "Components: none, they need two numeric features\n  Left out of" in profile_text(alone)
 
 
-def test_why_there_is_no_ratio_is_told(planned: Layout, clock) -> None:  # type: ignore[no-untyped-def]
+def test_why_there_is_no_ratio_is_told(planned: Layout, clock: Clock) -> None:
     few = _judged(planned, clock, _columns(_draw(1, 100))).relations
     assert few.unknown == "needs 500 rows in which all of 4 numeric features have a value, has looked at 100"
     assert _judged(planned, clock, _columns(_draw(1, 1000))).relations.unknown is None

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import httpx2
 import numpy as np
 import pytest
 import specs
@@ -50,13 +51,13 @@ def test_a_real_sidecar_counts_what_the_client_sends(serve_app) -> None:  # type
     assert client.get(f"/v1/models/{specs.NAME}").json()["rows"] == {"accepted": 3002, "rejected": 1}
 
 
-def test_a_name_that_is_no_text_costs_no_other_row_of_its_batch(serve_app) -> None:  # type: ignore[no-untyped-def]
+def test_a_name_that_is_no_text_costs_no_other_row_of_its_batch(serve_app: Callable[..., httpx2.Client]) -> None:
     sidecar = Sidecar(specs.fleet(specs.model()))
     sidecar.load()
     client = serve_app(sidecar)
     with PredictionLog(specs.NAME, str(client.base_url), sending=FAST) as log:
         for row in specs.rows(1, 300):
-            log.record(**row)  # type: ignore[arg-type]
+            log.record(**row)  # type: ignore[arg-type]  # values of any kind, by the names of its parameters
         log.record(features={"x\udcff": 1})
         log.record(features={"x\udcff": 1, "hour": 7})
     assert log.counts == {"sent": 301, "rejected": 1, "dropped": 0}

@@ -13,6 +13,7 @@ import pytest
 import specs
 
 from modelwatch.compose import watching
+from modelwatch.exporters.clock import Clock
 from modelwatch.exporters.ingest import decode
 from modelwatch.exporters.report import report
 from modelwatch.exporters.sidecar import Sidecar
@@ -58,7 +59,7 @@ def test_shares_that_the_alerts_look_at_are_told_with_their_limits(troubled: Sid
     assert prediction["limits"] == {}
 
 
-def test_only_a_window_without_a_reconstruction_ratio_says_why(reference: Path, clock) -> None:  # type: ignore[no-untyped-def]
+def test_only_a_window_without_a_reconstruction_ratio_says_why(reference: Path, clock: Clock) -> None:
     (model,) = report(_troubled(reference, clock, 100))["models"]
     few = model["answers"][0]
     # A tenth of the rows has no hour.
