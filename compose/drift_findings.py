@@ -37,8 +37,8 @@ class Drift:
         return abs(self.score) / self.bar if self.bar > 0 else float("inf")
 
     def __str__(self) -> str:
-        also = f", also {', '.join(self.also)}" if self.also else ""
-        return f"{self.feature} ({self.method} {self.score:.3g} > {self.level} {self.bar:.3g} in {self.window}{also})"
+        where = in_windows(self.window, self.also)
+        return f"{self.feature} ({self.method} {self.score:.3g} > {self.level} {self.bar:.3g} in {where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ class Share:
     also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        also = f", also {', '.join(self.also)}" if self.also else ""
-        return f"{self.feature} ({_percent(self.ratio)} > {_percent(self.limit)} in {self.window}{also})"
+        where = in_windows(self.window, self.also)
+        return f"{self.feature} ({_percent(self.ratio)} > {_percent(self.limit)} in {where})"
+
+
+def in_windows(worst: str, also: Sequence[str]) -> str:
+    """The window in which something is worst, and the others."""
+    return worst + (f", also {', '.join(also)}" if also else "")
 
 
 def drifts(features: Sequence[Mapping[str, Any]]) -> tuple[Drift, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelwatch.compose.drift_findings import MOST
+from modelwatch.compose.drift_findings import MOST, in_windows
 
 _ERROR, _CHANGE = "reconstruction_error_ratio", "correlation_change"
 
@@ -24,7 +24,8 @@ class Unlike:
     also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"rows unlike the reference (error {self.ratio:.3g} x > {self.limit:.3g} x in {_where(self)})"
+        where = in_windows(self.window, self.also)
+        return f"rows unlike the reference (error {self.ratio:.3g} x > {self.limit:.3g} x in {where})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Correlation:
     also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"of {self.feature} and {self.other} changed by {self.change:+.2g} ({_where(self)})"
+        where = in_windows(self.window, self.also)
+        return f"of {self.feature} and {self.other} changed by {self.change:+.2g} ({where})"
 
 
 def unlike(answers: Sequence[Mapping[str, Any]]) -> Unlike | None:
@@ -77,7 +79,3 @@ def told(far: Unlike | None, moved: Sequence[Correlation]) -> list[str]:
 
 def _above(answer: Mapping[str, Any], what: str) -> bool:
     return what in answer.get("above_limits", ())
-
-
-def _where(found: Unlike | Correlation) -> str:
-    return found.window + (f", also {', '.join(found.also)}" if found.also else "")
